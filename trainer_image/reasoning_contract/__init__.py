@@ -1,0 +1,1 @@
+"""What the operator and the trainer agree on: the spec, the progress document, the outcome and the status."""

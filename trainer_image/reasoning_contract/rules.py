@@ -1,0 +1,73 @@
+"""Rules that span several fields, written once for both sides.
+
+A rule is a CEL expression, which the API server evaluates on ``kubectl apply``, beside the same predicate in Python, which
+the trainer evaluates on a manifest that no API server has seen. The table test applies every bad manifest to both and
+holds their verdicts together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.alias_generators import to_camel
+
+M = TypeVar("M", bound="Part")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One cross-field rule of a part of the spec.
+
+    Attributes
+    ----------
+    cel
+        The expression for the API server; ``self`` is the part.
+    message
+        What is wrong and what would be right, in the user's terms.
+    field
+        The camelCase field that the API server's error points at; the part itself when None.
+    """
+
+    cel: str
+    message: str
+    field: str | None = None
+
+
+def rule(
+    cel: str, message: str, *, field: str | None = None
+) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
+    """Declare the decorated predicate (True is fine) as the Python twin of a CEL rule."""
+
+    def declare(check: Callable[[M], bool]) -> Callable[[M], bool]:
+        check.__rule__ = Rule(cel, message, field)  # type: ignore[attr-defined]
+        return check
+
+    return declare
+
+
+class Part(BaseModel):
+    """A part of the API: camelCase outside, frozen, unknown fields refused, rules checked."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+    )
+
+    @classmethod
+    def rules(cls) -> list[tuple[Rule, Callable[[Any], bool]]]:
+        """Return the rules of this part with their predicates, in order of definition."""
+        checks = [getattr(cls, name) for base in reversed(cls.__mro__) for name in vars(base)]
+        return [(check.__rule__, check) for check in checks if hasattr(check, "__rule__")]
+
+    @model_validator(mode="after")
+    def _obey_rules(self) -> Self:
+        for broken in (each for each, check in self.rules() if not check(self)):
+            raise ValueError(f"{broken.field}: {broken.message}" if broken.field else broken.message)
+        return self
