@@ -14,7 +14,9 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from .rules import Part, rule
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
 """A DNS label: what Kubernetes accepts as the name of most objects."""
 Text = Annotated[str, StringConstraints(max_length=65536)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=253)]
@@ -96,7 +98,9 @@ class Lora(Part):
     """Scaling numerator: the adapter's output is multiplied by alpha / rank (alpha / sqrt(rank) if rank-stabilised)."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout on the adapter's input during training."""
-    target_modules: Literal["all-linear"] | Annotated[list[Short], Field(min_length=1, max_length=64)] = "all-linear"
+    target_modules: Literal["all-linear"] | Annotated[list[Short], Field(min_length=1, max_length=64)] = (
+        "all-linear"
+    )
     """`all-linear` or a list of module names, such as q_proj."""
     gradient_checkpointing: Literal["none", "standard", "unsloth"] = "standard"
     """Recompute activations in the backward pass to save memory; `unsloth` also offloads them (backend unsloth only)."""
@@ -634,7 +638,7 @@ class Divergence(Part):
 
     action: Literal["fail", "warn", "off"] = "fail"
     """What happens when the divergence from the reference passes maxKL."""
-    max_kl: Annotated[float, Field(gt=0, alias="maxKL")] | None = None
+    max_kl: float | None = Field(default=None, gt=0, alias="maxKL")
     """Largest KL divergence from the reference; needs beta > 0."""
     non_finite: Literal["fail", "warn"] = "fail"
     """What happens when loss, reward or gradient is not a finite number."""
@@ -837,7 +841,9 @@ class Spec(Part):
     def _preferences_have_columns(self) -> bool:
         train = self.data.train
         named = train.columns.chosen is not None and train.columns.rejected is not None
-        given = train.rows is not None and all(row.chosen is not None and row.rejected is not None for row in train.rows)
+        given = train.rows is not None and all(
+            row.chosen is not None and row.rejected is not None for row in train.rows
+        )
         return self.reinforce.algorithm not in PREFERENCE or named or given
 
     @rule(
@@ -935,5 +941,7 @@ class Spec(Part):
         field="guards",
     )
     def _kl_is_measured(self) -> bool:
-        unmeasured = self.reinforce.algorithm in ("GRPO", "GSPO", "DrGRPO", "DAPO") and not self.reinforce.beta
+        unmeasured = (
+            self.reinforce.algorithm in ("GRPO", "GSPO", "DrGRPO", "DAPO") and not self.reinforce.beta
+        )
         return self.guards.divergence.max_kl is None or not unmeasured

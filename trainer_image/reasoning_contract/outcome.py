@@ -1,0 +1,98 @@
+"""How an attempt ends: its exit code and its termination message.
+
+The message travels in the container's status, which the kubelet carries even when nobody was listening. Kubernetes cuts it
+at 4,096 bytes, so it is shortened here, part by part, to what must be known.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from pydantic import ValidationError
+
+from .progress import Progress
+from .rules import Part
+
+MESSAGE_LIMIT = 4096
+"""Bytes that Kubernetes keeps of a termination message."""
+_TEXT_LIMIT = 700
+"""Bytes that are kept of a failure's message and of its hint, each, when the whole does not fit."""
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the trainer. 64-79 is the user's to mend and never retried, 80-89 is transient and retried."""
+
+    DONE = 0
+    SPEC_INVALID = 64
+    DATA_INVALID = 65
+    MODEL_INVALID = 66
+    REWARD_FAILED = 67
+    NOT_LEARNING = 68
+    DIVERGED = 69
+    NOT_IMPROVED = 70
+    SPEC_CHANGED = 71
+    OUT_OF_GPU_MEMORY = 72
+    EXPORT_FAILED = 73
+    BUDGET_SPENT = 74
+    NOT_SUPPORTED = 75
+    STORAGE_FULL = 76
+    TRANSIENT = 80
+    INTERRUPTED = 90
+
+    @property
+    def is_users_fault(self) -> bool:
+        """Whether another attempt would end the same way."""
+        return 64 <= self < 80
+
+
+class Outcome(Part):
+    """The last word of an attempt."""
+
+    exit_code: int
+    """Exit code of the process."""
+    reason: str
+    """Why it ended, in one CamelCase word: Completed, DatasetColumnMissing, Interrupted ..."""
+    message: str
+    """What happened."""
+    hint: str = ""
+    """What to do."""
+    progress: Progress | None = None
+    """The last report; None where it would not fit."""
+
+    def to_termination_message(self) -> str:
+        """Return the JSON of this outcome in at most `MESSAGE_LIMIT` bytes of UTF-8.
+
+        Artifacts and sub-figures go first, the whole report next, then the ends of the texts: reason and exit code stay.
+        """
+        for candidate in self._shorter_and_shorter():
+            text = candidate.model_dump_json(by_alias=True, exclude_none=True)
+            if len(text.encode()) <= MESSAGE_LIMIT:
+                break
+        return text
+
+    def _shorter_and_shorter(self) -> list[Outcome]:
+        brief = {"message": _cut(self.message), "hint": _cut(self.hint)}
+        lean = self.progress and self.progress.model_copy(update={"training": None, "learning_signal": None})
+        bare = lean and lean.model_copy(update={"artifacts": None})
+        return [
+            self,
+            self.model_copy(update=brief),
+            self.model_copy(update=brief | {"progress": lean}),
+            self.model_copy(update=brief | {"progress": bare}),
+            self.model_copy(update=brief | {"progress": None}),
+        ]
+
+    @classmethod
+    def from_termination_message(cls, text: str) -> Outcome | None:
+        """Read a termination message; None if it is not one of the trainer's (a crash leaves the end of the log there)."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return None
+
+
+def _cut(text: str) -> str:
+    data = text.encode()
+    if len(data) <= _TEXT_LIMIT:
+        return text
+    return data[: _TEXT_LIMIT - 3].decode(errors="ignore") + "..."

@@ -1,0 +1,67 @@
+"""What the trainer serves at ``/progress``: everything that the operator takes into the status.
+
+The trainer writes the same document to ``progress.json`` in the run's folder, so that the next attempt knows the attempt's
+number, what was spent and what was evaluated.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .rules import Part
+from .status import (
+    Artifact,
+    CheckpointStatus,
+    EvaluationStatus,
+    ModelStatus,
+    ProgressStatus,
+    ReportStatus,
+    RunStage,
+    Timestamp,
+    TrainingStatus,
+)
+
+PORT = 9464
+"""Where /progress, /metrics and /healthz are served: the port that Prometheus exporters of OpenTelemetry use."""
+
+
+class LearningSignalReport(Part):
+    """The verdict of the learning-signal guard."""
+
+    ok: bool
+    """Whether the rewards still tell completions apart."""
+    message: str
+    """The figures behind the verdict."""
+
+
+class Progress(Part):
+    """The whole report of a running attempt."""
+
+    schema_version: Literal[1] = 1
+    """Version of this document."""
+    attempt: int
+    """Number of this attempt, from 1, counted on the volume."""
+    started_at: Timestamp
+    """When this attempt started."""
+    stage: RunStage
+    """What is being done."""
+    progress: ProgressStatus
+    """How far it is."""
+    training: TrainingStatus | None = None
+    """Metrics of the last step."""
+    evaluation: EvaluationStatus | None = None
+    """Scores so far."""
+    learning_signal: LearningSignalReport | None = None
+    """Verdict of the guard, once its window is full."""
+    resumed_from_step: int | None = None
+    """Step from which this attempt went on; None where it started afresh."""
+    last_checkpoint: CheckpointStatus | None = None
+    """The last checkpoint on the volume."""
+    model: ModelStatus | None = None
+    """What was loaded."""
+    artifacts: list[Artifact] | None = None
+    """What was written."""
+    report: ReportStatus | None = None
+    """Where the report lies."""
+    gpu_seconds: float = 0.0
+    """GPU-seconds over all attempts."""
