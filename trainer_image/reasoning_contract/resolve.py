@@ -62,12 +62,8 @@ def choose(spec: Spec) -> Choice:
     else:
         backend = "transformers"
         reason = "no GPU: trains on the CPU" if gpus == 0 else f"{gpus} GPUs: unsloth trains on one only"
-    load_in = (
-        spec.model.load_in if spec.model.load_in != "auto" else {"unsloth": "4bit"}.get(backend, "16bit")
-    )
-    engine = (
-        spec.inference.engine if spec.inference.engine != "auto" else ("vllm" if gpus else "transformers")
-    )
+    load_in = spec.model.load_in if spec.model.load_in != "auto" else {"unsloth": "4bit"}.get(backend, "16bit")
+    engine = spec.inference.engine if spec.inference.engine != "auto" else ("vllm" if gpus else "transformers")
     return Choice(backend=backend, load_in=load_in, engine=engine, reason=reason)
 
 
@@ -81,9 +77,7 @@ def resolve(spec: Spec) -> Spec:
     document["backend"] = choice.backend
     document["model"]["loadIn"] = choice.load_in
     document["inference"]["engine"] = choice.engine
-    document["reinforce"] = _resolve_reinforce(
-        document["reinforce"], choice.backend, spec.model.max_sequence_length
-    )
+    document["reinforce"] = _resolve_reinforce(document["reinforce"], choice.backend, spec.model.max_sequence_length)
     return Spec.model_validate(document)
 
 

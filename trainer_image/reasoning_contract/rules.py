@@ -36,9 +36,7 @@ class Rule:
     field: str | None = None
 
 
-def rule(
-    cel: str, message: str, *, field: str | None = None
-) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
+def rule(cel: str, message: str, *, field: str | None = None) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
     """Declare the decorated predicate (True is fine) as the Python twin of a CEL rule."""
 
     def declare(check: Callable[[M], bool]) -> Callable[[M], bool]:
@@ -63,7 +61,7 @@ class Part(BaseModel):
     @classmethod
     def rules(cls) -> list[tuple[Rule, Callable[[Any], bool]]]:
         """Return the rules of this part with their predicates, in order of definition."""
-        checks = [getattr(cls, name) for base in reversed(cls.__mro__) for name in vars(base)]
+        checks = [value for base in reversed(cls.__mro__) for value in vars(base).values()]
         return [(check.__rule__, check) for check in checks if hasattr(check, "__rule__")]
 
     @model_validator(mode="after")

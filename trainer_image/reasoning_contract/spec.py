@@ -14,9 +14,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from .rules import Part, rule
 
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 """A DNS label: what Kubernetes accepts as the name of most objects."""
 Text = Annotated[str, StringConstraints(max_length=65536)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=253)]
@@ -98,9 +96,7 @@ class Lora(Part):
     """Scaling numerator: the adapter's output is multiplied by alpha / rank (alpha / sqrt(rank) if rank-stabilised)."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout on the adapter's input during training."""
-    target_modules: Literal["all-linear"] | Annotated[list[Short], Field(min_length=1, max_length=64)] = (
-        "all-linear"
-    )
+    target_modules: Literal["all-linear"] | Annotated[list[Short], Field(min_length=1, max_length=64)] = "all-linear"
     """`all-linear` or a list of module names, such as q_proj."""
     gradient_checkpointing: Literal["none", "standard", "unsloth"] = "standard"
     """Recompute activations in the backward pass to save memory; `unsloth` also offloads them (backend unsloth only)."""
@@ -941,7 +937,5 @@ class Spec(Part):
         field="guards",
     )
     def _kl_is_measured(self) -> bool:
-        unmeasured = (
-            self.reinforce.algorithm in ("GRPO", "GSPO", "DrGRPO", "DAPO") and not self.reinforce.beta
-        )
+        unmeasured = self.reinforce.algorithm in ("GRPO", "GSPO", "DrGRPO", "DAPO") and not self.reinforce.beta
         return self.guards.divergence.max_kl is None or not unmeasured
