@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""A real Kubernetes on one machine, without Docker. See README.md beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from driver import binaries, clusters, controlplane_only
+from driver.layout import state_folder
+from driver.shell import Refused, alone, say
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; the exit code is 0, or 1 with a line that says what to do."""
+    options = parser().parse_args(arguments)
+    state = state_folder(os.environ, REPOSITORY)
+    try:
+        options.command(options, state)
+    except Refused as problem:
+        say(str(problem))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the same command, or `down`, goes on from here")
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="localcluster.py", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, does, about: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+        added = commands.add_parser(name, help=about, description=about)
+        added.set_defaults(command=does)
+        return added
+
+    for name, does, about in (
+        ("up", up, "start the cluster, or do nothing if it runs"),
+        ("down", down, "stop the cluster and delete its objects and volumes; images and caches stay"),
+        ("status", status, "what runs, where, and where the tools are"),
+        ("kubeconfig", kubeconfig, "print the path of the kubeconfig"),
+    ):
+        _add_control_plane_options(command(name, does, about))
+    build = command("build-image", build_image, "build an image from a Dockerfile, on a Debian base made here")
+    build.add_argument("tag", metavar="TAG", help="begins with localhost/")
+    build.add_argument("--file", type=Path, required=True, metavar="DOCKERFILE")
+    build.add_argument("--context", type=Path, required=True, metavar="DIR")
+    build.add_argument("--build-arg", action="append", default=[], metavar="K=V")
+    build.add_argument("--space", type=float, default=2, metavar="GIB", help="disk space the build needs")
+    load = command("load-image", load_images, "give images to the cluster's node")
+    load.add_argument("names", nargs="+", metavar="NAME")
+    tool = command("tool", print_tool, "print the path of kubectl or helm")
+    tool.add_argument("name", choices=("kubectl", "helm"))
+    return top
+
+
+def _add_control_plane_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--control-plane-only",
+        action="store_true",
+        help="API server, etcd and controllers on 127.0.0.1, without a node and without root",
+    )
+    command.add_argument("--at", type=Path, metavar="DIR", help="folder of that control plane")
+
+
+def up(options: argparse.Namespace, state: Path) -> None:
+    if options.control_plane_only:
+        binary = _binary(state)
+        folder = _control_plane(options, state)
+        with alone(folder):
+            controlplane_only.up(folder, binary)
+        return
+    with alone(_folder(state)):
+        clusters.chosen(_folder(state)).up()
+
+
+def down(options: argparse.Namespace, state: Path) -> None:
+    if options.control_plane_only:
+        folder = _control_plane(options, state)
+        with alone(folder):
+            controlplane_only.down(folder)
+        return
+    with alone(_folder(state)):
+        clusters.chosen(_folder(state)).down()
+
+
+def status(options: argparse.Namespace, state: Path) -> None:
+    if options.control_plane_only:
+        print(controlplane_only.status(_control_plane(options, state)))
+        return
+    print(clusters.chosen(_folder(state)).status())
+    for name in ("kubectl", "helm"):
+        print(f"{name}: {binaries.tool(name, _folder(state))}")
+
+
+def kubeconfig(options: argparse.Namespace, state: Path) -> None:
+    if options.control_plane_only:
+        print(controlplane_only.kubeconfig(_control_plane(options, state)))
+        return
+    print(clusters.chosen(_folder(state)).kubeconfig())
+
+
+def build_image(options: argparse.Namespace, state: Path) -> None:
+    with alone(_folder(state)):
+        clusters.chosen(_folder(state)).build_image(
+            options.tag, options.file.resolve(), options.context.resolve(), options.build_arg, options.space
+        )
+
+
+def load_images(options: argparse.Namespace, state: Path) -> None:
+    with alone(_folder(state)):
+        for name in options.names:
+            clusters.chosen(_folder(state)).load_image(name)
+
+
+def print_tool(options: argparse.Namespace, state: Path) -> None:
+    with alone(_folder(state)):
+        print(binaries.tool(options.name, _folder(state)))
+
+
+def _folder(state: Path) -> Path:
+    return state / "localcluster"
+
+
+def _control_plane(options: argparse.Namespace, state: Path) -> Path:
+    return options.at.resolve() if options.at else state / "control-plane"
+
+
+def _binary(state: Path) -> Path:
+    with alone(_folder(state)):
+        return binaries.cluster_binaries(_folder(state)) / "localcluster"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
