@@ -96,12 +96,20 @@ class Lora(Part):
     """Scaling numerator: the adapter's output is multiplied by alpha / rank (alpha / sqrt(rank) if rank-stabilised)."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout on the adapter's input during training."""
-    target_modules: Literal["all-linear"] | Annotated[list[Short], Field(min_length=1, max_length=64)] = "all-linear"
-    """`all-linear` or a list of module names, such as q_proj."""
+    target_modules: Annotated[list[Short], Field(min_length=1, max_length=64)] = ["all-linear"]
+    """`[all-linear]`, or the names of the modules that get an adapter, such as q_proj."""
     gradient_checkpointing: Literal["none", "standard", "unsloth"] = "standard"
     """Recompute activations in the backward pass to save memory; `unsloth` also offloads them (backend unsloth only)."""
     rank_stabilized: bool = False
     """Scale by alpha / sqrt(rank) (rsLoRA) instead of alpha / rank."""
+
+    @rule(
+        "!self.targetModules.exists(name, name == 'all-linear') || size(self.targetModules) == 1",
+        "all-linear already means every linear layer: remove it or the other names",
+        field="targetModules",
+    )
+    def _all_linear_stands_alone(self) -> bool:
+        return "all-linear" not in self.target_modules or len(self.target_modules) == 1
 
 
 class Tags(Part):
