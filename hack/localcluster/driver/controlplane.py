@@ -28,7 +28,9 @@ class ControlPlane:
     Attributes
     ----------
     folder
-        Holds keys, etcd's data and logs; gone after `down`.
+        Holds keys and etcd's data; gone after `down`.
+    marked
+        The folder that the processes are found again by, and that holds their logs.
     binary
         The `localcluster` binary.
     address, port
@@ -42,6 +44,7 @@ class ControlPlane:
     """
 
     folder: Path
+    marked: Path
     binary: Path
     address: str
     port: int
@@ -81,12 +84,12 @@ def start(plane: ControlPlane) -> None:
     """Start what does not run yet and return when the API server serves and the controllers work."""
     processes = [etcd(plane), api_server(plane), controller_manager(plane)]
     for process in processes:
-        daemons.start(process, plane.folder)
+        daemons.start(process, plane.marked)
     client = _client(plane)
 
     def is_ready() -> bool:
         for process in processes:
-            daemons.require(process, plane.folder)
+            daemons.require(process, plane.marked)
         # Written by the controller manager: who finds it there can create pods.
         return _answers(client, f"{plane.url}/api/v1/namespaces/default/serviceaccounts/default")
 

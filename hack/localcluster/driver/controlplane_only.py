@@ -47,7 +47,7 @@ def _plane(folder: Path, binary: Path) -> ControlPlane:
     kept = folder / "ports.json"
     if not kept.exists():
         kept.write_text(json.dumps({"port": controlplane.free_port(), "etcd_port": controlplane.free_port()}))
-    return ControlPlane(folder=folder, binary=binary, address=LOOPBACK, **json.loads(kept.read_text()))
+    return ControlPlane(folder=folder, marked=folder, binary=binary, address=LOOPBACK, **json.loads(kept.read_text()))
 
 
 def _refuse_taken_ports(plane: ControlPlane) -> None:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from .layout import Layout, NoSubnet, ends, subnet
-from .shell import Refused, run, say, stream, succeeds, until
+from .shell import Refused, run, say, succeeds, until
 
 CGROUPS = Path("/sys/fs/cgroup")
 CNI_PLUGINS = Path("/usr/lib/cni")
@@ -74,7 +74,7 @@ def install_packages(packages: dict[str, str]) -> None:
     run(["apt-get", "update", "-qq"], env=env)
     options = ["--no-install-recommends", "--no-upgrade", "-qq", "-y"]
     with _no_service_starts():
-        stream(["apt-get", "install", *options, *missing], env=env)
+        run(["apt-get", "install", *options, *missing], env=env)
 
 
 def make_namespace(layout: Layout) -> IPv4Address:
