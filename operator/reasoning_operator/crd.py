@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 
 from reasoning_contract.rules import Part, Rule
 from reasoning_contract.spec import Spec
@@ -83,7 +82,7 @@ def structural(schema: dict[str, Any], definitions: dict[str, Any], models: dict
         if isinstance(result.get(inner), dict):
             result[inner] = structural(result[inner], definitions, models)
     if "default" in result:
-        result["default"] = _default(result["default"], result)
+        result["default"] = _default(result["default"])
     if rules:
         result["x-kubernetes-validations"] = [_validation(rule) for rule in rules]
     return result
@@ -99,13 +98,11 @@ def _without_bounds(schema: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _default(value: Any, schema: dict[str, Any]) -> Any:
-    """Leave out of an object's default what the fields' own defaults say already."""
+def _default(value: Any) -> Any:
+    """Leave out nulls. Defaults of inner fields stay: rules are tried on a default before those are filled in."""
     if not isinstance(value, dict):
         return value
-    fields = schema.get("properties", {})
-    reduced = {name: _default(inner, fields.get(name, {})) for name, inner in value.items() if inner is not None}
-    return {name: inner for name, inner in reduced.items() if inner != fields.get(name, {}).get("default")}
+    return {name: _default(inner) for name, inner in value.items() if inner is not None}
 
 
 def _validation(rule: Rule) -> dict[str, str]:
@@ -113,7 +110,7 @@ def _validation(rule: Rule) -> dict[str, str]:
     return validation | {"fieldPath": f".{rule.field}"} if rule.field else validation
 
 
-def _models(model: type[BaseModel]) -> Iterator[type[Part]]:
+def _models(model: type[Part]) -> Iterator[type[Part]]:
     """Yield every part of the contract."""
     for subclass in model.__subclasses__():
         yield subclass

@@ -1,11 +1,12 @@
 """How an attempt ends: its exit code and its termination message.
 
-The message travels in the container's status, which the kubelet carries even when nobody was listening. Kubernetes cuts it
-at 4,096 bytes, so it is shortened here, part by part, to what must be known.
+The message travels in the container's status, which the kubelet carries even when nobody was listening. Kubernetes
+cuts it at 4,096 bytes, so it is shortened here, part by part, to what must be known.
 """
 
 from __future__ import annotations
 
+import json
 from enum import IntEnum
 
 from pydantic import ValidationError
@@ -62,7 +63,7 @@ class Outcome(Part):
     def to_termination_message(self) -> str:
         """Return the JSON of this outcome in at most `MESSAGE_LIMIT` bytes of UTF-8.
 
-        Artifacts and sub-figures go first, the whole report next, then the ends of the texts: reason and exit code stay.
+        The ends of the texts go first, then sub-figures, artifacts and the report: reason and exit code stay.
         """
         for candidate in self._shorter_and_shorter():
             text = candidate.model_dump_json(by_alias=True, exclude_none=True)
@@ -84,7 +85,7 @@ class Outcome(Part):
 
     @classmethod
     def from_termination_message(cls, text: str) -> Outcome | None:
-        """Read a termination message; None if it is not one of the trainer's (a crash leaves the end of the log there)."""
+        """Read a termination message; None if it is not the trainer's: a crash leaves the end of the log there."""
         try:
             return cls.model_validate_json(text)
         except ValidationError:
@@ -92,7 +93,14 @@ class Outcome(Part):
 
 
 def _cut(text: str) -> str:
-    data = text.encode()
-    if len(data) <= _TEXT_LIMIT:
+    """Shorten a text to what fits into `_TEXT_LIMIT` bytes of JSON, where a control character takes six."""
+    if _json_length(text) <= _TEXT_LIMIT:
         return text
-    return data[: _TEXT_LIMIT - 3].decode(errors="ignore") + "..."
+    kept = text[: _TEXT_LIMIT - 3]
+    while _json_length(kept) > _TEXT_LIMIT - 3:
+        kept = kept[: len(kept) * 3 // 4]
+    return kept + "..."
+
+
+def _json_length(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode())

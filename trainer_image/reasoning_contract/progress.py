@@ -1,7 +1,7 @@
 """What the trainer serves at ``/progress``: everything that the operator takes into the status.
 
-The trainer writes the same document to ``progress.json`` in the run's folder, so that the next attempt knows the attempt's
-number, what was spent and what was evaluated.
+The trainer writes the same document to ``progress.json`` in the run's folder, so that the next attempt knows the
+attempt's number, what was spent and what was evaluated.
 """
 
 from __future__ import annotations

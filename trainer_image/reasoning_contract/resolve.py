@@ -22,7 +22,7 @@ _GRPO = {
     "maskTruncated": False,
 }
 ALGORITHM_DEFAULTS: dict[str, dict[str, Any]] = {
-    # Shao et al. 2024 (arXiv:2402.03300), without the KL term, as later work leaves it out (arXiv:2503.20783, 2503.14476)
+    # Shao et al. 2024 (arXiv:2402.03300), without the KL term, as in arXiv:2503.20783 and 2503.14476
     "GRPO": _GRPO,
     # Zheng et al. 2025 (arXiv:2507.18071)
     "GSPO": _GRPO | {"importanceSampling": "sequence", "epsilon": 3e-4, "epsilonHigh": 4e-4},

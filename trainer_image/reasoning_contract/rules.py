@@ -1,8 +1,8 @@
 """Rules that span several fields, written once for both sides.
 
-A rule is a CEL expression, which the API server evaluates on ``kubectl apply``, beside the same predicate in Python, which
-the trainer evaluates on a manifest that no API server has seen. The table test applies every bad manifest to both and
-holds their verdicts together.
+A rule is a CEL expression, which the API server evaluates on ``kubectl apply``, beside the same predicate in Python,
+which the trainer evaluates on a manifest that no API server has seen. The table test applies every bad manifest to both
+and holds their verdicts together.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def rule(cel: str, message: str, *, field: str | None = None) -> Callable[[Calla
 
 
 class Part(BaseModel):
-    """A part of the API: camelCase outside, frozen, unknown fields refused, rules checked."""
+    """A part of the API: camelCase outside, frozen, unknown fields and wrong types refused, rules checked."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -55,6 +55,7 @@ class Part(BaseModel):
         frozen=True,
         populate_by_name=True,
         protected_namespaces=(),
+        strict=True,
         use_attribute_docstrings=True,
     )
 

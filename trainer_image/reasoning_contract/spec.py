@@ -1,8 +1,8 @@
 """The spec of a ReasoningTrainingJob: the only definition of it.
 
-The CRD, its CEL rules, the API reference, the chart's copy and the trainer's configuration are all made from these models.
-A field left empty where the right value depends on the algorithm or the backend is filled by `reasoning_contract.resolve`,
-and the filled-in spec is what the trainer runs and what the status and the run's provenance show.
+The CRD, its CEL rules, the API reference, the chart's copy and the trainer's configuration are all made from these
+models. A field left empty where the right value depends on the algorithm or the backend is filled by
+`reasoning_contract.resolve`, and the filled-in spec is what the trainer runs and what the run's provenance shows.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Model(Part):
     """The model to train."""
 
     source: Source
-    """Where the model lies: `hf://owner/name` on the Hub, `pvc://claim/path` on a claim, `file:///path` in the image."""
+    """Where it lies: `hf://owner/name` on the Hub, `pvc://claim/path` on a claim, `file:///path` in the image."""
     revision: Short | None = None
     """Branch, tag or commit of a Hub repository; resolved to a commit, which the status shows."""
     load_in: Literal["auto", "4bit", "8bit", "16bit", "fp8"] = "auto"
@@ -99,7 +99,7 @@ class Lora(Part):
     target_modules: Annotated[list[Short], Field(min_length=1, max_length=64)] = ["all-linear"]
     """`[all-linear]`, or the names of the modules that get an adapter, such as q_proj."""
     gradient_checkpointing: Literal["none", "standard", "unsloth"] = "standard"
-    """Recompute activations in the backward pass to save memory; `unsloth` also offloads them (backend unsloth only)."""
+    """Recompute activations in the backward pass; `unsloth` also offloads them (backend unsloth only)."""
     rank_stabilized: bool = False
     """Scale by alpha / sqrt(rank) (rsLoRA) instead of alpha / rank."""
 
@@ -236,7 +236,7 @@ class ReasoningGym(Part):
     size: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """How many rows to make."""
     seed: Count = 0
-    """Seed that the rows are made from. Rows of two seeds may coincide: what would be in train and heldOut is refused."""
+    """Seed of the rows. Rows of two seeds may coincide: a row that is in train and heldOut is refused."""
     config: Passthrough = {}
     """Settings of the task, by the library's names; the library refuses what it does not know."""
 
@@ -245,7 +245,7 @@ class _Rows(Part):
     """Where rows come from: exactly one of source, rows and reasoningGym."""
 
     source: Source | None = None
-    """`hf://owner/name`, `pvc://claim/path`, `configmap://name/key` or `file:///path`; files are JSONL, Parquet or CSV."""
+    """`hf://owner/name`, `pvc://claim/path`, `configmap://name/key` or `file:///path`: JSONL, Parquet or CSV."""
     rows: Annotated[list[Row], Field(min_length=1, max_length=512)] | None = None
     """Rows in the manifest itself, for small sets."""
     reasoning_gym: ReasoningGym | None = None
@@ -297,7 +297,7 @@ class Rows(_Rows):
 
 
 class HeldOut(_Rows):
-    """Rows that are never trained on: rows of their own, another split of train's source, or a share taken from train."""
+    """Rows that are never trained on: rows of their own, another split of train's source, or a share of train."""
 
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Share of train's rows to hold out, chosen by a hash of the prompt: the same rows for every seed and size."""
@@ -479,7 +479,7 @@ class RewardParams(Part):
     max_tokens: Positive | None = None
     """lengthPenalty: at this length the penalty reaches -1; twice targetTokens when empty."""
     strict: bool | None = None
-    """format: demand exactly one of each tag, in order, with nothing around them; else a share for each tag in place."""
+    """format: demand exactly one of each tag, in order, nothing around them; else a share for each tag in place."""
     ngram: Annotated[int, Field(ge=2, le=10)] | None = None
     """fluency: length in words of the repeated passages that cost."""
 
@@ -524,8 +524,8 @@ class Reward(Part):
 
     @rule(
         _PARAMS_CEL,
-        "a setting of another reward: correctness takes parser, format strict, lengthPenalty targetTokens and maxTokens, "
-        "fluency ngram",
+        "a setting of another reward: correctness takes parser, format strict, fluency ngram, "
+        "lengthPenalty targetTokens and maxTokens",
         field="params",
     )
     def _params_belong_to_the_builtin(self) -> bool:

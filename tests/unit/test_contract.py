@@ -1,0 +1,128 @@
+"""The contract: the good manifest, the bad ones, resolution, and the termination message's limit."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from reasoning_contract.outcome import MESSAGE_LIMIT, ExitCode, Outcome
+from reasoning_contract.progress import Progress
+from reasoning_contract.resolve import ALGORITHM_DEFAULTS, choose, resolve
+from reasoning_contract.spec import Spec
+from reasoning_contract.status import Artifact, ProgressStatus
+
+TABLE = yaml.safe_load((Path(__file__).parents[1] / "bad_manifests.yaml").read_text())
+
+
+def merge(document: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    result = copy.deepcopy(document) if isinstance(document, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+def spec(**patch: Any) -> Spec:
+    return Spec.model_validate(merge(TABLE["good"], patch))
+
+
+def test_good_manifest_is_accepted() -> None:
+    assert spec().reinforce.algorithm == "GRPO"
+
+
+@pytest.mark.parametrize("case", TABLE["bad"], ids=lambda case: case["name"])
+def test_bad_manifest_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        spec(**case["patch"])
+    (last,) = case["field"].split(".")[-1:]
+    where = ["/".join(map(str, error["loc"])) + error["msg"] for error in refusal.value.errors()]
+    assert any(last.split("[")[0] in text for text in where), where
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHM_DEFAULTS)
+def test_resolve_is_idempotent_and_leaves_no_choice_open(algorithm: str) -> None:
+    preference = algorithm in ("DPO", "ORPO")
+    resolved = resolve(
+        spec(
+            reinforce={"algorithm": algorithm},
+            rewards=[] if preference else TABLE["good"]["rewards"],
+            data={"train": {"columns": {"chosen": "c", "rejected": "r"}}, "warmup": {"source": "hf://a/b"}},
+        )
+    )
+    assert resolve(resolved) == resolved
+    assert "auto" not in (
+        resolved.backend,
+        resolved.model.load_in,
+        resolved.inference.engine,
+        resolved.reinforce.optimizer,
+    )
+    assert resolved.reinforce.steps == 250
+
+
+def test_what_the_user_sets_wins_over_the_algorithm() -> None:
+    resolved = resolve(spec(reinforce={"algorithm": "DAPO", "epsilonHigh": 0.5, "maskTruncated": False}))
+    assert (resolved.reinforce.epsilon_high, resolved.reinforce.mask_truncated) == (0.5, False)
+    assert resolved.reinforce.loss_type == "dapo"
+
+
+def test_one_clipping_range_means_a_symmetric_one() -> None:
+    assert resolve(spec(reinforce={"algorithm": "DAPO", "epsilon": 0.1})).reinforce.epsilon_high == 0.1
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ({}, ("unsloth", "4bit", "vllm")),
+        ({"parallelism": {"gpusPerNode": 0}}, ("transformers", "16bit", "transformers")),
+        ({"parallelism": {"gpusPerNode": 4}}, ("transformers", "16bit", "vllm")),
+        ({"backend": "transformers"}, ("transformers", "16bit", "vllm")),
+        ({"model": {"loadIn": "fp8"}}, ("unsloth", "fp8", "vllm")),
+    ],
+)
+def test_choice_of_backend(patch: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    choice = choose(spec(**patch))
+    assert (choice.backend, choice.load_in, choice.engine) == expected
+    assert choice.reason
+
+
+def _outcome(message: str, artifacts: int) -> Outcome:
+    moment = "2026-01-01T00:00:00Z"
+    artifact = Artifact(kind="lora", path="/output/run/" + "p" * 40, sha256="0" * 64, bytes=1)
+    progress = Progress(
+        attempt=1,
+        started_at=moment,
+        stage="export",
+        progress=ProgressStatus(display="100%", percent=100, updated_at=moment),
+        artifacts=[artifact] * artifacts,
+    )
+    return Outcome(exit_code=ExitCode.DATA_INVALID, reason="R", message=message, hint="h" * 2000, progress=progress)
+
+
+@pytest.mark.parametrize("artifacts", [0, 1, 100])
+@pytest.mark.parametrize("message", ["short", "ü" * 5000, '"\\\n' * 3000, "\x00" * 3000])
+def test_termination_message_fits_and_reads_back(message: str, artifacts: int) -> None:
+    text = _outcome(message, artifacts).to_termination_message()
+    assert len(text.encode()) <= MESSAGE_LIMIT
+    outcome = Outcome.from_termination_message(text)
+    assert outcome is not None
+    assert (outcome.exit_code, outcome.reason) == (65, "R")
+
+
+def test_small_termination_message_keeps_the_whole_report() -> None:
+    outcome = _outcome("short", 2).model_copy(update={"hint": "do this"})
+    assert Outcome.from_termination_message(outcome.to_termination_message()) == outcome
+
+
+@pytest.mark.parametrize("text", ["", "Traceback (most recent call last):", "{}", '{"exitCode": 1}', "null"])
+def test_foreign_termination_message_is_not_an_outcome(text: str) -> None:
+    assert Outcome.from_termination_message(text) is None

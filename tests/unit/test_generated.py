@@ -1,0 +1,47 @@
+"""What is generated from the contract is up to date, and is what Kubernetes calls structural."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reasoning_operator import crd
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("path", crd.generated(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
+def test_generated_file_is_fresh(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == crd.generated(ROOT)[path], "stale: run `make generate`"
+
+
+def _schemas(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, schema
+    for name, field in schema.get("properties", {}).items():
+        yield from _schemas(field, f"{path}.{name}")
+    for inner in ("items", "additionalProperties"):
+        if isinstance(schema.get(inner), dict):
+            yield from _schemas(schema[inner], f"{path}[]")
+
+
+def _spec_fields() -> list[tuple[str, dict[str, Any]]]:
+    version = crd.crd()["spec"]["versions"][0]
+    return list(_schemas(version["schema"]["openAPIV3Schema"]["properties"]["spec"], "spec"))
+
+
+@pytest.mark.parametrize(("path", "schema"), [pair for pair in _spec_fields() if "[]" not in pair[0]])
+def test_every_field_has_a_type_and_a_text(path: str, schema: dict[str, Any]) -> None:
+    assert "type" in schema or schema.get("x-kubernetes-int-or-string")
+    assert schema.get("description"), path
+    assert not {"$ref", "anyOf", "const", "title"} & set(schema)
+
+
+def test_printer_columns_point_at_fields_that_exist() -> None:
+    version = crd.crd()["spec"]["versions"][0]
+    fields = {path for path, _ in _schemas(version["schema"]["openAPIV3Schema"], "")}
+    for column in version["additionalPrinterColumns"]:
+        if not column["jsonPath"].startswith(".metadata"):
+            assert column["jsonPath"] in fields
