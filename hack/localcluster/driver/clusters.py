@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import node
+from . import builder, images, machine, node
 from .layout import Layout
 
 
@@ -25,6 +25,13 @@ class Local:
 
     def kubeconfig(self) -> Path:
         return self._layout.kubeconfig
+
+    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+        builder.build(self._layout, tag, dockerfile, context, arguments, space)
+
+    def load_image(self, name: str) -> None:
+        machine.require_root()
+        images.load(self._layout, name)
 
 
 def chosen(folder: Path) -> Local:

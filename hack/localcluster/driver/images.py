@@ -1,16 +1,20 @@
-"""Images without a registry: built on a Debian base made here, and given to containerd layer by layer."""
+"""Images for a node without a registry: what containerd lacks of them is streamed into it, layer by layer."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
+from . import builder
 from .layout import Layout
-from .shell import Refused, run
+from .machine import require_space
+from .shell import Refused, run, succeeds
 
 PAUSE = "localhost/pause:local"
 OCI = "application/vnd.oci.image"
@@ -21,7 +25,7 @@ def load_pause(layout: Layout, program: Path) -> None:
     """Give containerd the image every pod starts with: one static program, no Dockerfile needed."""
     blobs: dict[str, Blob] = {}
 
-    def add(content: bytes, kind: str) -> dict[str, object]:
+    def add(content: bytes, kind: str) -> dict[str, Any]:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         blobs[digest] = content
         return {"mediaType": f"{OCI}.{kind}", "digest": digest, "size": len(content)}
@@ -36,13 +40,71 @@ def load_pause(layout: Layout, program: Path) -> None:
         _import(layout, PAUSE, manifest, blobs)
 
 
+def load(layout: Layout, name: str) -> bool:
+    """Give the node an image that was built here; only layers it lacks are copied.
+
+    Returns
+    -------
+    bool
+        False if the node had this very image already.
+    """
+    store = layout.mounted / "images/layout"
+    _forget_layers_the_node_lost(layout, store)
+    manifest = _export(layout, store, name)
+    if loaded(layout).get(name) == manifest["digest"]:
+        return False
+    content = json.loads(_blob(store, manifest["digest"]).read_bytes())
+    present = _present(layout)
+    layers = [layer["digest"] for layer in content["layers"] if layer["digest"] not in present]
+    wanted = [manifest["digest"], content["config"]["digest"], *layers]
+    require_space(layout.folder, _gib(store, layers) + 1, f"loading {name}")
+    _import(layout, name, manifest, {digest: _blob(store, digest) for digest in wanted})
+    for layer in layers:
+        _hollow(_blob(store, layer))
+    return True
+
+
 def loaded(layout: Layout) -> dict[str, str]:
     """The node's images: name -> digest of the manifest."""
     rows = run([*_ctr(layout), "images", "list"]).splitlines()[1:]
     return {row.split()[0]: row.split()[2] for row in rows}
 
 
-def _import(layout: Layout, name: str, manifest: dict[str, object], blobs: dict[str, Blob]) -> None:
+def _export(layout: Layout, store: Path, name: str) -> dict[str, Any]:
+    """Write the image into an OCI layout, where layers that are there are not written again; its descriptor."""
+    if not succeeds([*builder.buildah(layout), "inspect", "--type", "image", name]):
+        raise Refused(f"there is no image {name} here: build it first, with `build-image {name}`")
+    # Uncompressed: a layer's digest is then that of its content, the same on both sides, and needs no gzip.
+    run([*builder.buildah(layout), "push", "--quiet", "--disable-compression", name, f"oci:{store}:{name}"])
+    index = json.loads((store / "index.json").read_text())
+    descriptor = next(m for m in index["manifests"] if m["annotations"]["org.opencontainers.image.ref.name"] == name)
+    return {key: descriptor[key] for key in ("mediaType", "digest", "size")}
+
+
+def _forget_layers_the_node_lost(layout: Layout, store: Path) -> None:
+    present = _present(layout)
+    for blob in store.glob("blobs/sha256/*"):
+        if _is_hollow(blob) and f"sha256:{blob.name}" not in present:
+            blob.unlink()
+
+
+def _present(layout: Layout) -> set[str]:
+    """Digests of everything in containerd's content store."""
+    return set(run([*_ctr(layout), "content", "list", "--quiet"]).split())
+
+
+def _hollow(blob: Path) -> None:
+    """Free a layer's disk but keep its name and size: buildah asks only for these before it writes one again."""
+    size = blob.stat().st_size
+    os.truncate(blob, 0)
+    os.truncate(blob, size)
+
+
+def _is_hollow(blob: Path) -> bool:
+    return blob.stat().st_blocks == 0
+
+
+def _import(layout: Layout, name: str, manifest: dict[str, Any], blobs: dict[str, Blob]) -> None:
     """Stream an OCI archive of these blobs into containerd; layers it has already may be left out."""
     named = manifest | {"annotations": {"io.containerd.image.name": name}}
     index = json.dumps({"schemaVersion": 2, "manifests": [named]}).encode()
@@ -83,3 +145,12 @@ def _add(archive: tarfile.TarFile, name: str, content: Blob) -> None:
 
 def _ctr(layout: Layout) -> list[str | Path]:
     return ["ctr", "--address", layout.containerd_socket, "--namespace", "k8s.io"]
+
+
+def _blob(store: Path, digest: str) -> Path:
+    return store / "blobs" / digest.replace(":", "/")
+
+
+def _gib(store: Path, layers: list[str]) -> float:
+    """What containerd will take: each layer once as an archive and once unpacked."""
+    return 2 * sum(_blob(store, layer).stat().st_size for layer in layers) / 2**30

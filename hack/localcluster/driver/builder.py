@@ -1,0 +1,126 @@
+"""Building images with buildah: no daemon, no registry, on a Debian base bootstrapped from the package mirror."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shutil
+from pathlib import Path
+
+from . import machine
+from .layout import Layout
+from .shell import Refused, run, say, stream, succeeds
+
+BASE_IMAGE = "localhost/debian-python:bookworm"
+BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
+BASE_SPACE_GIB = 1.0
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+# Where the machine's settings are seen during a build, and nowhere in the image that comes of it.
+PIP_CACHE = "/var/cache/pip"
+PIP_SETTINGS = ("index_url", "extra_index_url", "trusted_host", "proxy", "timeout")
+
+
+def build(layout: Layout, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+    """Build an image; layers that were built before are taken from the cache.
+
+    Parameters
+    ----------
+    tag
+        Name of the image; begins with `localhost/`, so that no node ever looks for it in a registry.
+    dockerfile, context
+        As for `docker build`.
+    arguments
+        `KEY=VALUE` build arguments; BASE_IMAGE is given besides.
+    space
+        GiB of disk that must be free.
+    """
+    require_local_name(tag)
+    _prepare(layout)
+    machine.require_space(layout.folder, space, f"building {tag}")
+    ensure_base(layout)
+    command = [*buildah(layout), "bud", "--isolation=chroot", "--layers", f"--tag={tag}", f"--file={dockerfile}"]
+    settings = [f"--build-arg={argument}" for argument in (f"BASE_IMAGE={BASE_IMAGE}", *arguments)]
+    stream([*command, *settings, *_mounts(layout), context])
+    # Replaced by this build and named by nothing any more.
+    run([*buildah(layout), "rmi", "--prune"])
+
+
+def require_local_name(tag: str) -> None:
+    """Refuse an image name that a node would look for in a registry."""
+    if not tag.startswith("localhost/") or ":" not in tag:
+        raise Refused(f"the image name {tag!r} must be like localhost/NAME:TAG: a node looks for any other in a registry")
+
+
+def ensure_base(layout: Layout) -> None:
+    """Make the base image once: Debian bookworm with Python, from the machine's own package mirror."""
+    if succeeds([*buildah(layout), "inspect", "--type", "image", BASE_IMAGE]):
+        return
+    machine.require_space(layout.folder, BASE_SPACE_GIB, "the base image")
+    say(f"making the base image {BASE_IMAGE}, once (about a minute)")
+    container = run([*buildah(layout), "from", "scratch"]).strip()
+    try:
+        _bootstrap(Path(run([*buildah(layout), "mount", container]).strip()))
+        run([*buildah(layout), "config", "--cmd=python3", "--env=LANG=C.UTF-8", container])
+        run([*buildah(layout), "commit", "--quiet", container, BASE_IMAGE])
+    finally:
+        run([*buildah(layout), "rm", container])
+
+
+def buildah(layout: Layout) -> list[str | Path]:
+    """The command with storage of its own, apart from the machine's."""
+    store = ["--root", layout.mounted / "images/buildah", "--runroot", layout.run / "buildah"]
+    return ["buildah", *store, "--storage-driver=overlay"]
+
+
+def _prepare(layout: Layout) -> None:
+    machine.require_root()
+    machine.install_packages(machine.IMAGE_PACKAGES)
+    machine.mount_state(layout)
+
+
+def _bootstrap(root: Path) -> None:
+    options = ["--variant=minbase", f"--include={','.join(BASE_PACKAGES)}"]
+    run(["debootstrap", *options, "bookworm", root, *_mirror()])
+    for waste in ("var/cache/apt/archives", "var/lib/apt/lists"):
+        for content in (root / waste).iterdir():
+            shutil.rmtree(content) if content.is_dir() else content.unlink()
+
+
+def _mirror() -> list[str]:
+    """Where this machine takes bookworm from; debootstrap's own default if it is another Debian."""
+    fields = "$(REPO_URI) $(CODENAME) $(COMPONENT)"
+    rows = run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]).splitlines()
+    return [row.split()[0] for row in rows if row.split()[1:] == ["bookworm", "main"]][:1]
+
+
+def _mounts(layout: Layout) -> list[str]:
+    """The machine's certificates, pip and apt settings and a shared pip cache, for the time of the build."""
+    folder = layout.mounted / "cache"
+    (folder / "pip").mkdir(parents=True, exist_ok=True)
+    (folder / "pip.conf").write_text(_pip_settings(Path("/etc/pip.conf"), os.environ))
+    (folder / "apt.conf").write_text(_apt_settings(run(["apt-config", "dump", "Acquire"])))
+    mounts = {
+        CA_BUNDLE: f"{CA_BUNDLE}:ro",
+        folder / "pip.conf": "/etc/pip.conf:ro",
+        folder / "apt.conf": "/etc/apt/apt.conf.d/90machine:ro",
+        folder / "pip": PIP_CACHE,
+    }
+    return [f"--volume={source}:{target}" for source, target in mounts.items()]
+
+
+def _pip_settings(file: Path, environment: dict[str, str] | os._Environ[str]) -> str:
+    """pip.conf for a build: the machine's index settings, the build's own paths for certificates and cache."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(file)
+    found = dict(parser["global"]) if parser.has_section("global") else {}
+    kept = {key.replace("-", "_"): value for key, value in found.items()}
+    kept |= {key: environment[f"PIP_{key.upper()}"] for key in PIP_SETTINGS if f"PIP_{key.upper()}" in environment}
+    lines = [f"{key.replace('_', '-')} = {kept[key]}" for key in PIP_SETTINGS if key in kept]
+    return "\n".join(["[global]", *lines, f"cert = {CA_BUNDLE}", f"cache-dir = {PIP_CACHE}", ""])
+
+
+def _apt_settings(dump: str) -> str:
+    """How this machine's apt fetches: proxies, certificates, date checks; not which indexes it keeps."""
+    lines = [line for line in dump.splitlines() if line.startswith("Acquire::") and not line.endswith(' "";')]
+    kept = [line for line in lines if not line.startswith(("Acquire::IndexTargets", "Acquire::cdrom"))]
+    return "\n".join([*kept, ""])
