@@ -1,0 +1,115 @@
+# Every target sets up what it needs, under .state/ and .venv/; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export STATE_DIR ?= $(CURDIR)/.state
+export PIP_CACHE_DIR ?= $(STATE_DIR)/localcluster/cache/pip
+export PATH := $(CURDIR)/.venv/bin:$(STATE_DIR)/localcluster/bin:$(PATH)
+
+LOCALCLUSTER := python3 hack/localcluster/localcluster.py
+OPERATOR_IMAGE := localhost/reasoning-operator:dev
+TRAINER_IMAGE := localhost/reasoning-trainer:cpu
+DEMO_IMAGE := localhost/reasoning-trainer:demo
+PIP := .venv/bin/pip --disable-pip-version-check install --quiet -c constraints.txt
+PYTEST := .venv/bin/python -m pytest
+
+##@ Use
+.PHONY: demo
+demo: tools images ## From nothing to a trained adapter: cluster, images, chart, job, live progress, held-out accuracies
+	@.venv/bin/python hack/demo/demo.py
+
+.PHONY: down
+down: ## Stop the local cluster and delete its objects and volumes; images and caches stay
+	@$(LOCALCLUSTER) down
+
+.PHONY: clean
+clean: down ## Delete everything that was made here: cluster, images, caches, virtual environment
+	rm -rf -- "$(STATE_DIR)" .venv
+
+##@ Test
+.PHONY: test
+test: lint types verify test-unit test-trainer tools images test-cluster ## Everything: what CI runs; sets itself up on a bare machine
+
+.PHONY: unit
+unit: .venv/.light test-unit ## Unit tests alone: no root, no torch, no cluster, under a minute
+
+.PHONY: lint
+lint: .venv/.light ## Style and formatting
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+.PHONY: types
+types: .venv/.light ## Types
+	.venv/bin/mypy operator trainer_image
+
+.PHONY: verify
+verify: .venv/.light ## What is generated is up to date
+	@PYTHONPATH=operator:trainer_image .venv/bin/python -m reasoning_operator.crd --check
+
+.PHONY: test-unit
+test-unit: .venv/.light
+	$(PYTEST) -q tests/unit
+
+.PHONY: test-trainer
+test-trainer: .venv/.full ## The trainer with real TRL on tiny models, on the CPU
+	$(PYTEST) -q tests/trainer
+
+.PHONY: test-cluster
+test-cluster: .venv/.light tools ## The operator against a real API server, and a whole job in a real pod
+	$(PYTEST) -q tests/cluster tests/e2e
+
+.PHONY: bench
+bench: .venv/.light tools ## Idle cost and latencies of the operator
+	.venv/bin/python tests/bench/bench_operator.py
+
+##@ Develop
+.PHONY: dev
+dev: .venv/.light tools cluster ## Run the operator from this folder against the local cluster
+	@kubectl="$$($(LOCALCLUSTER) tool kubectl)"; export KUBECONFIG="$$($(LOCALCLUSTER) kubeconfig)"; \
+	"$$kubectl" apply --server-side -f crds; \
+	PYTHONPATH=operator:trainer_image REASONING_OPERATOR_TRAINER_CPU_IMAGE=$(TRAINER_IMAGE) \
+	.venv/bin/python -m reasoning_operator
+
+.PHONY: generate
+generate: .venv/.light ## Write the CRD, the chart's copy of it and docs/api.md from the contract
+	@PYTHONPATH=operator:trainer_image .venv/bin/python -m reasoning_operator.crd
+
+.PHONY: format
+format: .venv/.light ## Format the code
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: cluster
+cluster: ## Bring the local cluster up
+	@$(LOCALCLUSTER) up
+
+.PHONY: images
+images: cluster ## Build the operator's image and the CPU trainer's, and load them into the cluster
+	@$(LOCALCLUSTER) build-image $(OPERATOR_IMAGE) --file Dockerfile --context .
+	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE) --file trainer_image/Dockerfile --context . \
+		--build-arg VARIANT=cpu --space 15
+	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/Dockerfile --context . \
+		--build-arg TRAINER_IMAGE=$(TRAINER_IMAGE)
+	@$(LOCALCLUSTER) load-image $(OPERATOR_IMAGE) $(DEMO_IMAGE)
+
+.PHONY: tools
+tools: .venv/.light
+	@$(LOCALCLUSTER) tool kubectl >/dev/null
+	@$(LOCALCLUSTER) tool helm >/dev/null
+
+# The light environment has no torch: it serves the operator, its tests and the tools.
+.venv/.light: requirements-dev.txt operator/requirements.txt constraints.txt
+	@echo "setting up .venv (operator and tools)"
+	@python3 -m venv .venv
+	@$(PIP) -r requirements-dev.txt -r operator/requirements.txt
+	@touch $@
+
+.venv/.full: .venv/.light trainer_image/requirements.txt
+	@echo "setting up .venv (trainer: 3 GB of downloads the first time)"
+	@$(PIP) -r trainer_image/requirements.txt
+	@touch $@
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
