@@ -1,0 +1,228 @@
+"""The README's demo: installs the chart, applies the example job and shows it until the adapter lies on its volume.
+
+The cluster and the images are there already: `make demo` sees to them first. On a terminal the job is shown as a live
+display, elsewhere as a line for each change. The exit code is 0 only if the job succeeded.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCALCLUSTER = ROOT / "hack/localcluster/localcluster.py"
+EXAMPLE = ROOT / "examples/sums.yaml"
+NAMESPACE, SYSTEM_NAMESPACE = "demo", "reasoning-operator-system"
+OPERATOR_IMAGE, TRAINER_IMAGE = "localhost/reasoning-operator:dev", "localhost/reasoning-trainer:demo"
+DEADLINE_SECONDS = 60 * 60
+"""Longest time that the demo waits for the job: it takes a tenth of it on two free cores."""
+
+console = Console(highlight=False)
+Job = dict[str, Any]
+
+
+class DemoFailed(Exception):
+    """Something that the demo cannot go on without."""
+
+
+def run(*command: str | Path, stdin: str | None = None) -> str:
+    """Run a command and return what it printed."""
+    done = subprocess.run([str(word) for word in command], input=stdin, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise DemoFailed(f"{' '.join(str(word) for word in command)}\n{done.stdout}{done.stderr}".rstrip())
+    return done.stdout
+
+
+def localcluster(*words: str) -> str:
+    """Ask the local cluster's driver."""
+    return run(sys.executable, LOCALCLUSTER, *words).strip()
+
+
+class Cluster:
+    """The local cluster, through its own kubectl and helm."""
+
+    def __init__(self) -> None:
+        self.kubeconfig = localcluster("kubeconfig")
+        self._tools = {name: localcluster("tool", name) for name in ("kubectl", "helm")}
+
+    def kubectl(self, *words: str | Path, stdin: str | None = None) -> str:
+        """Run kubectl."""
+        return run(self._tools["kubectl"], "--kubeconfig", self.kubeconfig, *words, stdin=stdin)
+
+    def helm(self, *words: str | Path) -> str:
+        """Run helm."""
+        return run(self._tools["helm"], "--kubeconfig", self.kubeconfig, *words)
+
+    def job(self, name: str) -> Job:
+        """Read the job."""
+        return dict(json.loads(self.kubectl("get", "rtj", name, "-n", NAMESPACE, "-o", "json")))
+
+
+def install(cluster: Cluster) -> None:
+    """Install the operator's chart, or upgrade it to the image that was just built."""
+    image, tag = OPERATOR_IMAGE.rsplit(":", 1)
+    settings = {
+        "image.repository": image,
+        "image.tag": tag,
+        "image.pullPolicy": "Never",
+        "trainer.cpuImage": TRAINER_IMAGE,
+    }
+    chart = ROOT / "helm/reasoning-operator"
+    flags = [f"--set={key}={value}" for key, value in settings.items()]
+    where = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace"]
+    cluster.helm("upgrade", "--install", "reasoning-operator", chart, *where, *flags)
+    # The tag stays the same from build to build: only a restart takes the new image up.
+    cluster.kubectl("rollout", "restart", "deployment/reasoning-operator", "-n", SYSTEM_NAMESPACE)
+    wait = ["--timeout=120s", "-n", SYSTEM_NAMESPACE]
+    cluster.kubectl("rollout", "status", "deployment/reasoning-operator", *wait)
+
+
+def apply(cluster: Cluster, example: Path) -> str:
+    """Apply the example afresh and return the job's name."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(namespace))
+    documents = list(yaml.safe_load_all(example.read_text(encoding="utf-8")))
+    name = next(str(each["metadata"]["name"]) for each in documents if each["kind"] == "ReasoningTrainingJob")
+    cluster.kubectl("delete", "rtj", name, "-n", NAMESPACE, "--ignore-not-found", "--cascade=foreground")
+    cluster.kubectl("apply", "-n", NAMESPACE, "-f", example)
+    return name
+
+
+def follow(cluster: Cluster, name: str) -> Iterator[Job]:
+    """Yield the job once a second until it has ended."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        job = cluster.job(name)
+        yield job
+        if job.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            return
+        time.sleep(1)
+    raise DemoFailed(f"the job did not end within {DEADLINE_SECONDS // 60} minutes: kubectl describe rtj {name}")
+
+
+def show(jobs: Iterator[Job]) -> Job:
+    """Show the job while it runs and return it as it ended."""
+    job: Job = {}
+    if not console.is_terminal:
+        line = ""
+        for job in jobs:
+            if (now := _line(job)) != line:
+                console.print(now, soft_wrap=True)
+                line = now
+        return job
+    with Live(console=console, refresh_per_second=4) as live:
+        for job in jobs:
+            live.update(_panel(job))
+    return job
+
+
+def _line(job: Job) -> str:
+    status = job.get("status", {})
+    progress = status.get("progress", {})
+    words = [status.get("phase"), status.get("stage"), progress.get("display"), progress.get("detail")]
+    reward = status.get("training", {}).get("reward")
+    words += [f"reward {reward:g}"] if reward is not None else []
+    words += [_problem(status)] if "failure" in status else []
+    return "  ".join(str(word) for word in words if word)
+
+
+def _panel(job: Job) -> Panel:
+    status = job.get("status", {})
+    progress, training = status.get("progress", {}), status.get("training", {})
+    figures = Table.grid(padding=(0, 3))
+    rows = {
+        "stage": " · ".join(filter(None, (status.get("stage"), progress.get("detail")))),
+        "time left": progress.get("eta"),
+        "reward": training.get("reward"),
+        "completion length": training.get("completionLength"),
+        "tokens a second": training.get("tokensPerSecond"),
+    }
+    for label, value in rows.items():
+        figures.add_row(f"[dim]{label}[/]", "" if value is None else str(value))
+    bar = ProgressBar(total=100, completed=progress.get("percent", 0), width=60)
+    parts = [f"[bold]{status.get('phase', 'Pending')}[/]  {progress.get('display', '')}", bar, figures]
+    if "failure" in status:
+        parts.append(f"[red]{_problem(status)}[/]")
+    return Panel(Group(*parts, *_scores(status)), title=f"rtj/{job['metadata']['name']}", title_align="left", width=90)
+
+
+def _problem(status: dict[str, Any]) -> str:
+    failure = status["failure"]
+    return f"{failure['reason']}: {failure['message']} {failure['hint']}"
+
+
+def _scores(status: dict[str, Any]) -> list[Table]:
+    evaluation = status.get("evaluation")
+    if not evaluation:
+        return []
+    held_out = evaluation["heldOut"]
+    table = Table("model", "accuracy", "95% interval", "format", box=None, padding=(0, 3, 0, 0))
+    names = {"base": "base", "warmup": "after the warm-up", "reinforce": "after RL"}
+    for stage, title in names.items():
+        if score := held_out.get(stage):
+            low, high = score["ci95"]
+            table.add_row(title, f"{score['accuracy']:.3f}", f"{low:.3f} to {high:.3f}", f"{score['format']:.3f}")
+    return [table]
+
+
+def conclude(job: Job) -> int:
+    """Say what the run showed and where its adapter lies; return the exit code."""
+    name, status = job["metadata"]["name"], job["status"]
+    if status["phase"] != "Succeeded":
+        console.print(f"\n[red]The job failed.[/] {_problem(status)}")
+        console.print(f"More: kubectl describe rtj {name} -n {NAMESPACE}")
+        return 1
+    evaluation = status["evaluation"]
+    console.print(f"\nHeld-out accuracy on {evaluation['heldOut']['size']} rows that were never trained on:")
+    console.print(*_scores(status))
+    console.print(_verdict(evaluation))
+    for artifact in status["artifacts"]:
+        console.print(
+            f"{artifact['kind']}: {artifact['path']} on claim {status['storage']['claimName']}", soft_wrap=True
+        )
+    console.print(f"\nLook closer:  export KUBECONFIG={localcluster('kubeconfig')}", soft_wrap=True)
+    console.print(f"              {localcluster('tool', 'kubectl')} get rtj -n {NAMESPACE} -o wide", soft_wrap=True)
+    return 0
+
+
+def _verdict(evaluation: dict[str, Any]) -> str:
+    gain, p_value = evaluation.get("reinforceImprovement"), evaluation.get("reinforcePValue")
+    if gain is None or p_value is None:
+        return "RL was not compared with the warm-up."
+    test = f"one-sided exact McNemar test, p = {p_value:.2g}"
+    if gain > 0 and p_value < 0.05:
+        return f"RL raised the accuracy of the warmed-up model by {gain:.3f} ({test})."
+    return f"RL did not raise the accuracy of the warmed-up model: the difference is {gain:+.3f} ({test})."
+
+
+def main() -> int:
+    """Run the demo."""
+    try:
+        cluster = Cluster()
+        console.print("Installing the operator's chart")
+        install(cluster)
+        example = Path(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLE
+        console.print(f"kubectl apply -f {example.name}")
+        return conclude(show(follow(cluster, apply(cluster, example))))
+    except DemoFailed as failure:
+        console.print(f"[red]The demo stopped:[/] {failure}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("\nStopped watching; the job goes on in the cluster. `make down` ends it.")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
