@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -33,7 +33,7 @@ console = Console(highlight=False)
 Job = dict[str, Any]
 
 
-class DemoFailed(Exception):
+class DemoError(Exception):
     """Something that the demo cannot go on without."""
 
 
@@ -41,7 +41,7 @@ def run(*command: str | Path, stdin: str | None = None) -> str:
     """Run a command and return what it printed."""
     done = subprocess.run([str(word) for word in command], input=stdin, text=True, capture_output=True, check=False)
     if done.returncode:
-        raise DemoFailed(f"{' '.join(str(word) for word in command)}\n{done.stdout}{done.stderr}".rstrip())
+        raise DemoError(f"{' '.join(str(word) for word in command)}\n{done.stdout}{done.stderr}".rstrip())
     return done.stdout
 
 
@@ -109,7 +109,7 @@ def follow(cluster: Cluster, name: str) -> Iterator[Job]:
         if job.get("status", {}).get("phase") in ("Succeeded", "Failed"):
             return
         time.sleep(1)
-    raise DemoFailed(f"the job did not end within {DEADLINE_SECONDS // 60} minutes: kubectl describe rtj {name}")
+    raise DemoError(f"the job did not end within {DEADLINE_SECONDS // 60} minutes: kubectl describe rtj {name}")
 
 
 def show(jobs: Iterator[Job]) -> Job:
@@ -152,7 +152,11 @@ def _panel(job: Job) -> Panel:
     for label, value in rows.items():
         figures.add_row(f"[dim]{label}[/]", "" if value is None else str(value))
     bar = ProgressBar(total=100, completed=progress.get("percent", 0), width=60)
-    parts = [f"[bold]{status.get('phase', 'Pending')}[/]  {progress.get('display', '')}", bar, figures]
+    parts: list[RenderableType] = [
+        f"[bold]{status.get('phase', 'Pending')}[/]  {progress.get('display', '')}",
+        bar,
+        figures,
+    ]
     if "failure" in status:
         parts.append(f"[red]{_problem(status)}[/]")
     return Panel(Group(*parts, *_scores(status)), title=f"rtj/{job['metadata']['name']}", title_align="left", width=90)
@@ -216,7 +220,7 @@ def main() -> int:
         example = Path(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLE
         console.print(f"kubectl apply -f {example.name}")
         return conclude(show(follow(cluster, apply(cluster, example))))
-    except DemoFailed as failure:
+    except DemoError as failure:
         console.print(f"[red]The demo stopped:[/] {failure}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
