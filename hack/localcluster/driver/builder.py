@@ -68,8 +68,17 @@ def ensure_base(layout: Layout) -> None:
 
 def buildah(layout: Layout) -> list[str | Path]:
     """The command with storage of its own, apart from the machine's."""
-    store = ["--root", layout.mounted / "images/buildah", "--runroot", layout.run / "buildah"]
-    return ["buildah", *store, "--storage-driver=overlay"]
+    return ["buildah", "--root", store(layout), "--runroot", run_folder(layout), "--storage-driver=overlay"]
+
+
+def store(layout: Layout) -> Path:
+    """Where buildah keeps images and layers."""
+    return layout.mounted / "images/buildah"
+
+
+def run_folder(layout: Layout) -> Path:
+    """Where buildah keeps what a reboot may take."""
+    return layout.run / "buildah"
 
 
 def _prepare(layout: Layout) -> None:

@@ -18,6 +18,7 @@ from .shell import Refused, run, succeeds
 
 PAUSE = "localhost/pause:local"
 OCI = "application/vnd.oci.image"
+REF_NAME = "org.opencontainers.image.ref.name"
 Blob = bytes | Path
 
 
@@ -49,18 +50,18 @@ def load(layout: Layout, name: str) -> bool:
         False if the node had this very image already.
     """
     store = layout.mounted / "images/layout"
-    _forget_layers_the_node_lost(layout, store)
     manifest = _export(layout, store, name)
-    if loaded(layout).get(name) == manifest["digest"]:
+    before = loaded(layout)
+    if before.get(name) == manifest["digest"]:
         return False
     content = json.loads(_blob(store, manifest["digest"]).read_bytes())
-    present = _present(layout)
-    layers = [layer["digest"] for layer in content["layers"] if layer["digest"] not in present]
-    wanted = [manifest["digest"], content["config"]["digest"], *layers]
+    layers = _lacking(layout, [layer["digest"] for layer in content["layers"]])
+    _fill(layout, store, name, layers)
     require_space(layout.folder, _gib(store, layers) + 1, f"loading {name}")
+    wanted = [manifest["digest"], content["config"]["digest"], *layers]
     _import(layout, name, manifest, {digest: _blob(store, digest) for digest in wanted})
-    for layer in layers:
-        _hollow(_blob(store, layer))
+    _drop_copies(layout, store, layers)
+    _remove_replaced(layout, before.get(name))
     return True
 
 
@@ -75,22 +76,50 @@ def _export(layout: Layout, store: Path, name: str) -> dict[str, Any]:
     if not succeeds([*builder.buildah(layout), "inspect", "--type", "image", name]):
         raise Refused(f"there is no image {name} here: build it first, with `build-image {name}`")
     # Uncompressed: a layer's digest is then that of its content, the same on both sides, and needs no gzip.
-    run([*builder.buildah(layout), "push", "--quiet", "--disable-compression", name, f"oci:{store}:{name}"])
+    source = f"containers-storage:[overlay@{builder.store(layout)}+{builder.run_folder(layout)}]{name}"
+    run(["skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers", source, f"oci:{store}:{name}"])
     index = json.loads((store / "index.json").read_text())
-    descriptor = next(m for m in index["manifests"] if m["annotations"]["org.opencontainers.image.ref.name"] == name)
+    descriptor = next(m for m in index["manifests"] if m.get("annotations", {}).get(REF_NAME) == name)
     return {key: descriptor[key] for key in ("mediaType", "digest", "size")}
 
 
-def _forget_layers_the_node_lost(layout: Layout, store: Path) -> None:
-    present = _present(layout)
-    for blob in store.glob("blobs/sha256/*"):
-        if _is_hollow(blob) and f"sha256:{blob.name}" not in present:
-            blob.unlink()
+def _lacking(layout: Layout, layers: list[str]) -> list[str]:
+    """The layers, bottom first, that containerd has not unpacked.
+
+    It names an unpacked layer by its chain ID (OCI image specification, "Layer ChainID"):
+    chain(1) = layer(1), chain(n) = sha256(chain(n-1) + " " + layer(n)).
+    """
+    unpacked = {row.split()[0] for row in run([*_ctr(layout), "snapshots", "list"]).splitlines()[1:]}
+    lacking, chain = [], ""
+    for layer in layers:
+        chain = f"sha256:{hashlib.sha256(f'{chain} {layer}'.encode()).hexdigest()}" if chain else layer
+        if chain not in unpacked:
+            lacking.append(layer)
+    return lacking
 
 
-def _present(layout: Layout) -> set[str]:
-    """Digests of everything in containerd's content store."""
-    return set(run([*_ctr(layout), "content", "list", "--quiet"]).split())
+def _fill(layout: Layout, store: Path, name: str, layers: list[str]) -> None:
+    """Write layers again that were given to a node which has lost them since."""
+    hollow = [_blob(store, layer) for layer in layers if _is_hollow(_blob(store, layer))]
+    for blob in hollow:
+        blob.unlink()
+    if hollow:
+        _export(layout, store, name)
+
+
+def _drop_copies(layout: Layout, store: Path, layers: list[str]) -> None:
+    """Keep a layer's files where buildah and containerd work on them, and neither archive it passed through."""
+    for layer in layers:
+        _hollow(_blob(store, layer))
+    if layers:
+        run([*_ctr(layout), "content", "rm", *layers])
+
+
+def _remove_replaced(layout: Layout, digest: str | None) -> None:
+    """Let containerd collect the image that had the name before, unless another name holds it."""
+    names = [name for name, of in loaded(layout).items() if of == digest]
+    if names and all(name.startswith("sha256:") for name in names):
+        run([*_ctr(layout), "images", "rm", *names])
 
 
 def _hollow(blob: Path) -> None:

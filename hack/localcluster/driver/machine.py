@@ -25,7 +25,7 @@ NODE_PACKAGES = {
     "conntrack": "/usr/sbin/conntrack",
     "iproute2": "/usr/sbin/ip",
 }
-IMAGE_PACKAGES = {"buildah": "/usr/bin/buildah", "debootstrap": "/usr/sbin/debootstrap"}
+IMAGE_PACKAGES = {"buildah": "/usr/bin/buildah", "skopeo": "/usr/bin/skopeo", "debootstrap": "/usr/sbin/debootstrap"}
 WHY_ROOT = (
     "root is needed to install those Debian packages that are missing, to make the network namespace, "
     "mounts and cgroups of the cluster, and to run its containers"
