@@ -1,0 +1,1 @@
+"""Trains a reasoning model by a ReasoningTrainingJob: the data plane."""

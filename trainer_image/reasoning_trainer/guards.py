@@ -1,0 +1,189 @@
+"""What stops a run that is not worth its GPU: lost learning signal, divergence, numbers that are none, spent budget.
+
+Everything here is decided from the reports it is given; acting on a verdict is the pipeline's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.progress import LearningSignalReport
+from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
+from reasoning_contract.status import TrainingStatus
+
+from .errors import TrainerError
+
+SOLVED = 0.9
+"""Mean correctness from which completions that all score alike are a task that is solved, not a run that collapsed."""
+UNSOLVED = 0.1
+"""Mean correctness up to which completions that all score alike are all wrong."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a guard says.
+
+    Attributes
+    ----------
+    ok
+        Whether the run may go on.
+    message
+        The figures behind the verdict.
+    action
+        What the spec asks for if it is not ok.
+    exit_code, reason, hint
+        How the attempt ends if the action is ``fail``.
+    """
+
+    ok: bool
+    message: str
+    action: Literal["fail", "warn"] = "fail"
+    exit_code: ExitCode = ExitCode.DONE
+    reason: str = ""
+    hint: str = ""
+
+    def raise_if_failed(self) -> None:
+        """Raise `TrainerError` if the run may not go on and the spec asks for an end; a warning passes."""
+        if not self.ok and self.action == "fail":
+            raise TrainerError(self.exit_code, self.reason, self.message, self.hint)
+
+    def to_report(self) -> LearningSignalReport:
+        """Return the verdict as the progress report carries it."""
+        return LearningSignalReport(ok=self.ok, message=self.message)
+
+
+@dataclass
+class LearningSignalGuard:
+    """Watches over a window of steps whether rewards still tell the completions of a group apart.
+
+    The advantage of a completion is its distance from its group's mean reward (Shao et al. 2024, arXiv:2402.03300): in
+    a group whose rewards are all equal every advantage, and so every gradient, is zero.
+
+    Parameters
+    ----------
+    settings
+        ``spec.guards.learningSignal``.
+    verifiable
+        Name of the reward that says whether an answer is right; its mean tells solved from collapsed. None where the
+        job has no such reward.
+    """
+
+    settings: LearningSignal
+    verifiable: str | None = None
+    window: deque[tuple[float, float | None]] = field(default_factory=deque)
+
+    def update(self, training: TrainingStatus) -> Verdict | None:
+        """Take in the metrics of one step; return a verdict once the window is full.
+
+        Steps without groups (an SFT warm-up, DPO, PPO) have no ``zeroVarianceShare`` and are left out.
+        """
+        if self.settings.action == "off" or training.zero_variance_share is None:
+            return None
+        right = (training.rewards or {}).get(self.verifiable) if self.verifiable else None
+        self.window.append((1.0 - training.zero_variance_share, right))
+        if len(self.window) < self.settings.window_steps:
+            return None
+        while len(self.window) > self.settings.window_steps:
+            self.window.popleft()
+        return judge_learning_signal(self.settings, list(self.window))
+
+
+def judge_learning_signal(settings: LearningSignal, window: Sequence[tuple[float, float | None]]) -> Verdict:
+    """Judge a full window.
+
+    Parameters
+    ----------
+    settings
+        ``spec.guards.learningSignal``; its action is not ``off``.
+    window
+        For each step the share of groups whose rewards differ, and the mean of the verifiable reward or None.
+    """
+    spread = math.fsum(share for share, _ in window) / len(window)
+    right = _mean([mean for _, mean in window if mean is not None])
+    figures = f"rewards differ in {spread:.1%} of the groups, over the last {len(window)} steps"
+    if right is not None:
+        figures += f"; {right:.1%} of the answers are right"
+    if spread >= settings.min_non_zero_variance:
+        return Verdict(True, figures)
+    if right is not None and right >= SOLVED:
+        return Verdict(True, f"{figures}: the task is solved, further steps teach little")
+    return Verdict(
+        ok=False,
+        message=f"the learning signal is lost: {figures}; "
+        f"guards.learningSignal.minNonZeroVariance asks for {settings.min_non_zero_variance:.1%}",
+        action="warn" if settings.action == "warn" else "fail",
+        exit_code=ExitCode.NOT_LEARNING,
+        reason="LearningSignalLost",
+        hint=_how_to_regain_the_signal(right),
+    )
+
+
+def _how_to_regain_the_signal(right: float | None) -> str:
+    if right is not None and right <= UNSOLVED:
+        return (
+            "nearly every answer is wrong: give data.warmup (or more of it), take easier rows for data.train, or lower "
+            "reinforce.learningRate if answers were right at first"
+        )
+    return (
+        "make completions differ (raise reinforce.temperature or numGenerations), rewards finer (add a format or "
+        "lengthPenalty reward), or the rows of data.train neither too easy nor too hard"
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def judge_divergence(settings: Divergence, training: TrainingStatus) -> Verdict:
+    """Judge the metrics of one step: finite numbers, and a KL divergence within ``maxKL``."""
+    broken = [name for name, value in _numbers(training).items() if not math.isfinite(value)]
+    if broken:
+        return Verdict(
+            ok=False,
+            message=f"{' and '.join(broken)} of the last step {'is' if len(broken) == 1 else 'are'} not a finite number",
+            action=settings.non_finite,
+            exit_code=ExitCode.DIVERGED,
+            reason="NonFiniteMetric",
+            hint="lower reinforce.learningRate or maxGradNorm; if it is the reward, see which of spec.rewards gives it",
+        )
+    limit, kl = settings.max_kl, training.kl
+    if settings.action == "off" or limit is None or kl is None or kl <= limit:
+        return Verdict(True, "the run is stable")
+    return Verdict(
+        ok=False,
+        message=f"the KL divergence from the reference is {kl:.4g}, above guards.divergence.maxKL {limit:g}",
+        action="warn" if settings.action == "warn" else "fail",
+        exit_code=ExitCode.DIVERGED,
+        reason="MaxKLPassed",
+        hint="lower reinforce.learningRate or raise reinforce.beta; raise maxKL if completions are still good",
+    )
+
+
+def _numbers(training: TrainingStatus) -> dict[str, float]:
+    named = {"loss": training.loss, "gradient norm": training.grad_norm, "reward": training.reward, "KL": training.kl}
+    named |= {f"reward {name}": mean for name, mean in (training.rewards or {}).items()}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def judge_budget(limits: Limits, gpu_seconds: float) -> Verdict:
+    """Judge the GPU-seconds of all attempts against ``limits.gpuHours``. Save a checkpoint before acting on it."""
+    spent, budget = gpu_seconds / 3600, limits.gpu_hours
+    if budget is None or spent < budget:
+        return Verdict(True, f"{spent:.2f} GPU-hours spent")
+    return Verdict(
+        ok=False,
+        message=f"{spent:.2f} GPU-hours are spent, the budget of limits.gpuHours is {budget:g}",
+        exit_code=ExitCode.BUDGET_SPENT,
+        reason="BudgetSpent",
+        hint="the last checkpoint is kept: raise limits.gpuHours to go on from it",
+    )
+
+
+def verifiable_reward(spec: Spec) -> str | None:
+    """Return the name of the reward that says whether an answer is right; None if the job has none."""
+    return next((reward.name for reward in spec.rewards if reward.builtin == "correctness"), None)
