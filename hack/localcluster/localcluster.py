@@ -6,22 +6,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from driver import binaries, clusters, controlplane_only
-from driver.layout import state_folder
-from driver.shell import Refused, alone, say
+from driver.layout import Layout, state_folder
+from driver.shell import RefusedError, alone, say
 
+Command = Callable[[argparse.Namespace, Path], None]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: list[str]) -> int:
     """Carry out one command; the exit code is 0, or 1 with a line that says what to do."""
     options = parser().parse_args(arguments)
+    # Where Debian puts ip, iptables and debootstrap; a plain root shell may lack it.
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     state = state_folder(os.environ, REPOSITORY)
     try:
         options.command(options, state)
-    except Refused as problem:
+    except RefusedError as problem:
         say(str(problem))
         return 1
     except KeyboardInterrupt:
@@ -35,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="localcluster.py", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, does, about: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+    def command(name: str, does: Command, about: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=about, description=about)
         added.set_defaults(command=does)
         return added
@@ -56,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     load = command("load-image", load_images, "give images to the cluster's node")
     load.add_argument("names", nargs="+", metavar="NAME")
     tool = command("tool", print_tool, "print the path of kubectl or helm")
-    tool.add_argument("name", choices=("kubectl", "helm"))
+    tool.add_argument("name", choices=binaries.TOOLS)
     return top
 
 
@@ -71,44 +75,43 @@ def _add_control_plane_options(command: argparse.ArgumentParser) -> None:
 
 def up(options: argparse.Namespace, state: Path) -> None:
     if options.control_plane_only:
-        binary = _binary(state)
-        folder = _control_plane(options, state)
-        with alone(folder):
-            controlplane_only.up(folder, binary)
-        return
-    with alone(_folder(state)):
-        clusters.chosen(_folder(state)).up()
+        with alone(_folder(state)):
+            binary = binaries.cluster_binaries(_folder(state)) / "localcluster"
+        with alone(_control_plane(options, state)):
+            controlplane_only.up(_control_plane(options, state), binary)
+    else:
+        with alone(_folder(state)):
+            _cluster(state).up()
 
 
 def down(options: argparse.Namespace, state: Path) -> None:
     if options.control_plane_only:
-        folder = _control_plane(options, state)
-        with alone(folder):
-            controlplane_only.down(folder)
-        return
-    with alone(_folder(state)):
-        clusters.chosen(_folder(state)).down()
+        with alone(_control_plane(options, state)):
+            controlplane_only.down(_control_plane(options, state))
+    else:
+        with alone(_folder(state)):
+            _cluster(state).down()
 
 
 def status(options: argparse.Namespace, state: Path) -> None:
     if options.control_plane_only:
         print(controlplane_only.status(_control_plane(options, state)))
         return
-    print(clusters.chosen(_folder(state)).status())
-    for name in ("kubectl", "helm"):
-        print(f"{name}: {binaries.tool(name, _folder(state))}")
+    print(_cluster(state).status())
+    for name in binaries.TOOLS:
+        print(f"{name}: {binaries.tool_path(name, _folder(state))}")
 
 
 def kubeconfig(options: argparse.Namespace, state: Path) -> None:
     if options.control_plane_only:
         print(controlplane_only.kubeconfig(_control_plane(options, state)))
-        return
-    print(clusters.chosen(_folder(state)).kubeconfig())
+    else:
+        print(clusters.kubeconfig(Layout(_folder(state))))
 
 
 def build_image(options: argparse.Namespace, state: Path) -> None:
     with alone(_folder(state)):
-        clusters.chosen(_folder(state)).build_image(
+        _cluster(state).build_image(
             options.tag, options.file.resolve(), options.context.resolve(), options.build_arg, options.space
         )
 
@@ -116,7 +119,7 @@ def build_image(options: argparse.Namespace, state: Path) -> None:
 def load_images(options: argparse.Namespace, state: Path) -> None:
     with alone(_folder(state)):
         for name in options.names:
-            clusters.chosen(_folder(state)).load_image(name)
+            _cluster(state).load_image(name)
 
 
 def print_tool(options: argparse.Namespace, state: Path) -> None:
@@ -124,17 +127,17 @@ def print_tool(options: argparse.Namespace, state: Path) -> None:
         print(binaries.tool(options.name, _folder(state)))
 
 
+def _cluster(state: Path) -> clusters.Cluster:
+    return clusters.chosen(Layout(_folder(state)), os.environ)
+
+
 def _folder(state: Path) -> Path:
     return state / "localcluster"
 
 
 def _control_plane(options: argparse.Namespace, state: Path) -> Path:
-    return options.at.resolve() if options.at else state / "control-plane"
-
-
-def _binary(state: Path) -> Path:
-    with alone(_folder(state)):
-        return binaries.cluster_binaries(_folder(state)) / "localcluster"
+    folder: Path | None = options.at
+    return folder.resolve() if folder else state / "control-plane"
 
 
 if __name__ == "__main__":

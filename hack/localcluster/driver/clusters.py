@@ -1,18 +1,66 @@
-"""Which cluster is meant: one of this tool's own, kind's, or the current one where the person says so."""
+"""Which cluster is meant: this tool's own, kind's where Docker runs, or the current one if the person says so."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
-from . import builder, images, machine, node
+from . import builder, daemons, images, machine, node
 from .layout import Layout
+from .shell import RefusedError, run, say, stream, succeeds
+
+
+class Cluster(Protocol):
+    """What can be done with a cluster, whoever runs it."""
+
+    def up(self) -> None:
+        """Start it, or do nothing if it runs."""
+
+    def down(self) -> None:
+        """Stop it and delete its objects and volumes."""
+
+    def status(self) -> str:
+        """What runs and where, for a person."""
+
+    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+        """Build an image on this machine."""
+
+    def load_image(self, name: str) -> None:
+        """Give the node an image that was built on this machine."""
+
+
+def chosen(layout: Layout, environment: Mapping[str, str]) -> Cluster:
+    """The cluster that $CLUSTER and the machine decide on; never one of the person's own unasked.
+
+    Raises
+    ------
+    RefusedError
+        $CLUSTER has a value that means nothing.
+    """
+    asked = environment.get("CLUSTER", "")
+    if asked == "current":
+        return Current(layout)
+    if asked:
+        raise RefusedError(f"CLUSTER={asked} means nothing: unset it, or set CLUSTER=current to use kubectl's context")
+    if not daemons.found(layout.folder) and shutil.which("kind") and succeeds(["docker", "info"]):
+        return Kind(layout)
+    return Local(layout)
+
+
+def kubeconfig(layout: Layout) -> Path:
+    """The kubeconfig of the cluster that is up."""
+    if not layout.kubeconfig.exists():
+        raise RefusedError("no cluster is up: run `up` first")
+    return layout.kubeconfig
 
 
 class Local:
     """Kubernetes built from source, in a network namespace of this machine."""
 
-    def __init__(self, folder: Path) -> None:
-        self._layout = Layout(folder)
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
 
     def up(self) -> None:
         node.up(self._layout)
@@ -23,16 +71,83 @@ class Local:
     def status(self) -> str:
         return node.status(self._layout)
 
-    def kubeconfig(self) -> Path:
-        return self._layout.kubeconfig
-
     def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
         builder.build(self._layout, tag, dockerfile, context, arguments, space)
 
     def load_image(self, name: str) -> None:
         machine.require_root()
-        images.load(self._layout, name)
+        builder.require_local_name(name)
+        if not daemons.found(self._layout.folder):
+            raise RefusedError("the cluster is not up: run `up` first")
+        say(f"loaded {name}" if images.load(self._layout, name) else f"the node has this {name} already")
 
 
-def chosen(folder: Path) -> Local:
-    return Local(folder)
+class Kind:
+    """kind, for machines where Docker runs."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._options = ["--name", layout.name]
+
+    def up(self) -> None:
+        if self._layout.name not in run(["kind", "get", "clusters"]).split():
+            say(f"Docker runs and kind is here: making the kind cluster {self._layout.name}")
+            stream(["kind", "create", "cluster", *self._options, *self._kubeconfig(), "--wait", "180s"])
+        self._layout.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+        run(["kind", "export", "kubeconfig", *self._options, *self._kubeconfig()])
+
+    def down(self) -> None:
+        run(["kind", "delete", "cluster", *self._options, *self._kubeconfig()])
+
+    def status(self) -> str:
+        runs = self._layout.name in run(["kind", "get", "clusters"]).split()
+        return f"kind cluster {self._layout.name}: {'up' if runs else 'not running'}"
+
+    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+        builder.require_local_name(tag)
+        machine.require_space(self._layout.folder, space, f"building {tag}")
+        settings = [f"--build-arg={argument}" for argument in arguments]
+        stream(["docker", "build", f"--tag={tag}", f"--file={dockerfile}", *settings, context])
+
+    def load_image(self, name: str) -> None:
+        stream(["kind", "load", "docker-image", name, *self._options])
+
+    def _kubeconfig(self) -> list[str | Path]:
+        return ["--kubeconfig", self._layout.kubeconfig]
+
+
+class Current:
+    """The cluster of kubectl's current context: used and never changed, and named first."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def up(self) -> None:
+        context = self._view("{.contexts[0].name}")
+        say(f"CLUSTER=current: using the context {context} at {self._view('{.clusters[0].cluster.server}')}")
+        self._layout.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+        self._layout.kubeconfig.touch(mode=0o600)
+        # A copy of this one context: a later change of the current one must not lead anywhere else.
+        self._layout.kubeconfig.write_text(run([*self._config_view(), "--raw"]))
+        run(["kubectl", f"--kubeconfig={self._layout.kubeconfig}", "get", "--raw", "/readyz"])
+
+    def down(self) -> None:
+        say("CLUSTER=current: the cluster is yours and stays as it is")
+        self._layout.kubeconfig.unlink(missing_ok=True)
+
+    def status(self) -> str:
+        return f"context {self._view('{.contexts[0].name}')} at {self._view('{.clusters[0].cluster.server}')}"
+
+    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+        self.load_image(tag)
+
+    def load_image(self, name: str) -> None:
+        raise RefusedError(
+            f"CLUSTER=current: push {name} to a registry that your cluster pulls from, and name it there"
+        )
+
+    def _view(self, path: str) -> str:
+        return run([*self._config_view(), f"--output=jsonpath={path}"]).strip()
+
+    def _config_view(self) -> list[str]:
+        return ["kubectl", "config", "view", "--minify", "--flatten"]

@@ -75,7 +75,7 @@ def make_credentials(plane: ControlPlane) -> None:
         return
     plane.folder.mkdir(parents=True, exist_ok=True)
     config.write_text(wanted)
-    kubeadm = [plane.binary, "kubeadm", "init", "phase"]
+    kubeadm: list[str | Path] = [plane.binary, "kubeadm", "init", "phase"]
     run([*kubeadm, "certs", "all", "--config", config])
     run([*kubeadm, "kubeconfig", "all", "--config", config, "--kubeconfig-dir", plane.folder])
 
@@ -207,7 +207,7 @@ def _kubeadm_config(plane: ControlPlane) -> str:
 
 
 def _named_address(plane: ControlPlane) -> str:
-    """kubeadm takes no loopback address here and would look for a network card; nothing uses this documentation address."""
+    """kubeadm refuses loopback here and would look for a network card; nothing uses this documentation address."""
     return "192.0.2.1" if plane.address == LOOPBACK else plane.address
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import controlplane, daemons
 from .controlplane import LOOPBACK, ControlPlane
-from .shell import Refused, say
+from .shell import RefusedError, say
 
 
 def up(folder: Path, binary: Path) -> None:
@@ -35,10 +35,10 @@ def status(folder: Path) -> str:
 
 
 def kubeconfig(folder: Path) -> Path:
-    """The kubeconfig's path; `Refused` if there is no cluster."""
+    """The kubeconfig's path; `RefusedError` if there is no cluster."""
     path = folder / "super-admin.conf"
     if not path.exists():
-        raise Refused("there is no control plane here: run `up --control-plane-only` first")
+        raise RefusedError("there is no control plane here: run `up --control-plane-only` first")
     return path
 
 
@@ -54,4 +54,4 @@ def _refuse_taken_ports(plane: ControlPlane) -> None:
     own = {process.name for process in daemons.found(plane.folder)}
     for name, port in (("etcd", plane.etcd_port), ("kube-apiserver", plane.port)):
         if name not in own and controlplane.is_listened_on(port):
-            raise Refused(f"port {port} of {LOOPBACK}, which {name} had, is taken by another process: run `down`")
+            raise RefusedError(f"port {port} of {LOOPBACK}, which {name} had, is taken by another process: run `down`")

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .shell import Refused, until
+from .shell import RefusedError, until
 
 FOLDER_MARK, NAME_MARK = "LOCALCLUSTER_FOLDER", "LOCALCLUSTER_DAEMON"
 
@@ -64,18 +64,19 @@ def start(daemon: Daemon, folder: Path) -> bool:
             stderr=output,
             start_new_session=True,
             cwd="/",
-            env=os.environ | {FOLDER_MARK: str(folder), NAME_MARK: daemon.name},
+            # Nothing of the person's environment, such as a proxy, gets between the cluster's processes.
+            env={"PATH": os.environ["PATH"], FOLDER_MARK: str(folder), NAME_MARK: daemon.name},
         )
     until(f"{daemon.name} to start", lambda: is_running(daemon, folder), seconds=5, pause=0.01)
     return True
 
 
 def require(daemon: Daemon, folder: Path) -> None:
-    """Raise `Refused` with the end of the log if the daemon has died."""
+    """Raise `RefusedError` with the end of the log if the daemon has died."""
     if not is_running(daemon, folder):
         log = log_file(daemon.name, folder)
         last = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-        raise Refused(f"{daemon.name} ended; the end of {log}:\n{last}")
+        raise RefusedError(f"{daemon.name} ended; the end of {log}:\n{last}")
 
 
 def end_all(folder: Path) -> None:

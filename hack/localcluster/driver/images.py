@@ -14,7 +14,7 @@ from typing import Any
 from . import builder
 from .layout import Layout
 from .machine import require_space
-from .shell import Refused, run, succeeds
+from .shell import RefusedError, run, succeeds
 
 PAUSE = "localhost/pause:local"
 OCI = "application/vnd.oci.image"
@@ -35,7 +35,12 @@ def load_pause(layout: Layout, program: Path) -> None:
     root = {"type": "layers", "diff_ids": [layer["digest"]]}
     settings = {"architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["/pause"]}, "rootfs": root}
     config = add(json.dumps(settings).encode(), "config.v1+json")
-    content = {"schemaVersion": 2, "mediaType": f"{OCI}.manifest.v1+json", "config": config, "layers": [layer]}
+    content = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "config": config,
+        "layers": [layer],
+    }
     manifest = add(json.dumps(content).encode(), "manifest.v1+json")
     if loaded(layout).get(PAUSE) != manifest["digest"]:
         _import(layout, PAUSE, manifest, blobs)
@@ -74,7 +79,7 @@ def loaded(layout: Layout) -> dict[str, str]:
 def _export(layout: Layout, store: Path, name: str) -> dict[str, Any]:
     """Write the image into an OCI layout, where layers that are there are not written again; its descriptor."""
     if not succeeds([*builder.buildah(layout), "inspect", "--type", "image", name]):
-        raise Refused(f"there is no image {name} here: build it first, with `build-image {name}`")
+        raise RefusedError(f"there is no image {name} here: build it first, with `build-image {name}`")
     # Uncompressed: a layer's digest is then that of its content, the same on both sides, and needs no gzip.
     source = f"containers-storage:[overlay@{builder.store(layout)}+{builder.run_folder(layout)}]{name}"
     run(["skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers", source, f"oci:{store}:{name}"])
@@ -139,7 +144,8 @@ def _import(layout: Layout, name: str, manifest: dict[str, Any], blobs: dict[str
     index = json.dumps({"schemaVersion": 2, "manifests": [named]}).encode()
     command = [*map(str, _ctr(layout)), "images", "import", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ctr:
-        assert ctr.stdin and ctr.stdout
+        assert ctr.stdin
+        assert ctr.stdout
         with tarfile.open(fileobj=ctr.stdin, mode="w|") as archive:
             _add(archive, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
             _add(archive, "index.json", index)
@@ -148,7 +154,7 @@ def _import(layout: Layout, name: str, manifest: dict[str, Any], blobs: dict[str
         ctr.stdin.close()
         said = ctr.stdout.read().decode()
     if ctr.returncode:
-        raise Refused(f"containerd did not take {name}:\n{said}")
+        raise RefusedError(f"containerd did not take {name}:\n{said}")
 
 
 def _archive(files: dict[str, bytes]) -> bytes:

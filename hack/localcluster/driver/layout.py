@@ -16,7 +16,7 @@ SERVICE_SUBNET = "10.96.0.0/16"
 API_PORT = 6443
 
 
-class NoSubnet(Exception):
+class NoSubnetError(Exception):
     """Every subnet that a cluster could use is taken on this machine."""
 
 
@@ -84,7 +84,7 @@ def subnet(name: str, taken: Iterable[IPv4Network]) -> IPv4Network:
 
     Raises
     ------
-    NoSubnet
+    NoSubnetError
         Every /30 of `VETH_BLOCK` overlaps with one that is taken.
     """
     used = list(taken)
@@ -95,7 +95,7 @@ def subnet(name: str, taken: Iterable[IPv4Network]) -> IPv4Network:
         candidate = IPv4Network((base, 30))
         if not any(candidate.overlaps(network) for network in used):
             return candidate
-    raise NoSubnet(f"no free /30 in {VETH_BLOCK} on this machine: its routes take the whole block")
+    raise NoSubnetError(f"no free /30 in {VETH_BLOCK} on this machine: its routes take the whole block")
 
 
 def ends(network: IPv4Network) -> tuple[IPv4Address, IPv4Address]:

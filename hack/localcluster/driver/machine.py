@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from .layout import Layout, NoSubnet, ends, subnet
-from .shell import Refused, run, say, succeeds, until
+from .layout import Layout, NoSubnetError, ends, subnet
+from .shell import RefusedError, run, say, succeeds, until
 
 CGROUPS = Path("/sys/fs/cgroup")
 CNI_PLUGINS = Path("/usr/lib/cni")
@@ -25,7 +25,11 @@ NODE_PACKAGES = {
     "conntrack": "/usr/sbin/conntrack",
     "iproute2": "/usr/sbin/ip",
 }
-IMAGE_PACKAGES = {"buildah": "/usr/bin/buildah", "skopeo": "/usr/bin/skopeo", "debootstrap": "/usr/sbin/debootstrap"}
+IMAGE_PACKAGES = {
+    "buildah": "/usr/bin/buildah",
+    "skopeo": "/usr/bin/skopeo",
+    "debootstrap": "/usr/sbin/debootstrap",
+}
 WHY_ROOT = (
     "root is needed to install those Debian packages that are missing, to make the network namespace, "
     "mounts and cgroups of the cluster, and to run its containers"
@@ -33,17 +37,17 @@ WHY_ROOT = (
 
 
 def require_root() -> None:
-    """Raise `Refused`, saying what root is for, unless this is root."""
+    """Raise `RefusedError`, saying what root is for, unless this is root."""
     if os.geteuid() != 0:
-        raise Refused(f"{WHY_ROOT}. Run the same command as root (`up --control-plane-only` needs none)")
+        raise RefusedError(f"{WHY_ROOT}. Run the same command as root (`up --control-plane-only` needs none)")
 
 
 def require_space(folder: Path, gib: float, what: str) -> None:
-    """Raise `Refused`, naming the space needed, if the folder's disk has less free."""
+    """Raise `RefusedError`, naming the space needed, if the folder's disk has less free."""
     folder.mkdir(parents=True, exist_ok=True)
     problem = space_problem(shutil.disk_usage(folder).free, gib, what, folder)
     if problem:
-        raise Refused(problem)
+        raise RefusedError(problem)
 
 
 def space_problem(free_bytes: int, gib: float, what: str, folder: Path) -> str | None:
@@ -68,7 +72,7 @@ def install_packages(packages: dict[str, str]) -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise Refused(f"these are missing and this is no Debian to install them on: {', '.join(missing)}")
+        raise RefusedError(f"these are missing and this is no Debian to install them on: {', '.join(missing)}")
     say(f"installing Debian packages: {' '.join(missing)}")
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-qq"], env=env)
@@ -90,7 +94,21 @@ def make_namespace(layout: Layout) -> IPv4Address:
     inside = ["ip", "-n", layout.name]
     if not succeeds(["ip", "link", "show", layout.host_link]):
         host, cluster = ends(_free_subnet(layout))
-        run(["ip", "link", "add", layout.host_link, "type", "veth", "peer", "name", "eth0", "netns", layout.name])
+        run(
+            [
+                "ip",
+                "link",
+                "add",
+                layout.host_link,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "eth0",
+                "netns",
+                layout.name,
+            ]
+        )
         run([*inside, "address", "add", f"{cluster}/30", "dev", "eth0"])
         run(["ip", "address", "add", f"{host}/30", "dev", layout.host_link])
     run([*inside, "link", "set", "lo", "up"])
@@ -119,7 +137,8 @@ def mount_state(layout: Layout) -> None:
     """Show the state folder at `layout.mounted` too."""
     layout.mounted.mkdir(parents=True, exist_ok=True)
     if not os.path.ismount(layout.mounted):
-        run(["mount", "--bind", layout.folder, layout.mounted])
+        # Private: what is mounted below stays below, and does not show up in the state folder as well.
+        run(["mount", "--bind", "--make-private", layout.folder, layout.mounted])
 
 
 def unmount_all(layout: Layout) -> None:
@@ -128,7 +147,8 @@ def unmount_all(layout: Layout) -> None:
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for point in reversed([point for point in points if point.startswith(under)]):
         run(["umount", "--lazy", point])
-    shutil.rmtree(layout.run, ignore_errors=True)
+    # Should the state folder be mounted there still, it is on another file system and stays.
+    run(["rm", "--recursive", "--force", "--one-file-system", layout.run])
 
 
 def make_cgroup(layout: Layout) -> None:
@@ -167,8 +187,8 @@ def _hierarchies() -> list[Path]:
 def _free_subnet(layout: Layout) -> IPv4Network:
     try:
         return subnet(layout.name, _taken_networks())
-    except NoSubnet as problem:
-        raise Refused(str(problem)) from problem
+    except NoSubnetError as problem:
+        raise RefusedError(str(problem)) from problem
 
 
 def _taken_networks() -> list[IPv4Network]:

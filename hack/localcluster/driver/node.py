@@ -17,7 +17,11 @@ NODE = "node"
 DNS_ADDRESS = "10.96.0.10"
 MANIFESTS = Path(__file__).resolve().parent.parent / "manifests.yaml"
 # Fixed paths of containerd, CNI and the kubelet outside the folders they are given; `down` takes its own out.
-SHIM_SOCKETS, CNI_RESULTS, LOG_LINKS = Path("/run/containerd/s"), Path("/var/lib/cni/results"), Path("/var/log/containers")
+SHIM_SOCKETS, CNI_RESULTS, LOG_LINKS = (
+    Path("/run/containerd/s"),
+    Path("/var/lib/cni/results"),
+    Path("/var/log/containers"),
+)
 
 
 def up(layout: Layout) -> None:
@@ -59,7 +63,16 @@ def down(layout: Layout) -> None:
 
 def status(layout: Layout) -> str:
     """What runs and where, a line each."""
-    wanted = {"etcd", "kube-apiserver", "kube-controller-manager", "containerd", "kubelet", "kube-proxy", "kube-scheduler", "provisioner"}
+    wanted = {
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "containerd",
+        "kubelet",
+        "kube-proxy",
+        "kube-scheduler",
+        "provisioner",
+    }
     pids = {process.name: process.pid for process in reversed(daemons.found(layout.folder))}
     lines = [f"{name}: pid {pids[name]}" if name in pids else f"{name}: not running" for name in sorted(wanted)]
     return "\n".join([f"cluster: {layout.name}", *lines, f"kubeconfig: {layout.kubeconfig}"])
@@ -85,9 +98,7 @@ def _containerd(layout: Layout) -> Daemon:
 def _node_daemons(layout: Layout, plane: ControlPlane) -> list[Daemon]:
     folder = _node_folder(layout)
     return [
-        plane.daemon(
-            "kube-scheduler", f"--kubeconfig={plane.kubeconfig}", "--leader-elect=false", "--secure-port=0"
-        ),
+        plane.daemon("kube-scheduler", f"--kubeconfig={plane.kubeconfig}", "--leader-elect=false", "--secure-port=0"),
         plane.daemon(
             "kubelet",
             f"--config={folder / 'kubelet.json'}",
@@ -129,7 +140,7 @@ def containerd_configuration(layout: Layout) -> str:
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     return f"""version = 2
 root = "{_images_folder(layout)}"
-state = "{layout.run / 'containerd'}"
+state = "{layout.run / "containerd"}"
 disabled_plugins = ["io.containerd.internal.v1.opt"]
 [grpc]
   address = "{layout.containerd_socket}"
@@ -140,11 +151,11 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
   netns_mounts_under_state_dir = true
 [{cri}.cni]
   bin_dir = "{machine.CNI_PLUGINS}"
-  conf_dir = "{_node_folder(layout) / 'cni'}"
+  conf_dir = "{_node_folder(layout) / "cni"}"
 [{cri}.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [{cri}.containerd.runtimes.runc.options]
-  Root = "{layout.run / 'runc'}"
+  Root = "{layout.run / "runc"}"
 """
 
 
@@ -196,7 +207,7 @@ def _wait_for_containerd(layout: Layout, containerd: Daemon) -> None:
 
 
 def _wait_for_node(layout: Layout, plane: ControlPlane, kubectl: Path) -> None:
-    command = [kubectl, f"--kubeconfig={plane.kubeconfig}"]
+    command: list[str | Path] = [kubectl, f"--kubeconfig={plane.kubeconfig}"]
     run([*command, "apply", "--server-side", f"--filename={MANIFESTS}"])
     started = _node_daemons(layout, plane)
     ready = [*command, "wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=2s"]

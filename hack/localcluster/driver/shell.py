@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Something the person at the keyboard can put right; the message says how."""
 
 
@@ -31,7 +31,7 @@ def run(
 
     Raises
     ------
-    Refused
+    RefusedError
         It exited non-zero; the message carries the end of what it printed.
     """
     done = subprocess.run(
@@ -39,7 +39,7 @@ def run(
     )
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise Refused(f"`{_shown(command)}` failed with exit code {done.returncode}:\n{said}")
+        raise RefusedError(f"`{_shown(command)}` failed with exit code {done.returncode}:\n{said}")
     return done.stdout
 
 
@@ -57,12 +57,12 @@ def stream(command: Sequence[str | Path], *, env: Mapping[str, str] | None = Non
 
     Raises
     ------
-    Refused
+    RefusedError
         It exited non-zero.
     """
     done = subprocess.run([str(part) for part in command], env=env, cwd=cwd, stdout=sys.stderr)
     if done.returncode:
-        raise Refused(f"`{_shown(command)}` failed with exit code {done.returncode}; its output is above")
+        raise RefusedError(f"`{_shown(command)}` failed with exit code {done.returncode}; its output is above")
 
 
 def until(what: str, check: Callable[[], bool], *, seconds: float, pause: float = 0.1) -> None:
@@ -73,19 +73,19 @@ def until(what: str, check: Callable[[], bool], *, seconds: float, pause: float 
     what
         What is waited for, as the end of the sentence "gave up waiting for ...".
     check
-        Asked again and again; may raise `Refused` to give up early.
+        Asked again and again; may raise `RefusedError` to give up early.
     seconds, pause
         Deadline, and time between two checks, in seconds.
 
     Raises
     ------
-    Refused
+    RefusedError
         The check did not hold before the deadline.
     """
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:
-            raise Refused(f"gave up waiting for {what} after {seconds:.0f} s")
+            raise RefusedError(f"gave up waiting for {what} after {seconds:.0f} s")
         time.sleep(pause)
 
 
