@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 TABLE = yaml.safe_load((ROOT / "tests" / "bad_manifests.yaml").read_text())
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs kubectl and returns whatever comes: most of what is tested here is refused."""
 
 
 def merge(document: Any, patch: Any) -> Any:
@@ -39,16 +40,11 @@ def manifest(name: str, **patch: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def kubectl(api_server: Path) -> Kubectl:
-    def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = ["kubectl", "--kubeconfig", str(api_server), *arguments]
-        return subprocess.run(command, input=stdin, text=True, capture_output=True, check=False)
-
-    applied = run("apply", "--server-side", "-f", str(ROOT / "crds"))
-    assert applied.returncode == 0, applied.stderr
-    established = run("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
-    assert established.returncode == 0, established.stderr
-    return run
+def kubectl(api_server: Path, kubectl_of: Any) -> Kubectl:
+    run = kubectl_of(api_server)
+    run("apply", "--server-side", "-f", str(ROOT / "crds"))
+    run("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
+    return run.ask
 
 
 def test_good_manifest_is_accepted_and_gets_defaults(kubectl: Kubectl) -> None:
@@ -77,11 +73,11 @@ def test_name_that_children_cannot_carry_is_refused(kubectl: Kubectl, name: str)
 
 
 @pytest.fixture
-def job(kubectl: Kubectl, request: pytest.FixtureRequest) -> str:
+def job(kubectl: Kubectl) -> Iterator[str]:
     name = "transition"
     assert kubectl("apply", "-f", "-", stdin=manifest(name)).returncode == 0
-    request.addfinalizer(lambda: kubectl("delete", "rtj", name, "--wait=true"))
-    return name
+    yield name
+    kubectl("delete", "rtj", name, "--wait=true")
 
 
 def set_phase(kubectl: Kubectl, name: str, phase: str) -> None:

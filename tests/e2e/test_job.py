@@ -1,0 +1,257 @@
+"""Whole jobs on a real node: the operator in its image, installed by Helm, and the trainer in real pods.
+
+`make images` has put the images into the cluster; the model is the demo's tiny one, which the demo image carries.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = "reasoning-operator-system"
+IMAGE = "localhost/reasoning-trainer:demo"
+MODEL = "file:///models/tiny-sums"
+Status = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def operator(cluster: Path, kubectl_of: Any) -> None:
+    """The operator, installed by its chart from its image."""
+    where = ["--namespace", SYSTEM, "--create-namespace", "--kubeconfig", str(cluster)]
+    values = {
+        "image.repository": "localhost/reasoning-operator",
+        "image.tag": "dev",
+        "image.pullPolicy": "Never",
+        "trainer.cpuImage": IMAGE,
+    }
+    flags = [f"--set={key}={value}" for key, value in values.items()]
+    chart = str(ROOT / "helm/reasoning-operator")
+    subprocess.run(["helm", "upgrade", "--install", "reasoning-operator", chart, *where, *flags], check=True)
+    system = kubectl_of(cluster, SYSTEM)
+    system("rollout", "restart", "deployment/reasoning-operator")
+    system("rollout", "status", "deployment/reasoning-operator", "--timeout=120s")
+
+
+class Namespace:
+    """A namespace of the test's own, and the jobs in it."""
+
+    def __init__(self, kubectl: Callable[..., str], eventually: Callable[..., Any]) -> None:
+        self.kubectl, self._eventually = kubectl, eventually
+
+    def apply(self, name: str, **spec: Any) -> None:
+        document = {
+            "apiVersion": "reasoning-operator.io/v1alpha1",
+            "kind": "ReasoningTrainingJob",
+            "metadata": {"name": name},
+            "spec": small(**spec),
+        }
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(document))
+
+    def patch(self, name: str, **spec: Any) -> None:
+        self.kubectl("patch", "rtj", name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def status(self, name: str) -> Status:
+        return dict(json.loads(self.kubectl("get", "rtj", name, "-o", "json")).get("status", {}))
+
+    def wait(self, name: str, condition: Callable[[Status], Any], seconds: float = 120) -> Status:
+        """Return the status as soon as it meets the condition; a job that failed meanwhile ends the wait."""
+
+        def met() -> Status | None:
+            status = self.status(name)
+            if condition(status):
+                return status
+            assert status.get("phase") != "Failed", status.get("failure")
+            return None
+
+        return dict(self._eventually(met, seconds, describe=f"{name}: {self.status(name)}"))
+
+    def wait_for_failure(self, name: str, seconds: float = 120) -> Status:
+        def failed() -> Status | None:
+            status = self.status(name)
+            assert status.get("phase") != "Succeeded", status
+            return status if status.get("phase") == "Failed" else None
+
+        return dict(self._eventually(failed, seconds, describe=f"{name}: {self.status(name)}"))
+
+
+def small(**changes: Any) -> dict[str, Any]:
+    """A job of about a minute on the tiny model."""
+    rows = [{"prompt": f"What is {a} + {b}?", "answer": str(a + b)} for a in range(10, 26) for b in range(10, 14)]
+    worked = [
+        {"prompt": f"What is {a} + 9?", "reasoning": f"{a} + 9 = {a + 9}", "answer": str(a + 9)} for a in range(10, 42)
+    ]
+    spec: dict[str, Any] = {
+        "model": {"source": MODEL, "maxSequenceLength": 128},
+        "lora": {"rank": 8, "alpha": 16, "gradientCheckpointing": "none"},
+        "data": {"train": {"rows": rows}, "warmup": {"rows": worked}, "heldOut": {"fraction": 0.2}},
+        "warmup": {"batchSize": 8, "gradientAccumulation": 1},
+        "reinforce": {
+            "steps": 12,
+            "numGenerations": 4,
+            "batchSize": 8,
+            "maxCompletionLength": 32,
+            "learningRate": 1e-5,
+        },
+        "rewards": [{"name": "format", "builtin": "format"}, {"name": "correct", "builtin": "correctness"}],
+        "checkpoint": {"everySteps": 2},
+        # Twelve steps of a model this small may well give equal rewards: that is not what is tested here.
+        "guards": {"learningSignal": {"action": "warn"}},
+        "parallelism": {"gpusPerNode": 0},
+        "storage": {"size": "1Gi", "retain": False},
+        "export": {"formats": ["lora", "merged16bit"]},
+    }
+    return spec | changes
+
+
+@pytest.fixture
+def namespace(cluster: Path, operator: None, kubectl_of: Any, eventually: Any) -> Iterator[Namespace]:
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    kubectl_of(cluster)("create", "namespace", name)
+    yield Namespace(kubectl_of(cluster, name), eventually)
+    kubectl_of(cluster)("delete", "namespace", name, "--wait=false")
+
+
+def trainer_processes() -> set[int]:
+    """Processes of trainers on this machine, as the host sees them."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if b"reasoning_trainer" in command and b"/etc/reasoning-trainer/job.json" in command:
+            found.add(int(folder.name))
+    return found
+
+
+def in_reinforce(step: int) -> Callable[[Status], bool]:
+    def reached(status: Status) -> bool:
+        checkpoint = status.get("lastCheckpoint") or {}
+        return checkpoint.get("stage") == "reinforce" and checkpoint.get("step", 0) >= step
+
+    return reached
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_and_a_suspended_run_go_on_and_end_with_the_adapter_on_the_volume(namespace: Namespace) -> None:
+    before = trainer_processes()
+    namespace.apply("whole", reinforce=small()["reinforce"] | {"steps": 60})
+    namespace.wait("whole", in_reinforce(2), seconds=240)
+    (victim,) = trainer_processes() - before
+    os.kill(victim, signal.SIGKILL)
+    second = namespace.wait("whole", lambda status: status.get("attempts") == 2 and status.get("resumedFromStep"), 120)
+    assert second["resumedFromStep"] >= 2
+
+    namespace.patch("whole", suspend=True)
+    suspended = namespace.wait("whole", lambda status: status.get("phase") == "Suspended", seconds=150)
+    assert suspended["lastCheckpoint"]["step"] >= second["resumedFromStep"]
+    assert json.loads(namespace.kubectl("get", "pods", "-o", "json"))["items"] == []
+
+    namespace.patch("whole", suspend=False)
+    done = namespace.wait("whole", lambda status: status.get("phase") == "Succeeded", seconds=240)
+    assert done["resumedFromStep"] >= suspended["lastCheckpoint"]["step"]
+    held_out = done["evaluation"]["heldOut"]
+    assert {"base", "warmup", "reinforce"} <= set(held_out)
+    assert done["progress"]["percent"] == 100
+    assert "failure" not in done
+    assert {artifact["kind"] for artifact in done["artifacts"]} == {"lora", "merged16bit"}
+    assert_on_volume(namespace, done)
+
+
+def assert_on_volume(namespace: Namespace, status: Status) -> None:
+    """Read the adapter back from the claim, in another pod, and hold its hash against the status."""
+    lora = next(artifact for artifact in status["artifacts"] if artifact["kind"] == "lora")
+    listing = f"cd {lora['path']} && find . -type f -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum && ls"
+    claim = {"persistentVolumeClaim": {"claimName": status["storage"]["claimName"]}}
+    pod = {
+        "restartPolicy": "Never",
+        "volumes": [{"name": "output", **claim}],
+        "containers": [
+            {
+                "name": "reader",
+                "image": IMAGE,
+                "imagePullPolicy": "Never",
+                "command": ["sh", "-c", listing],
+                "volumeMounts": [{"name": "output", "mountPath": "/output"}],
+            }
+        ],
+    }
+    reader = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": pod}
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(reader))
+    namespace.kubectl("wait", "pod/reader", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    assert "adapter_model.safetensors" in namespace.kubectl("logs", "reader")
+
+
+def test_a_run_without_trouble_shows_every_stage(namespace: Namespace) -> None:
+    namespace.apply("plain")
+    stages: list[str] = []
+
+    def ended(status: Status) -> bool:
+        if (stage := status.get("stage")) and stage not in stages:
+            stages.append(stage)
+        return status.get("phase") == "Succeeded"
+
+    namespace.wait("plain", ended, seconds=240)
+    assert [stage for stage in ("load", "warmup", "reinforce") if stage in stages] == ["load", "warmup", "reinforce"]
+    listing = namespace.kubectl("get", "rtj")
+    assert re.search(r"plain\s+Succeeded.*100%", listing)
+    namespace.kubectl("delete", "rtj", "plain", "--cascade=foreground", "--timeout=60s")
+    assert namespace.kubectl("get", "jobs,pods,pvc", "--ignore-not-found") == ""
+
+
+BAD_INPUT = [
+    ("ModelNotFound", {"model": {"source": "file:///models/none"}}),
+    ("DatasetColumnMissing", {"data": small()["data"] | {"train": {"rows": small()["data"]["train"]["rows"],
+                                                                     "columns": {"answer": "solution"}}}}),
+    ("HeldOutOverlap", {"data": small()["data"] | {"heldOut": {"rows": [small()["data"]["train"]["rows"][0]]}}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "changes"), BAD_INPUT, ids=[reason for reason, _ in BAD_INPUT])
+def test_bad_input_ends_at_once_with_its_reason(namespace: Namespace, reason: str, changes: dict[str, Any]) -> None:
+    namespace.apply("bad", **changes)
+    status = namespace.wait_for_failure("bad")
+    assert status["failure"]["reason"] == reason
+    assert status["failure"]["hint"]
+    assert status["attempts"] == 1
+
+
+def test_missing_claim_is_named_and_heals(namespace: Namespace) -> None:
+    namespace.apply("waits", storage={"existingClaim": "mine"}, suspend=False)
+    status = namespace.wait("waits", lambda status: status.get("phase") == "Pending" and status.get("failure"))
+    assert status["failure"]["reason"] == "ClaimNotFound"
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "mine"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    namespace.kubectl("apply", "-f", "-", stdin=json.dumps(claim))
+    namespace.wait("waits", lambda status: status.get("phase") == "Running" and not status.get("failure"))
+
+
+def test_image_that_cannot_be_pulled_is_named_while_starting(namespace: Namespace) -> None:
+    namespace.apply("unpullable", pod={"image": "localhost/none:none", "imagePullPolicy": "Always"})
+    status = namespace.wait("unpullable", lambda status: status.get("failure"), seconds=60)
+    assert status["phase"] == "Starting"
+    assert status["failure"]["reason"] == "ImagePullFailed"
+    assert "localhost/none:none" in status["failure"]["message"]
+
+
+@pytest.mark.timeout(400)
+def test_pod_out_of_memory_says_which_fields_to_lower(namespace: Namespace) -> None:
+    limits = {"limits": {"memory": "200Mi"}}
+    namespace.apply("hungry", pod={"resources": limits}, limits={"maxAttempts": 1})
+    status = namespace.wait_for_failure("hungry", seconds=240)
+    assert status["failure"]["reason"] == "OutOfMemory"
+    assert "200Mi" in status["failure"]["message"] + status["failure"]["hint"]
