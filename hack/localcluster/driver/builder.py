@@ -117,8 +117,8 @@ def _mounts(layout: Layout) -> list[str]:
     """The machine's certificates, pip and apt settings and a shared pip cache, for the time of the build."""
     folder = layout.mounted / "cache"
     (folder / "pip").mkdir(parents=True, exist_ok=True)
-    (folder / "pip.conf").write_text(_pip_settings(Path("/etc/pip.conf"), os.environ))
-    (folder / "apt.conf").write_text(_apt_settings(run(["apt-config", "dump", "Acquire"])))
+    (folder / "pip.conf").write_text(pip_settings(Path("/etc/pip.conf"), os.environ))
+    (folder / "apt.conf").write_text(apt_settings(run(["apt-config", "dump", "Acquire"])))
     mounts = {
         CA_BUNDLE: f"{CA_BUNDLE}:ro",
         folder / "pip.conf": "/etc/pip.conf:ro",
@@ -128,7 +128,7 @@ def _mounts(layout: Layout) -> list[str]:
     return [f"--volume={source}:{target}" for source, target in mounts.items()]
 
 
-def _pip_settings(file: Path, environment: dict[str, str] | os._Environ[str]) -> str:
+def pip_settings(file: Path, environment: dict[str, str] | os._Environ[str]) -> str:
     """pip.conf for a build: the machine's index settings, the build's own paths for certificates and cache."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(file)
@@ -139,7 +139,7 @@ def _pip_settings(file: Path, environment: dict[str, str] | os._Environ[str]) ->
     return "\n".join(["[global]", *lines, f"cert = {CA_BUNDLE}", f"cache-dir = {PIP_CACHE}", ""])
 
 
-def _apt_settings(dump: str) -> str:
+def apt_settings(dump: str) -> str:
     """How this machine's apt fetches: proxies, certificates, date checks; not which indexes it keeps."""
     lines = [line for line in dump.splitlines() if line.startswith("Acquire::") and not line.endswith(' "";')]
     kept = [line for line in lines if not line.startswith(("Acquire::IndexTargets", "Acquire::cdrom"))]

@@ -60,7 +60,7 @@ def load(layout: Layout, name: str) -> bool:
     if before.get(name) == manifest["digest"]:
         return False
     content = json.loads(_blob(store, manifest["digest"]).read_bytes())
-    layers = _lacking(layout, [layer["digest"] for layer in content["layers"]])
+    layers = lacking([layer["digest"] for layer in content["layers"]], _unpacked(layout))
     _fill(layout, store, name, layers)
     require_space(layout.folder, _gib(store, layers) + 1, f"loading {name}")
     wanted = [manifest["digest"], content["config"]["digest"], *layers]
@@ -88,19 +88,23 @@ def _export(layout: Layout, store: Path, name: str) -> dict[str, Any]:
     return {key: descriptor[key] for key in ("mediaType", "digest", "size")}
 
 
-def _lacking(layout: Layout, layers: list[str]) -> list[str]:
-    """The layers, bottom first, that containerd has not unpacked.
+def _unpacked(layout: Layout) -> set[str]:
+    """Chain IDs of the layers that containerd has unpacked."""
+    return {row.split()[0] for row in run([*_ctr(layout), "snapshots", "list"]).splitlines()[1:]}
 
-    It names an unpacked layer by its chain ID (OCI image specification, "Layer ChainID"):
+
+def lacking(layers: list[str], unpacked: set[str]) -> list[str]:
+    """The layers, bottom first, that are not among the unpacked ones.
+
+    An unpacked layer goes by its chain ID (OCI image specification, "Layer ChainID"):
     chain(1) = layer(1), chain(n) = sha256(chain(n-1) + " " + layer(n)).
     """
-    unpacked = {row.split()[0] for row in run([*_ctr(layout), "snapshots", "list"]).splitlines()[1:]}
-    lacking, chain = [], ""
+    missing, chain = [], ""
     for layer in layers:
         chain = f"sha256:{hashlib.sha256(f'{chain} {layer}'.encode()).hexdigest()}" if chain else layer
         if chain not in unpacked:
-            lacking.append(layer)
-    return lacking
+            missing.append(layer)
+    return missing
 
 
 def _fill(layout: Layout, store: Path, name: str, layers: list[str]) -> None:

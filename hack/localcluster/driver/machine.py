@@ -31,8 +31,8 @@ IMAGE_PACKAGES = {
     "debootstrap": "/usr/sbin/debootstrap",
 }
 WHY_ROOT = (
-    "root is needed to install those Debian packages that are missing, to make the network namespace, "
-    "mounts and cgroups of the cluster, and to run its containers"
+    "root is needed to install the Debian packages that are missing, to make the network namespace, "
+    "mounts and cgroups of the cluster, and to build and run its containers"
 )
 
 
@@ -71,6 +71,7 @@ def install_packages(packages: dict[str, str]) -> None:
     missing = missing_packages(packages)
     if not missing:
         return
+    require_root()
     if not shutil.which("apt-get"):
         raise RefusedError(f"these are missing and this is no Debian to install them on: {', '.join(missing)}")
     say(f"installing Debian packages: {' '.join(missing)}")

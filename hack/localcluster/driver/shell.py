@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 class RefusedError(Exception):
@@ -92,14 +93,24 @@ def until(what: str, check: Callable[[], bool], *, seconds: float, pause: float 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold the folder's lock: two commands on one state folder run one after the other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with _lock_file(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(f"another command is at work on {folder}: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _lock_file(folder: Path) -> IO[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "lock").open("w")
+    except PermissionError as problem:
+        raise RefusedError(
+            f"{folder} is not yours to write (made as root, perhaps): "
+            "run this as root, or set STATE_DIR to a folder of your own"
+        ) from problem
 
 
 def _shown(command: Sequence[str | Path]) -> str:
