@@ -145,7 +145,7 @@ def judge_divergence(settings: Divergence, training: TrainingStatus) -> Verdict:
     if broken:
         return Verdict(
             ok=False,
-            message=f"{' and '.join(broken)} of the last step {'is' if len(broken) == 1 else 'are'} not a finite number",
+            message=f"not a finite number at the last step: {', '.join(broken)}",
             action=settings.non_finite,
             exit_code=ExitCode.DIVERGED,
             reason="NonFiniteMetric",

@@ -70,7 +70,8 @@ def mcnemar_exact_one_sided(before: Sequence[bool], after: Sequence[bool]) -> fl
     gains = sum(now and not then for then, now in pairs)
     losses = sum(then and not now for then, now in pairs)
     changed = gains + losses
-    return sum(comb(changed, wins) for wins in range(gains, changed + 1)) / 2**changed
+    at_least_as_many: int = sum(comb(changed, wins) for wins in range(gains, changed + 1))
+    return at_least_as_many / (1 << changed)
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:

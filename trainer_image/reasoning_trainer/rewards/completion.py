@@ -1,0 +1,52 @@
+"""What a reward looks at: one completion with its prompt and reference, and the answer within it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reasoning_contract.spec import Tags
+
+Conversation = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One completion.
+
+    Attributes
+    ----------
+    prompt, text
+        Prompt and completion as text.
+    tokens
+        Length of the completion in tokens, its end token included; None where it is not known.
+    reference
+        The answer that is right; None where the row has none.
+    """
+
+    text: str
+    prompt: str = ""
+    tokens: int | None = None
+    reference: str | None = None
+
+
+Scorer = Callable[[Sample], float | None]
+"""The score of a sample; None where it cannot be scored, which is counted and never taken for 0."""
+
+
+def text_of(value: str | Conversation) -> str:
+    """Return a prompt or completion as text; of messages, their contents, a line between two."""
+    return value if isinstance(value, str) else "\n".join(message["content"] for message in value)
+
+
+def final_answer(text: str, reasoning: Tags, answer: Tags) -> str | None:
+    """Return the answer that a completion settles on, without the space around it; None where it gives none.
+
+    That is the last closed answer block outside the reasoning: after the last reasoning that was closed, and before one
+    that was opened and never closed. So an answer tried out in the reasoning does not count, and of several answers
+    only the last does. Takes time linear in the text.
+    """
+    conclusion = text.rpartition(reasoning.end)[2].partition(reasoning.start)[0]
+    before_end, end, _ = conclusion.rpartition(answer.end)
+    _, start, block = before_end.rpartition(answer.start)
+    return block.partition(answer.end)[0].strip() if start and end else None

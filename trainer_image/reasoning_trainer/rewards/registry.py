@@ -1,0 +1,38 @@
+"""Which rewards there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import ChatTemplate, Reward, RewardParams
+
+from ..errors import TrainerError
+from . import correctness, fluency, format, length_penalty
+from .completion import Scorer
+
+BUILTINS: dict[str, Callable[[RewardParams, ChatTemplate], Scorer]] = {
+    "correctness": correctness.make,
+    "fluency": fluency.make,
+    "format": format.make,
+    "lengthPenalty": length_penalty.make,
+}
+
+
+def make_scorer(reward: Reward, template: ChatTemplate) -> Scorer:
+    """Return the scorer of a reward.
+
+    Raises
+    ------
+    TrainerError
+        If it is of a kind that this version cannot compute.
+    """
+    if reward.builtin is None:
+        kind = next(kind for kind in ("python", "http", "model") if getattr(reward, kind) is not None)
+        raise TrainerError(
+            ExitCode.NOT_SUPPORTED,
+            "RewardNotSupported",
+            f"reward {reward.name} is of kind {kind}, which this version cannot compute",
+            f"use a builtin: {', '.join(BUILTINS)}",
+        )
+    return BUILTINS[reward.builtin](reward.params, template)
