@@ -16,7 +16,7 @@ Comparison = Callable[[str, str], bool | None]
 """(reference, answer) -> whether the answer is right; None if that cannot be told."""
 
 MATHEMATICS = re.compile(r"[\d\\^+*/=<>()\[\]{}|]")
-WRAPPER = re.compile(r"\$*\s*(?:\\(?:boxed|text|mathrm|textbf)\s?\{([^{}]*)\}|(.*?))\s*\$*\.?", re.DOTALL)
+WRAPPERS = ("\\boxed{", "\\text{", "\\mathrm{", "\\textbf{")
 MAX_LENGTH = 200
 """Characters of an answer that is still compared as an expression, or thrice the reference's: more is an essay."""
 
@@ -75,9 +75,9 @@ class MathComparison:
 
 def _bare(text: str) -> str:
     """Return the text without case, white space, and LaTeX or full stop around it."""
-    match = WRAPPER.fullmatch(text.strip())
-    inner = (match[1] or match[2] or "") if match else text
-    return "".join(inner.casefold().split())
+    bare = "".join(text.casefold().split()).rstrip(".").strip("$")
+    wrapper = next((wrapper for wrapper in WRAPPERS if bare.startswith(wrapper) and bare.find("}") == len(bare) - 1), "")
+    return bare.removeprefix(wrapper).rstrip("}") if wrapper else bare
 
 
 PARSERS: dict[str, Callable[[], Comparison]] = {

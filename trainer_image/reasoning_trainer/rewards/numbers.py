@@ -30,7 +30,7 @@ MARKS = r"[\s.,;:'\"%°$€£¥-]"
 WORD = r"(?:[^\W\d_]{2,}|[mgshlLKCFNJWVA])"
 BARE = re.compile(rf"{MARKS}*")
 SURROUNDINGS = re.compile(rf"{MARKS}*(?:{WORD}(?:{MARKS}+|\Z))*")
-"""What may stand around the number: marks, currency, words, units of one letter. No variables, brackets, roots, powers."""
+"""What may stand around the number: marks, currency, words, units of one letter. No variables, brackets or powers."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def read_number(text: str, *, bare: bool = False) -> Number | None:
     """Return the number that the text states; None if it states none, several, or a sum still to be done.
 
     Of an equation the last side counts. Words and units may stand around it, unless it is to be bare: ``x = 12.50 cm``
-    states 12.5. Understood are thousands separators, fractions (``3/4``, ``1 1/2``, ``\\frac{3}{4}``), percentages, ``1.5e6`` and
-    ``1.5 \\times 10^6``, currency signs, and the decimal digits of every script.
+    states 12.5. Understood are thousands separators, fractions (``3/4``, ``1 1/2``, ``\\frac{3}{4}``), percentages,
+    ``1.5e6`` and ``1.5 \\times 10^6``, currency signs, and the decimal digits of every script.
     """
     if len(text) > MAX_LENGTH:
         return None
