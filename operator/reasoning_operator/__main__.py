@@ -1,0 +1,150 @@
+"""Starts the operator: settings, leader lease, watches, workers, probes and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+
+import aiohttp
+import kopf
+from aiohttp import web
+from prometheus_client import start_http_server
+
+from . import handlers, progress
+from .client import Cluster, connect
+from .lease import Lease
+from .metrics import JobMetrics
+from .model import Key
+from .names import API_VERSION, MANAGER
+from .reconcile import Reconciler
+from .settings import Settings, SettingsError, read
+from .workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run the operator until it is told to stop."""
+    try:
+        settings = read(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kopf").setLevel(max(logging.getLevelName(settings.log_level), logging.WARNING))
+    start_http_server(settings.metrics_port)
+    return asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> int:
+    """Operate, as the leader where there is a Lease, until a signal or a failure; return the exit code."""
+    end = _End()
+    end.heed_signals()
+    async with await connect() as api:
+        probe = await _serve_probe(settings.liveness_port)
+        work = asyncio.create_task(_work(Cluster(api), settings, end))
+        code = await end.code
+        work.cancel()
+        await asyncio.wait([work])
+        await probe.cleanup()
+    return code
+
+
+class _End:
+    """How the process ends: whoever says so first."""
+
+    def __init__(self) -> None:
+        self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def now(self, code: int) -> None:
+        if not self.code.done():
+            self.code.set_result(code)
+
+    def heed_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.now, 0)
+
+
+async def _serve_probe(port: int) -> web.AppRunner:
+    """Serve /healthz from the loop that everything runs in: it answers as long as the loop turns."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, port=port).start()
+    return runner
+
+
+async def _work(cluster: Cluster, settings: Settings, end: _End) -> None:
+    """Operate until cancelled; whatever breaks ends the process, for Kubernetes to start another."""
+    try:
+        if settings.lease_namespace:
+            await _lead(cluster, settings, end)
+        else:
+            await _follow(cluster, settings, end)
+    except Exception:
+        logger.exception("the operator broke")
+        end.now(1)
+
+
+async def _lead(cluster: Cluster, settings: Settings, end: _End) -> None:
+    lease = Lease(cluster, settings.lease_namespace, MANAGER, f"{socket.gethostname()}-{os.getpid()}")
+    await lease.acquire()
+    logger.info("leading: this operator holds the Lease %s/%s", settings.lease_namespace, MANAGER)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lease.keep())
+            group.create_task(_follow(cluster, settings, end))
+    finally:
+        await lease.release()
+
+
+async def _follow(cluster: Cluster, settings: Settings, end: _End) -> None:
+    await _wait_for_crd(cluster)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        route = progress.straight(session) if settings.progress_route == "pod" else progress.through_api_server(cluster)
+        poller = progress.ProgressPoller(route, settings.progress_interval_seconds, lambda key: queue.add(key))
+        reconciler = Reconciler(cluster, settings, poller, JobMetrics())
+        queue: WorkQueue[Key] = WorkQueue(reconciler.reconcile, settings.workers)
+        group.create_task(queue.run())
+        group.create_task(poller.run())
+        group.create_task(_watch(queue, settings, end))
+
+
+async def _watch(queue: WorkQueue[Key], settings: Settings, end: _End) -> None:
+    ready = asyncio.Event()
+
+    async def take_signals_back() -> None:
+        await ready.wait()
+        end.heed_signals()  # kopf took them, and ends more slowly
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(take_signals_back())
+        watches = kopf.operator(
+            registry=handlers.registry(queue.add),
+            settings=handlers.kopf_settings(),
+            ready_flag=ready,
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+        )
+        group.create_task(watches)
+    raise RuntimeError("kopf stopped watching")
+
+
+async def _wait_for_crd(cluster: Cluster) -> None:
+    """Wait until the API server knows ReasoningTrainingJobs: kopf looks for them only once."""
+    while await cluster.get(f"/apis/{API_VERSION}") is None:
+        logger.warning("the CRD of %s is not installed: waiting for it", API_VERSION)
+        await asyncio.sleep(2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

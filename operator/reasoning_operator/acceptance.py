@@ -1,0 +1,125 @@
+"""Whether a job can be run as it stands: its spec, what this version supports, what it refers to, and free names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pydantic import ValidationError
+
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
+
+from .children import pod, volume
+from .inputs import references
+from .model import Json, Observed, TrainingJob
+from .names import MANAGER, UID_LABEL
+from .support import unsupported
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a job is not run.
+
+    Attributes
+    ----------
+    reason
+        One CamelCase word.
+    message
+        What is wrong, with the field's name.
+    hint
+        What to do.
+    final
+        Whether nothing that may happen in the cluster can mend it.
+    """
+
+    reason: str
+    message: str
+    hint: str
+    final: bool = False
+
+
+Verdict: TypeAlias = TrainingJob | Refusal
+
+
+def accept(observed: Observed) -> Verdict:
+    """Return the job with its spec resolved, or why it is not run."""
+    meta = observed.job["metadata"]
+    try:
+        spec = resolve(Spec.model_validate(observed.job.get("spec", {})))
+    except ValidationError as error:
+        hint = "delete the job, correct these fields and apply it again"
+        return Refusal("SpecInvalid", _faults(error), hint, final=True)
+    job = TrainingJob(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], spec=spec)
+    return _unrunnable(job) or _lost_claim(job, observed) or _missing(job, observed) or _taken(job, observed) or job
+
+
+def _faults(error: ValidationError) -> str:
+    places = [".".join(["spec", *map(str, fault["loc"])]) for fault in error.errors()]
+    return "; ".join(f"{place}: {fault['msg']}" for place, fault in zip(places, error.errors(), strict=True))
+
+
+def _unrunnable(job: TrainingJob) -> Refusal | None:
+    if lacking := unsupported(job.spec):
+        message = "; ".join(f"{field}: {advice}" for field, advice in lacking)
+        return Refusal("NotSupported", message, "delete the job, change these fields and apply it again", final=True)
+    if clash := pod.reserved(job):
+        return Refusal("SpecInvalid", clash, "delete the job, change this field and apply it again", final=True)
+    return None
+
+
+def _lost_claim(job: TrainingJob, observed: Observed) -> Refusal | None:
+    if observed.claim is not None or observed.status.start_time is None:
+        return None
+    name = volume.claim_name(job)
+    message = f"the claim {name} was deleted, and with it the checkpoints and whatever had been written"
+    return Refusal("ClaimLost", message, "nothing can be resumed: delete the job and apply it again", final=True)
+
+
+def _missing(job: TrainingJob, observed: Observed) -> Refusal | None:
+    if job.spec.storage.existing_claim and observed.claim is None:
+        return _not_found("PersistentVolumeClaim", volume.claim_name(job), "spec.storage.existingClaim")
+    if observed.inputs is None:
+        return None
+    for each in references(job.spec):
+        keys = observed.inputs.get((each.kind, each.name))
+        if keys is None:
+            return _not_found(each.kind, each.name, each.field)
+        if each.key and each.key not in keys:
+            there = ", ".join(sorted(keys)) or "none"
+            message = f"{each.field}: the ConfigMap {each.name} has no key {each.key} (it has: {there})"
+            return Refusal("ConfigMapKeyNotFound", message, "add the key: the job then goes on by itself")
+    return None
+
+
+def _not_found(kind: str, name: str, field: str) -> Refusal:
+    reason = "ClaimNotFound" if kind == "PersistentVolumeClaim" else "ConfigMapNotFound"
+    message = f"{field}: there is no {kind} {name} in the job's namespace"
+    return Refusal(reason, message, "create it: the job then goes on by itself")
+
+
+def _taken(job: TrainingJob, observed: Observed) -> Refusal | None:
+    children = (observed.batch_job, observed.config_map, observed.network_policy)
+    for child in filter(None, children):
+        if not observed.owns(child):
+            return _conflict(child, "delete or rename it, or give the job another name: the job then goes on by itself")
+    return None if job.spec.storage.existing_claim else _taken_claim(job, observed.claim)
+
+
+def _taken_claim(job: TrainingJob, claim: Json | None) -> Refusal | None:
+    if claim is None or claim["metadata"].get("labels", {}).get(UID_LABEL) == job.uid:
+        return None
+    # A claim that an earlier job of this name left is used again, but never deleted with a job that did not make it.
+    if job.spec.storage.retain and _was_made_here(claim):
+        return None
+    return _conflict(claim, "delete it, or name it in spec.storage.existingClaim of a new job to write to it")
+
+
+def _was_made_here(claim: Json) -> bool:
+    labels = claim["metadata"].get("labels", {})
+    return labels.get("app.kubernetes.io/managed-by") == MANAGER and not claim["metadata"].get("ownerReferences")
+
+
+def _conflict(child: Json, hint: str) -> Refusal:
+    name = f"{child['kind']} {child['metadata']['name']}"
+    return Refusal("NameConflict", f"{name} is there already and does not belong to this job", hint)

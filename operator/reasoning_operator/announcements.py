@@ -1,0 +1,50 @@
+"""What a change of status says to a user as Events. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reasoning_contract.status import Status
+
+
+class Announcement(NamedTuple):
+    """An Event to be."""
+
+    type: str
+    """Normal or Warning."""
+    reason: str
+    message: str
+
+
+_MESSAGES = {
+    "Starting": "the training pod is asked for",
+    "Suspended": "the pod has ended; the run goes on from its checkpoint when spec.suspend is false again",
+    "Succeeded": "training is done",
+}
+
+
+def announcements(old: Status, new: Status) -> list[Announcement]:
+    """Return the events that a change of status is worth: phases, stages, new attempts and problems; never steps."""
+    events = []
+    if new.phase != old.phase and new.phase in _MESSAGES:
+        events.append(Announcement("Normal", new.phase, _MESSAGES[new.phase]))
+    if new.attempts and new.attempts != old.attempts and new.phase == "Running":
+        events.append(Announcement("Normal", "AttemptStarted", f"attempt {new.attempts} runs"))
+    step = new.resumed_from_step
+    if step is not None and step != old.resumed_from_step:
+        events.append(Announcement("Normal", "Resumed", f"attempt {new.attempts} goes on from step {step}"))
+    if new.stage and new.stage != old.stage and new.phase == "Running":
+        events.append(Announcement("Normal", "Stage", f"stage {new.stage}"))
+    if problem := _problem(old, new):
+        events.append(problem)
+    return events
+
+
+def _problem(old: Status, new: Status) -> Announcement | None:
+    failure = new.failure
+    if failure is None:
+        return None
+    same = old.failure and (old.failure.reason, old.failure.pod) == (failure.reason, failure.pod)
+    if same and new.phase == old.phase:
+        return None
+    return Announcement("Warning", failure.reason, "; ".join(filter(None, (failure.message, failure.hint))))

@@ -1,0 +1,1 @@
+"""Builders of the child objects: pure functions from a job to the object that Kubernetes is asked for."""

@@ -1,0 +1,29 @@
+"""The NetworkPolicy around the training pod."""
+
+from __future__ import annotations
+
+from reasoning_contract.progress import PORT
+
+from ..inputs import needs_network
+from ..model import Json, TrainingJob
+from ..names import UID_LABEL, network_policy
+from .metadata import metadata
+
+
+def build(job: TrainingJob) -> Json:
+    """Return the policy: nobody reaches more than the progress port, and only a job that needs the network gets out.
+
+    What a job with a Hub source reaches cannot be narrowed: the Hub redirects to storage hosts, and mirrors and proxies
+    differ between sites.
+    """
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(job, network_policy(job.name)),
+        "spec": {
+            "podSelector": {"matchLabels": {UID_LABEL: job.uid}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"ports": [{"protocol": "TCP", "port": PORT}]}],
+            "egress": [{}] if needs_network(job.spec) else [],
+        },
+    }

@@ -1,0 +1,189 @@
+"""The template of the training pod."""
+
+from __future__ import annotations
+
+from reasoning_contract.progress import PORT
+
+from ..inputs import Reference, references
+from ..model import Json, TrainingJob
+from ..names import CLAIM_FOLDER, CONTAINER, INPUT_FOLDER, OUTPUT_FOLDER, RUN_AS, run_folder, spec_config_map
+from ..settings import Settings
+from . import config, volume
+from .metadata import labels
+
+GRACE_SECONDS = 120
+"""Time that the trainer has to save a checkpoint when it is told to stop."""
+_ENVIRONMENT = {"HOME": "/tmp/home", "HF_HOME": "/tmp/huggingface", "TMPDIR": "/tmp"}
+_RESERVED_FOLDERS = (INPUT_FOLDER, OUTPUT_FOLDER, CLAIM_FOLDER, "/tmp", "/dev/shm")
+
+
+def build(job: TrainingJob, settings: Settings) -> Json:
+    """Return the pod template: the trainer with its inputs, its volume and no rights.
+
+    Parameters
+    ----------
+    job
+        The job.
+    settings
+        Settings of the operator, for the image.
+    """
+    pod = job.spec.pod
+    spec: Json = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": RUN_AS,
+            "runAsGroup": RUN_AS,
+            "fsGroup": RUN_AS,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(job, settings)],
+        "volumes": [*_volumes(job), *pod.volumes],
+        "imagePullSecrets": pod.image_pull_secrets,
+        "nodeSelector": pod.node_selector,
+        "tolerations": pod.tolerations,
+        "affinity": pod.affinity,
+        "priorityClassName": pod.priority_class_name,
+        "runtimeClassName": pod.runtime_class_name,
+        "serviceAccountName": pod.service_account_name,
+    }
+    meta = {"labels": pod.labels | labels(job), "annotations": pod.annotations}
+    return {"metadata": _given(meta), "spec": _given(spec)}
+
+
+def reserved(job: TrainingJob) -> str | None:
+    """Return what is wrong with the user's volumes, mounts and variables: a name or a path that is the trainer's own.
+
+    Returns
+    -------
+    str or None
+        The field, what is wrong with it and what to do; None if all is well.
+    """
+    pod = job.spec.pod
+    names = {each["name"] for each in _volumes(job)}
+    variables = {each["name"] for each in _environment(job)}
+    for index, each in enumerate(pod.volumes):
+        if each.get("name") in names:
+            return f"spec.pod.volumes[{index}].name: {each['name']} is the trainer's own: choose another name"
+    for index, each in enumerate(pod.volume_mounts):
+        path = str(each.get("mountPath", "")).rstrip("/") + "/"
+        if any(path.startswith(f"{folder}/") or f"{folder}/".startswith(path) for folder in _RESERVED_FOLDERS):
+            taken = ", ".join(_RESERVED_FOLDERS)
+            return f"spec.pod.volumeMounts[{index}].mountPath: {taken} are the trainer's own: choose another folder"
+    for index, each in enumerate(pod.env):
+        if each.get("name") in variables:
+            return f"spec.pod.env[{index}].name: {each['name']} is set by the operator: remove it"
+    return None
+
+
+def _container(job: TrainingJob, settings: Settings) -> Json:
+    pod = job.spec.pod
+    image = settings.trainer_image if job.spec.parallelism.gpus_per_node else settings.trainer_cpu_image
+    return _given(
+        {
+            "name": CONTAINER,
+            "image": pod.image or image,
+            "imagePullPolicy": pod.image_pull_policy,
+            "args": _arguments(job),
+            "workingDir": "/tmp",
+            "env": [*_environment(job), *pod.env],
+            "envFrom": pod.env_from,
+            "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
+            "resources": _resources(job),
+            "volumeMounts": [*_mounts(job), *pod.volume_mounts],
+            "startupProbe": _probe(period=5, failures=120),
+            "livenessProbe": _probe(period=30, failures=10),
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+    )
+
+
+def _arguments(job: TrainingJob) -> list[str]:
+    return [
+        "run",
+        f"{INPUT_FOLDER}/{config.KEY}",
+        *("--output", f"{OUTPUT_FOLDER}/{run_folder(job.name, job.uid)}"),
+        *("--configmaps", f"{INPUT_FOLDER}/configmaps"),
+        *("--claims", CLAIM_FOLDER),
+        *("--port", str(PORT)),
+        *("--termination-log", "/dev/termination-log"),
+    ]
+
+
+def _environment(job: TrainingJob) -> list[Json]:
+    variables: list[Json] = [{"name": name, "value": value} for name, value in _ENVIRONMENT.items()]
+    if token := job.spec.model.token_secret_ref:
+        reference = {"secretKeyRef": {"name": token.name, "key": token.key}}
+        variables.append({"name": "HF_TOKEN", "valueFrom": reference})
+    return variables
+
+
+def _resources(job: TrainingJob) -> Json:
+    given = job.spec.pod.resources
+    gpus = job.spec.parallelism.gpus_per_node
+    limits = given.limits | ({"nvidia.com/gpu": str(gpus)} if gpus else {})
+    return _given({"requests": given.requests, "limits": limits})
+
+
+def _probe(*, period: int, failures: int) -> Json:
+    """Both probes are patient: Python answers late while a library is imported or holds its lock."""
+    get = {"path": "/healthz", "port": "metrics"}
+    return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": 10, "failureThreshold": failures}
+
+
+def _volumes(job: TrainingJob) -> list[Json]:
+    volumes: list[Json] = [
+        {"name": "inputs", "projected": {"sources": _projected(job)}},
+        {"name": "output", "persistentVolumeClaim": {"claimName": volume.claim_name(job)}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    if job.spec.parallelism.gpus_per_node:
+        volumes.append({"name": "shared-memory", "emptyDir": {"medium": "Memory"}})
+    for name, claim in _claims(job).items():
+        volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
+    return volumes
+
+
+def _mounts(job: TrainingJob) -> list[Json]:
+    mounts: list[Json] = [
+        {"name": "inputs", "mountPath": INPUT_FOLDER, "readOnly": True},
+        {"name": "output", "mountPath": OUTPUT_FOLDER},
+        {"name": "tmp", "mountPath": "/tmp"},
+    ]
+    if job.spec.parallelism.gpus_per_node:
+        mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})
+    for name, claim in _claims(job).items():
+        mounts.append({"name": name, "mountPath": f"{CLAIM_FOLDER}/{claim}", "readOnly": True})
+    return mounts
+
+
+def _projected(job: TrainingJob) -> list[Json]:
+    """Put the spec and every key that it refers to into one folder."""
+    spec = {"name": spec_config_map(job.name), "items": [{"key": config.KEY, "path": config.KEY}]}
+    referred = sorted({(each.name, each.key) for each in _of_kind(job, "ConfigMap")})
+    keys = [{"name": name, "items": [{"key": key, "path": f"configmaps/{name}/{key}"}]} for name, key in referred]
+    return [{"configMap": source} for source in (spec, *keys)]
+
+
+def _claims(job: TrainingJob) -> dict[str, str]:
+    """Return the claims that are read, by the name of their volume: claims have longer names than volumes may have."""
+    claims = sorted({each.name for each in _of_kind(job, "PersistentVolumeClaim")})
+    return {f"claim-{index}": claim for index, claim in enumerate(claims)}
+
+
+def _of_kind(job: TrainingJob, kind: str) -> list[Reference]:
+    return [each for each in references(job.spec) if each.kind == kind]
+
+
+def _given(fields: Json) -> Json:
+    """Leave out what is empty, so that Kubernetes' defaults hold and no empty field is owned."""
+    return {name: value for name, value in fields.items() if value not in (None, {}, [])}

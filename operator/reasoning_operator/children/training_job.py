@@ -1,0 +1,72 @@
+"""The batch/v1 Job that runs the training pod, and again after what is worth another attempt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from reasoning_contract.outcome import ExitCode
+
+from ..model import Json, TrainingJob
+from ..names import CONTAINER, TEMPLATE_HASH, batch_job
+from ..settings import Settings
+from . import pod
+from .metadata import metadata
+
+USERS_FAULT = range(64, 80)
+"""Exit codes after which another attempt would end the same way; see `ExitCode`."""
+
+
+def build(job: TrainingJob, settings: Settings) -> Json:
+    """Return the Job.
+
+    Its own ttlSecondsAfterFinished stays unset: a Job that vanished would look like one that has yet to be made. The
+    operator deletes the whole ReasoningTrainingJob instead, when spec.limits.ttlSecondsAfterFinished has passed.
+
+    Parameters
+    ----------
+    job
+        The job.
+    settings
+        Settings of the operator, for the image.
+    """
+    template = pod.build(job, settings)
+    meta = metadata(job, batch_job(job.name), annotations={TEMPLATE_HASH: _hash(template)})
+    spec = {
+        **{name: value for name, value in changeable(job).items() if value is not None},
+        "completions": 1,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": _failure_policy(),
+        "template": template,
+    }
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
+
+
+def changeable(job: TrainingJob) -> Json:
+    """Return the fields of the Job's spec that Kubernetes lets be changed; None for one that should not be there."""
+    limits = job.spec.limits
+    return {
+        "parallelism": 1,
+        "backoffLimit": limits.max_attempts - 1,
+        "suspend": job.spec.suspend,
+        "activeDeadlineSeconds": limits.active_deadline_seconds,
+    }
+
+
+def _failure_policy() -> Json:
+    """Return which ends of a pod cost no attempt, and which end the job; any other costs one."""
+    return {
+        "rules": [
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            {"action": "Ignore", "onExitCodes": _exit([int(ExitCode.INTERRUPTED)])},
+            {"action": "FailJob", "onExitCodes": _exit([*USERS_FAULT])},
+        ]
+    }
+
+
+def _exit(codes: list[int]) -> Json:
+    return {"containerName": CONTAINER, "operator": "In", "values": codes}
+
+
+def _hash(template: Json) -> str:
+    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16]

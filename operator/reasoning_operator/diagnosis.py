@@ -1,0 +1,219 @@
+"""What keeps a job from running, or ended it, in terms of what to do about it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reasoning_contract.status import Failure
+
+from . import pods
+from .model import Json, Observed
+from .times import parse
+
+_IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
+_TEXT_LIMIT = 1500
+_MEMORY_FIELDS = "reinforce.batchSize, reinforce.numGenerations or reinforce.maxCompletionLength"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A problem.
+
+    Attributes
+    ----------
+    reason, message, hint, exit_code, pod
+        As in `Failure`.
+    final
+        Whether the job fails by it, though Kubernetes would go on trying.
+    """
+
+    reason: str
+    message: str
+    hint: str
+    exit_code: int | None = None
+    pod: str | None = None
+    final: bool = False
+
+    def as_failure(self) -> Failure:
+        """Return it in the form of the status."""
+        message = self.message if len(self.message) <= _TEXT_LIMIT else f"...{self.message[-_TEXT_LIMIT:]}"
+        return Failure(reason=self.reason, message=message, hint=self.hint, exit_code=self.exit_code, pod=self.pod)
+
+
+def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Diagnosis | None:
+    """Return the problem that stands in the way of a job at this moment; None if there is none.
+
+    Parameters
+    ----------
+    observed
+        What is there.
+    image_deadline
+        How long an image may fail to be pulled before the job fails.
+    now
+        The time.
+    """
+    end = pods.job_end(observed.batch_job)
+    if end:
+        return _of_failed_job(observed, end) if end["type"] == "Failed" else None
+    if late := _past_deadline(observed, now):
+        return late
+    if not observed.pods:
+        return _of_missing_pod(observed)
+    pod = observed.pods[-1]
+    if pods.is_over(pod):
+        return of_end(pod, observed)
+    return None if pods.is_running(pod) else _of_waiting(pod, observed, image_deadline, now)
+
+
+def of_end(pod: Json, observed: Observed) -> Diagnosis | None:
+    """Return why a pod that is over failed; None if it did its work or was interrupted."""
+    problem = _of_lost(pod) or _of_exit(pod, observed)
+    return problem and replace(problem, pod=pod["metadata"]["name"], exit_code=pods.exit_code(pod))
+
+
+def _of_failed_job(observed: Observed, end: Json) -> Diagnosis:
+    if end.get("reason") == "DeadlineExceeded":
+        return _deadline(observed)
+    ends = [of_end(pod, observed) for pod in observed.pods if pods.is_over(pod)]
+    last = next((each for each in reversed(ends) if each), None)
+    if last is None:
+        hint = "apply the job again: its pods are gone, so that more cannot be said"
+        return Diagnosis(end.get("reason", "JobFailed"), end.get("message", "the Job failed"), hint)
+    if end.get("reason") == "BackoffLimitExceeded":
+        attempts = observed.job["spec"].get("limits", {}).get("maxAttempts", 1)
+        return replace(last, message=f"{last.message} (the last of {attempts} attempts: spec.limits.maxAttempts)")
+    return last
+
+
+def _past_deadline(observed: Observed, now: datetime) -> Diagnosis | None:
+    limit = observed.job["spec"].get("limits", {}).get("activeDeadlineSeconds")
+    start = observed.status.start_time
+    over = limit and start and now >= parse(start) + timedelta(seconds=limit)
+    return _deadline(observed) if over else None
+
+
+def _deadline(observed: Observed) -> Diagnosis:
+    limit = observed.job["spec"]["limits"]["activeDeadlineSeconds"]
+    message = f"the job was not done {limit} s after its start"
+    hint = "raise spec.limits.activeDeadlineSeconds in a new job, or give it less to do (reinforce.steps)"
+    return Diagnosis("DeadlineExceeded", message, hint, final=True)
+
+
+def _of_missing_pod(observed: Observed) -> Diagnosis | None:
+    refused = _event(observed, "FailedCreate")
+    if refused is None:
+        return None
+    hint = "the cluster refuses the pod: mend what the message names (a quota, a ServiceAccount); it is tried again"
+    return Diagnosis("PodRefused", refused, hint)
+
+
+def _of_waiting(pod: Json, observed: Observed, image_deadline: timedelta, now: datetime) -> Diagnosis | None:
+    name = pod["metadata"]["name"]
+    problem = _of_image(pod, image_deadline, now) or _of_config(pod) or _of_volume(observed)
+    problem = problem or _of_scheduling(pod, observed)
+    return problem and replace(problem, pod=name)
+
+
+def _of_image(pod: Json, deadline: timedelta, now: datetime) -> Diagnosis | None:
+    state = pods.waiting(pod) or {}
+    reason = state.get("reason", "")
+    if reason not in _IMAGE_REASONS:
+        return None
+    image = pod["spec"]["containers"][0]["image"]
+    message = f"the image {image} cannot be pulled: {state.get('message') or reason}"
+    hint = "check spec.pod.image (or the operator's trainer image), its tag, and spec.pod.imagePullSecrets"
+    scheduled: Json = pods.conditions(pod).get("PodScheduled") or pod["metadata"]
+    since = scheduled.get("lastTransitionTime", pod["metadata"]["creationTimestamp"])
+    final = reason == "InvalidImageName" or now >= parse(since) + deadline
+    return Diagnosis("ImagePullFailed", message, hint, final=final)
+
+
+def _of_config(pod: Json) -> Diagnosis | None:
+    state = pods.waiting(pod) or {}
+    reason = state.get("reason", "")
+    if reason not in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
+        return None
+    hint = "create what the message names (a Secret, a ConfigMap, a key): the pod then starts by itself"
+    return Diagnosis(str(reason), str(state.get("message", reason)), hint)
+
+
+def _of_volume(observed: Observed) -> Diagnosis | None:
+    for reason in ("FailedMount", "FailedAttachVolume"):
+        if message := _event(observed, reason):
+            return Diagnosis(reason, message, "mend what the message names: the volume is tried again by itself")
+    return None
+
+
+def _of_scheduling(pod: Json, observed: Observed) -> Diagnosis | None:
+    condition = pods.conditions(pod).get("PodScheduled", {})
+    if condition.get("status") != "False" or condition.get("reason") != "Unschedulable":
+        return None
+    if _is_unbound(observed.claim):
+        return _unbound(observed)
+    hint = (
+        "free or add what the nodes lack, or ask for less: parallelism.gpusPerNode, pod.resources, pod.nodeSelector, "
+        "pod.tolerations; the pod starts by itself as soon as it fits"
+    )
+    return Diagnosis("Unschedulable", f"no node fits: {condition.get('message', '')}", hint)
+
+
+def _is_unbound(claim: Json | None) -> bool:
+    return claim is not None and claim.get("status", {}).get("phase") == "Pending"
+
+
+def _unbound(observed: Observed) -> Diagnosis:
+    claim = observed.claim or {}
+    name = claim["metadata"]["name"]
+    storage_class = claim["spec"].get("storageClassName")
+    said = _event(observed, "ProvisioningFailed", "FailedBinding")
+    message = f"the claim {name} (StorageClass {storage_class or 'none: the cluster has no default'}) is not bound"
+    hint = "name a StorageClass that exists in spec.storage.storageClassName of a new job (kubectl get storageclass)"
+    return Diagnosis("ClaimUnbound", f"{message}: {said}" if said else message, hint)
+
+
+def _of_lost(pod: Json) -> Diagnosis | None:
+    """Return the problem of a pod that the cluster ended, not the trainer."""
+    status = pod.get("status", {})
+    if status.get("reason") == "Evicted":
+        hint = "ask for what the job needs in spec.pod.resources.requests (memory, ephemeral-storage)"
+        return Diagnosis("Evicted", f"the node evicted the pod: {status.get('message', '')}", hint)
+    disruption = pods.conditions(pod).get("DisruptionTarget", {})
+    if disruption.get("reason") == "DeletionByTaintManager" or status.get("reason") == "NodeLost":
+        return Diagnosis("NodeLost", "the pod's node stopped answering", "another pod is started by itself")
+    return None
+
+
+def _of_exit(pod: Json, observed: Observed) -> Diagnosis | None:
+    if pods.was_interrupted(pod) or pod["status"]["phase"] == "Succeeded":
+        return None
+    end = pods.terminated(pod) or {}
+    if end.get("reason") == "OOMKilled":
+        return _out_of_memory(observed)
+    if outcome := pods.outcome(pod):
+        return Diagnosis(outcome.reason, outcome.message, outcome.hint)
+    if not end:
+        status = pod["status"]
+        said = status.get("message", "the pod ended before the trainer started")
+        hint = "another attempt is made while spec.limits.maxAttempts allows"
+        return Diagnosis(status.get("reason", "PodFailed"), said, hint)
+    log = end.get("message") or end.get("reason", "")
+    message = f"the trainer ended with exit code {end['exitCode']} and said: {log.strip()}"
+    return Diagnosis("TrainerCrashed", message, "read the whole log: kubectl logs, with the pod's name")
+
+
+def _out_of_memory(observed: Observed) -> Diagnosis:
+    limit = observed.job["spec"].get("pod", {}).get("resources", {}).get("limits", {}).get("memory")
+    if limit:
+        message = f"the trainer needed more memory than its limit of {limit}"
+        hint = f"raise spec.pod.resources.limits.memory above {limit}, or lower {_MEMORY_FIELDS}"
+    else:
+        message = "the trainer needed more memory than the node had"
+        hint = f"set spec.pod.resources.requests.memory, to get a node with enough, or lower {_MEMORY_FIELDS}"
+    return Diagnosis("OutOfMemory", message, hint)
+
+
+def _event(observed: Observed, *reasons: str) -> str | None:
+    """Return the message of the last event with one of these reasons."""
+    messages = [event.get("message", "") for event in observed.events if event.get("reason") in reasons]
+    return messages[-1] if messages else None

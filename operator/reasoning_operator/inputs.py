@@ -1,0 +1,65 @@
+"""What a spec refers to outside itself: ConfigMaps, claims and the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reasoning_contract.spec import Spec
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Something in the job's namespace that the pod mounts.
+
+    Attributes
+    ----------
+    kind
+        ConfigMap or PersistentVolumeClaim.
+    name
+        Its name.
+    key
+        Key of the ConfigMap; empty for a claim.
+    field
+        Field of the spec that refers to it.
+    """
+
+    kind: str
+    name: str
+    key: str
+    field: str
+
+
+def references(spec: Spec) -> list[Reference]:
+    """Return the ConfigMaps and claims that a spec reads, in order of the spec."""
+    named = [_reference(source, field) for field, source in _sources(spec)]
+    rewards = [
+        Reference("ConfigMap", key.name, key.key, f"spec.rewards[{index}].python.configMapKeyRef")
+        for index, reward in enumerate(spec.rewards)
+        if reward.python and (key := reward.python.config_map_key_ref)
+    ]
+    return [each for each in named if each] + rewards
+
+
+def needs_network(spec: Spec) -> bool:
+    """Whether the trainer must reach something outside the pod: the Hub, or a reward served over HTTP."""
+    from_hub = any(source.startswith("hf://") for _, source in _sources(spec))
+    return from_hub or any(reward.http for reward in spec.rewards)
+
+
+def _sources(spec: Spec) -> Iterator[tuple[str, str]]:
+    yield "spec.model.source", spec.model.source
+    for name, rows in (("train", spec.data.train), ("warmup", spec.data.warmup), ("heldOut", spec.data.held_out)):
+        if rows and rows.source:
+            yield f"spec.data.{name}.source", rows.source
+    for index, reward in enumerate(spec.rewards):
+        if reward.model:
+            yield f"spec.rewards[{index}].model.source", reward.model.source
+
+
+def _reference(source: str, field: str) -> Reference | None:
+    scheme, _, rest = source.partition("://")
+    name, _, key = rest.partition("/")
+    if scheme == "configmap":
+        return Reference("ConfigMap", name, key, field)
+    return Reference("PersistentVolumeClaim", name, "", field) if scheme == "pvc" else None

@@ -1,0 +1,97 @@
+"""What the pure modules speak of: a job that may run, and all that was read about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from reasoning_contract.progress import Progress
+from reasoning_contract.spec import Spec
+from reasoning_contract.status import Status
+
+Json: TypeAlias = dict[str, Any]
+"""An object of the Kubernetes API as it stands on the wire."""
+
+FINISHED = ("Succeeded", "Failed")
+"""Phases that a job never leaves."""
+
+
+class Key(NamedTuple):
+    """Which ReasoningTrainingJob."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A job whose spec is valid, every choice in it made."""
+
+    namespace: str
+    name: str
+    uid: str
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A ReasoningTrainingJob and everything around it, read at one moment.
+
+    Attributes
+    ----------
+    job
+        The object itself.
+    batch_job, claim, config_map, network_policy
+        Objects under the names of this job's children, whoever made them; None where there is none. `claim` is
+        spec.storage.existingClaim where that is given.
+    pods
+        Pods of this job, by UID label, oldest first; those of an earlier job of the same name are not among them.
+    inputs
+        Keys of the ConfigMaps that the spec refers to, and the claims (no keys): absent from the mapping if not there.
+        None where they were not looked at, because the Job has been made already.
+    events
+        Events about the object that keeps the job from starting: the pod, its claim or the Job; oldest first.
+    progress
+        The last report of each pod that was heard, by the pod's UID.
+    """
+
+    job: Json
+    batch_job: Json | None = None
+    claim: Json | None = None
+    config_map: Json | None = None
+    network_policy: Json | None = None
+    pods: tuple[Json, ...] = ()
+    inputs: Mapping[tuple[str, str], frozenset[str]] | None = None
+    events: tuple[Json, ...] = ()
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+
+    @property
+    def uid(self) -> str:
+        """UID of the job."""
+        uid: str = self.job["metadata"]["uid"]
+        return uid
+
+    @property
+    def status(self) -> Status:
+        """The status as it was written last; empty where it cannot be read, since it is made anew anyway."""
+        return read_status(self.job)
+
+    def owns(self, child: Json | None) -> bool:
+        """Whether this job, and not another of the same name, controls an object."""
+        return child is not None and any(owner["uid"] == self.uid for owner in owners(child))
+
+
+def owners(child: Json) -> list[Json]:
+    """Return the owner references of an object."""
+    references: list[Json] = child["metadata"].get("ownerReferences", [])
+    return references
+
+
+def read_status(job: Json) -> Status:
+    """Return the status that an object carries.
+
+    A status of another version of the operator may have fields that this one does not know; those are left out.
+    """
+    known = {field.alias or name for name, field in Status.model_fields.items()}
+    return Status.model_validate({name: value for name, value in job.get("status", {}).items() if name in known})

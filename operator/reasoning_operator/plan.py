@@ -1,0 +1,173 @@
+"""What to change in the cluster, decided from what was observed. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from . import pods
+from .acceptance import Refusal, Verdict
+from .children import config, network_policy, training_job, volume
+from .model import FINISHED, Json, Observed, TrainingJob
+from .names import TEMPLATE_HASH, UID_LABEL
+from .settings import Settings
+from .times import parse
+
+RETRY_SECONDS = 15.0
+"""Pause before what is not watched is looked at again: a missing claim, events of a pod that does not start."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to change.
+
+    Attributes
+    ----------
+    create
+        Children that are not there.
+    patch
+        Live children, each with the merge patch that puts it right.
+    delete
+        Live objects to delete.
+    requeue_after
+        Seconds until the job is to be looked at again though nothing happened; None if an event will say so.
+    """
+
+    create: tuple[Json, ...] = ()
+    patch: tuple[tuple[Json, Json], ...] = ()
+    delete: tuple[Json, ...] = ()
+    requeue_after: float | None = None
+
+
+def plan(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Plan:
+    """Return what to change in the cluster.
+
+    Parameters
+    ----------
+    observed
+        What is there.
+    verdict
+        Whether the job can be run.
+    settings
+        Settings of the operator.
+    now
+        The time.
+    """
+    if observed.job["metadata"].get("deletionTimestamp"):
+        return Plan()
+    if observed.status.phase in FINISHED:
+        return _after_the_end(observed, now)
+    if isinstance(verdict, Refusal):
+        return Plan(requeue_after=None if verdict.final else RETRY_SECONDS)
+    return _towards(verdict, observed, settings, now)
+
+
+def _after_the_end(observed: Observed, now: datetime) -> Plan:
+    """End what still runs of a job that the operator let fail, and delete the job when its time is over."""
+    batch_job = observed.batch_job
+    running = batch_job if observed.owns(batch_job) and not pods.job_end(batch_job) else None
+    ttl = observed.job["spec"].get("limits", {}).get("ttlSecondsAfterFinished")
+    left = None if ttl is None else _seconds_left(observed.status.completion_time, ttl, now)
+    expired = left is not None and left <= 0
+    deleted = [*([running] if running else []), *([observed.job] if expired else [])]
+    return Plan(delete=tuple(deleted), requeue_after=None if expired else left)
+
+
+def _seconds_left(since: str | None, span: float, now: datetime) -> float | None:
+    return (parse(since) + timedelta(seconds=span) - now).total_seconds() if since else None
+
+
+def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
+    steps = (
+        _simple(config.build(job), observed.config_map, "data"),
+        _network(job, observed),
+        _claim(job, observed),
+        _batch_job(job, observed, settings),
+    )
+    return Plan(
+        create=tuple(child for step in steps for child in step.create),
+        patch=tuple(patch for step in steps for patch in step.patch),
+        delete=tuple(child for step in steps for child in step.delete),
+        requeue_after=_next_look(job, observed, now),
+    )
+
+
+def _simple(wanted: Json, live: Json | None, *parts: str) -> Plan:
+    """Create a child that is not there; put right its owner, its labels and the named parts where they differ."""
+    if live is None:
+        return Plan(create=(wanted,))
+    patch = difference(live, {part: wanted[part] for part in parts} | {"metadata": _held(wanted)})
+    return Plan(patch=((live, patch),)) if patch else Plan()
+
+
+def _held(wanted: Json) -> Json:
+    meta = wanted["metadata"]
+    return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
+
+
+def _network(job: TrainingJob, observed: Observed) -> Plan:
+    if job.spec.pod.network_policy:
+        return _simple(network_policy.build(job), observed.network_policy, "spec")
+    return Plan(delete=tuple(filter(None, [observed.network_policy])))
+
+
+def _claim(job: TrainingJob, observed: Observed) -> Plan:
+    """Keep in shape the claim that was made for this job: not the user's, nor one that an earlier job left."""
+    live = observed.claim
+    mine = live is None or live["metadata"].get("labels", {}).get(UID_LABEL) == job.uid
+    if job.spec.storage.existing_claim or not mine:
+        return Plan()
+    return _simple(volume.build(job), live)  # its spec stays as it is: the user may have had it expanded
+
+
+def _batch_job(job: TrainingJob, observed: Observed, settings: Settings) -> Plan:
+    wanted, live = training_job.build(job, settings), observed.batch_job
+    idle = all(pods.is_over(pod) for pod in observed.pods)
+    if live is None:
+        # Two pods must never write to one folder: those of a Job that was deleted by hand end first.
+        return Plan(create=(wanted,)) if idle else Plan()
+    if live["metadata"].get("deletionTimestamp") or pods.job_end(live):
+        return Plan()
+    if live["spec"].get("suspend") and idle and _hash(live) != _hash(wanted):
+        return Plan(delete=(live,))  # its template cannot be changed; it is made anew when it is gone
+    return _simple({"metadata": wanted["metadata"], "spec": training_job.changeable(job)}, live, "spec")
+
+
+def _hash(batch_job: Json) -> str | None:
+    value: str | None = batch_job["metadata"].get("annotations", {}).get(TEMPLATE_HASH)
+    return value
+
+
+def _next_look(job: TrainingJob, observed: Observed, now: datetime) -> float | None:
+    """Return when to look again: soon while no pod runs, since events about it are not watched; or at the deadline."""
+    running = any(pods.is_running(pod) for pod in observed.pods)
+    if not running and not job.spec.suspend:
+        return RETRY_SECONDS
+    deadline = job.spec.limits.active_deadline_seconds
+    left = _seconds_left(observed.status.start_time, deadline, now) if deadline else None
+    return max(left, 1.0) if left is not None and not job.spec.suspend else None
+
+
+def difference(live: Any, wanted: Json) -> Json:
+    """Return the merge patch (RFC 7396) that gives an object what is wanted of it; empty if it has that already.
+
+    What the API server or the user added is left alone. None in `wanted` means that the field should not be there.
+    """
+    patch = {}
+    for name, value in wanted.items():
+        if isinstance(value, dict) and isinstance(live.get(name), dict):
+            if inner := difference(live[name], value):
+                patch[name] = inner
+        elif not _has(live.get(name), value):
+            patch[name] = value
+    return patch
+
+
+def _has(live: Any, wanted: Any) -> bool:
+    """Whether a live value is the wanted one, but for what the API server filled in or, if empty, left out."""
+    if isinstance(wanted, dict):
+        return isinstance(live, dict) and not difference(live, wanted)
+    if isinstance(wanted, list):
+        return len(live or []) == len(wanted) and all(map(_has, live or [], wanted))
+    return bool(live == wanted)

@@ -1,0 +1,76 @@
+"""What a pod or a Job says about itself: pure readings of their status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reasoning_contract.outcome import ExitCode, Outcome
+
+from .model import Json
+from .names import CONTAINER
+
+
+def conditions(thing: Json) -> dict[str, Json]:
+    """Return the conditions of a pod or a Job by their type."""
+    return {condition["type"]: condition for condition in thing.get("status", {}).get("conditions", [])}
+
+
+def is_true(thing: Json, condition: str) -> bool:
+    """Whether a condition of a pod or a Job is there and true."""
+    return conditions(thing).get(condition, {}).get("status") == "True"
+
+
+def job_end(batch_job: Json | None) -> Json | None:
+    """Return the condition that says how a Job ended: type Complete or Failed; None while it has not."""
+    if batch_job is None:
+        return None
+    ends = (conditions(batch_job).get(kind) for kind in ("Complete", "Failed"))
+    return next((end for end in ends if end and end["status"] == "True"), None)
+
+
+def _state(pod: Json, name: str) -> Json | None:
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    states: list[dict[str, Any]] = [each.get("state", {}) for each in statuses if each["name"] == CONTAINER]
+    return states[0].get(name) if states else None
+
+
+def waiting(pod: Json) -> Json | None:
+    """Return why the trainer's container has not started, as the kubelet says it."""
+    return _state(pod, "waiting")
+
+
+def terminated(pod: Json) -> Json | None:
+    """Return how the trainer's container ended."""
+    return _state(pod, "terminated")
+
+
+def is_running(pod: Json) -> bool:
+    """Whether the trainer runs in a pod."""
+    return _state(pod, "running") is not None
+
+
+def is_over(pod: Json) -> bool:
+    """Whether a pod has ended for good."""
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def started_at(pod: Json) -> str | None:
+    """Return when the trainer started in a pod; None if it never did."""
+    state = _state(pod, "running") or terminated(pod) or {}
+    return state.get("startedAt")
+
+
+def exit_code(pod: Json) -> int | None:
+    """Return the trainer's exit code; None while it runs and where the pod was lost."""
+    return (terminated(pod) or {}).get("exitCode")
+
+
+def outcome(pod: Json) -> Outcome | None:
+    """Return the trainer's last word; None where it had none to say."""
+    message = (terminated(pod) or {}).get("message", "")
+    return Outcome.from_termination_message(message) if message else None
+
+
+def was_interrupted(pod: Json) -> bool:
+    """Whether a pod was ended from outside, which costs no attempt."""
+    return exit_code(pod) == ExitCode.INTERRUPTED or is_true(pod, "DisruptionTarget")

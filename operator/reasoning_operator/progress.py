@@ -1,0 +1,126 @@
+"""Asks running pods for their progress, and keeps what each said last. A cache: nothing is lost with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import aiohttp
+from pydantic import ValidationError
+
+from reasoning_contract.progress import PORT, Progress
+
+from . import pods
+from .client import ApiError, Cluster, path
+from .model import Json, Key
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = aiohttp.ClientTimeout(total=4)
+CONCURRENCY = 32
+
+
+class Route(Protocol):
+    """A way to a pod's /progress."""
+
+    def __call__(self, pod: Json) -> Awaitable[bytes]:
+        """Return the document that a pod serves; OSError or TimeoutError if it does not answer."""
+
+
+def through_api_server(cluster: Cluster) -> Route:
+    """Return the way through the API server's proxy, for an operator outside the pod network."""
+
+    async def fetch(pod: Json) -> bytes:
+        meta = pod["metadata"]
+        where = path("v1", "Pod", meta["namespace"], f"{meta['name']}:{PORT}", "proxy/progress")
+        try:
+            return await cluster.read(where)
+        except ApiError as error:
+            raise ConnectionError(str(error)) from error
+
+    return fetch
+
+
+def straight(session: aiohttp.ClientSession) -> Route:
+    """Return the way straight to the pod's address."""
+
+    async def fetch(pod: Json) -> bytes:
+        address = pod["status"].get("podIP")
+        host = f"[{address}]" if ":" in address else address
+        async with session.get(f"http://{host}:{PORT}/progress", timeout=TIMEOUT) as response:
+            if response.status != 200:
+                raise ConnectionError(f"status {response.status}")
+            return await response.read()
+
+    return fetch
+
+
+class ProgressPoller:
+    """Polls the running pods of all jobs.
+
+    Parameters
+    ----------
+    route
+        The way to a pod.
+    interval
+        Seconds between two rounds.
+    changed
+        Called with the job whose pod said something new.
+    """
+
+    def __init__(self, route: Route, interval: float, changed: Callable[[Key], None]) -> None:
+        self._route = route
+        self._interval = interval
+        self._changed = changed
+        self._pods: dict[Key, list[Json]] = {}
+        self._refused: set[str] = set()
+        self.reports: dict[str, Progress] = {}
+
+    def follow(self, key: Key, all_pods: Sequence[Json]) -> None:
+        """Take note of which pods of a job run, and forget what those that are gone said."""
+        before, now = ({pod["metadata"]["uid"] for pod in some} for some in (self._pods.get(key, []), all_pods))
+        for uid in before - now:
+            self.reports.pop(uid, None)
+            self._refused.discard(uid)
+        if all_pods:
+            self._pods[key] = list(all_pods)
+        else:
+            self._pods.pop(key, None)
+
+    def forget(self, key: Key) -> None:
+        """Forget a job that is gone."""
+        self.follow(key, [])
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            await asyncio.sleep(self._interval)
+            await self.poll()
+
+    async def poll(self) -> None:
+        """Ask every running pod once."""
+        limit = asyncio.Semaphore(CONCURRENCY)
+        running = [(key, pod) for key, all_pods in self._pods.items() for pod in all_pods if pods.is_running(pod)]
+        await asyncio.gather(*(self._ask(key, pod, limit) for key, pod in running))
+
+    async def _ask(self, key: Key, pod: Json, limit: asyncio.Semaphore) -> None:
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        try:
+            async with limit:
+                report = Progress.model_validate_json(await self._route(pod))
+        except (OSError, TimeoutError, aiohttp.ClientError) as error:
+            logger.debug("pod %s does not serve its progress yet: %s", name, error)
+        except ValidationError as error:
+            self._refuse(name, uid, error)
+        else:
+            if self.reports.get(uid) != report:
+                self.reports[uid] = report
+                self._changed(key)
+
+    def _refuse(self, name: str, uid: str, error: ValidationError) -> None:
+        """Say once for a pod that its report cannot be read: its image may be of another version."""
+        if uid not in self._refused:
+            self._refused.add(uid)
+            logger.warning("pod %s serves a progress report that this operator cannot read: %s", name, error)

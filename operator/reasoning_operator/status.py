@@ -1,0 +1,234 @@
+"""The whole status of a job, from what was observed and from the status that it had. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from reasoning_contract.progress import Progress
+from reasoning_contract.status import Condition, Failure, Phase, ProgressStatus, Status, StorageStatus
+
+from . import pods
+from .acceptance import Refusal, Verdict
+from .children.volume import claim_name
+from .diagnosis import Diagnosis, diagnose
+from .model import FINISHED, Json, Observed
+from .names import run_folder
+from .settings import Settings
+from .times import text
+
+
+class _Claim(NamedTuple):
+    """What a condition says."""
+
+    type: str
+    is_true: bool | None
+    reason: str
+    message: str
+
+
+def status(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Status:
+    """Return the status.
+
+    A job that has finished keeps what it says, whatever becomes of its children.
+
+    Parameters
+    ----------
+    observed
+        What is there, the old status included.
+    verdict
+        Whether the job can be run.
+    settings
+        Settings of the operator.
+    now
+        The time.
+    """
+    old = observed.status
+    generation = observed.job["metadata"].get("generation")
+    if old.phase in FINISHED:
+        return old.model_copy(update={"observed_generation": generation})
+    problem = _problem(observed, verdict, settings, now)
+    phase = _phase(observed, verdict, problem)
+    report = latest_report(observed)
+    new = _with_report(old, report).model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": phase,
+            "attempts": _attempts(observed, report),
+            "start_time": old.start_time or _first_start(observed),
+            "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and problem.as_failure(),
+            "storage": old.storage if isinstance(verdict, Refusal) else _storage(verdict),
+        }
+    )
+    new = _at_phase(new, observed, now)
+    return new.model_copy(update={"conditions": _conditions(new, observed, verdict, report, now)})
+
+
+def latest_report(observed: Observed) -> Progress | None:
+    """Return the last that was heard of the run: the newest pod's last word or, before that, its /progress."""
+    for pod in reversed(observed.pods):
+        last = pods.outcome(pod)
+        report = (last and last.progress) or observed.progress.get(pod["metadata"]["uid"])
+        if report:
+            return report
+    return None
+
+
+def _problem(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Diagnosis | None:
+    if isinstance(verdict, Refusal):
+        return Diagnosis(verdict.reason, verdict.message, verdict.hint, final=verdict.final)
+    return diagnose(observed, timedelta(seconds=settings.image_pull_deadline_seconds), now)
+
+
+def _phase(observed: Observed, verdict: Verdict, problem: Diagnosis | None) -> Phase:
+    end = pods.job_end(observed.batch_job) if observed.owns(observed.batch_job) else None
+    if end and not (isinstance(verdict, Refusal) and verdict.final):
+        return "Succeeded" if end["type"] == "Complete" else "Failed"
+    if problem and problem.final:
+        return "Failed"
+    alive = [pod for pod in observed.pods if not pods.is_over(pod)]
+    if any(pods.is_running(pod) for pod in alive):
+        return "Running"
+    if isinstance(verdict, Refusal) and not alive:
+        return "Pending"
+    return "Suspended" if observed.job["spec"].get("suspend") and not alive else "Starting"
+
+
+def _attempts(observed: Observed, report: Progress | None) -> int | None:
+    """Count attempts by the volume, where the trainer keeps count, and by pods until it has spoken."""
+    started = sum(pods.started_at(pod) is not None for pod in observed.pods)
+    return max(observed.status.attempts or 0, started, report.attempt if report else 0) or None
+
+
+def _first_start(observed: Observed) -> str | None:
+    return min(filter(None, map(pods.started_at, observed.pods)), default=None)
+
+
+def _storage(verdict: Verdict) -> StorageStatus | None:
+    if isinstance(verdict, Refusal):
+        return None
+    return StorageStatus(claim_name=claim_name(verdict), path=run_folder(verdict.name, verdict.uid))
+
+
+def _with_report(old: Status, report: Progress | None) -> Status:
+    """Take over what the trainer reports. What is not in it stays: the last report may have been shortened to fit."""
+    if report is None:
+        return old
+    names = ("stage", "progress", "training", "evaluation", "last_checkpoint", "model", "artifacts", "report")
+    told = {name: value for name in names if (value := getattr(report, name)) is not None}
+    hours = round(report.gpu_seconds / 3600, 3)
+    told |= {"resumed_from_step": report.resumed_from_step, "gpu_hours": max(hours, old.gpu_hours or 0) or None}
+    return old.model_copy(update=told)
+
+
+def _at_phase(new: Status, observed: Observed, now: datetime) -> Status:
+    """Leave out what only a running job has, and say when it ended."""
+    changes: dict[str, object] = {}
+    if new.phase != "Running" and new.progress:
+        changes["progress"] = new.progress.model_copy(update={"eta": None, "eta_seconds": None})
+    if new.phase == "Succeeded":
+        changes["stage"] = None
+        changes["progress"] = _complete(new.progress)
+    if new.phase in FINISHED:
+        end = pods.job_end(observed.batch_job) or {}
+        changes["completion_time"] = end.get("lastTransitionTime") or text(now)
+    return new.model_copy(update=changes)
+
+
+def _complete(progress: ProgressStatus | None) -> ProgressStatus | None:
+    done = {"display": "100%", "percent": 100, "detail": None, "eta": None, "eta_seconds": None}
+    return progress and progress.model_copy(update=done)
+
+
+def _conditions(
+    new: Status, observed: Observed, verdict: Verdict, report: Progress | None, now: datetime
+) -> list[Condition]:
+    claims = [_accepted(verdict), _running(new, observed)]
+    suspended = observed.job["spec"].get("suspend", False)
+    if suspended or _old(observed, "Suspended"):
+        claims.append(_suspended(new.phase == "Suspended", suspended))
+    if report and report.learning_signal:
+        signal = report.learning_signal
+        claims.append(_Claim("LearningSignal", signal.ok, "Seen" if signal.ok else "Lost", signal.message))
+    if new.phase in FINISHED:
+        claims.append(_Claim(new.phase, True, _end_reason(new.failure), _end_message(new)))
+    told = {claim.type for claim in claims}
+    kept = [condition for condition in observed.status.conditions if condition.type not in told]
+    return [_condition(claim, observed, now) for claim in claims] + kept
+
+
+def _accepted(verdict: Verdict) -> _Claim:
+    if isinstance(verdict, Refusal):
+        return _Claim("Accepted", False, verdict.reason, f"{verdict.message}; {verdict.hint}")
+    checks = "; data and rewards are checked first thing in the training pod"
+    return _Claim("Accepted", True, "Valid", f"the spec can be run{checks}")
+
+
+def _running(new: Status, observed: Observed) -> _Claim:
+    if new.phase == "Running":
+        names = [pod["metadata"]["name"] for pod in observed.pods if pods.is_running(pod)]
+        return _Claim("Running", True, "PodRunning", f"attempt {new.attempts} runs in pod {names[-1]}")
+    last = observed.pods[-1] if observed.pods else None
+    if new.phase == "Starting" and last and pods.is_over(last) and pods.was_interrupted(last):
+        return _Claim("Running", False, "Interrupted", "the pod was interrupted; the next goes on from the checkpoint")
+    if new.failure and new.phase not in FINISHED:
+        return _Claim("Running", False, new.failure.reason, new.failure.message)
+    return _Claim("Running", False, new.phase or "Pending", _NOT_RUNNING.get(new.phase or "", ""))
+
+
+_NOT_RUNNING = {
+    "Starting": "waiting for the pod to start",
+    "Suspended": "spec.suspend is true",
+    "Succeeded": "the run is done",
+    "Failed": "the run has ended",
+}
+
+
+def _suspended(is_suspended: bool, asked: bool) -> _Claim:
+    if is_suspended:
+        return _Claim("Suspended", True, "SuspendedByUser", "no pod runs; set spec.suspend to false to go on")
+    if asked:
+        return _Claim("Suspended", False, "Stopping", "the pod saves a checkpoint and ends")
+    return _Claim("Suspended", False, "Resumed", "spec.suspend is false")
+
+
+def _end_reason(failure: Failure | None) -> str:
+    return failure.reason if failure else "Completed"
+
+
+def _end_message(new: Status) -> str:
+    if new.failure:
+        return "; ".join(filter(None, (new.failure.message, new.failure.hint)))
+    scores = new.evaluation
+    if scores and scores.final_accuracy is not None and scores.held_out.base:
+        before, after = scores.held_out.base.accuracy, scores.final_accuracy
+        return f"held-out accuracy {before:.3f} before and {after:.3f} after training"
+    return "training is done"
+
+
+def _condition(claim: _Claim, observed: Observed, now: datetime) -> Condition:
+    state = {True: "True", False: "False", None: "Unknown"}[claim.is_true]
+    before = _old(observed, claim.type)
+    since = before.last_transition_time if before and before.status == state else text(now)
+    return Condition.model_validate(
+        {
+            "type": claim.type,
+            "status": state,
+            "reason": claim.reason,
+            "message": claim.message[:_MESSAGE_LIMIT],
+            "lastTransitionTime": since,
+            "observedGeneration": observed.job["metadata"].get("generation"),
+        }
+    )
+
+
+_MESSAGE_LIMIT = 2000
+
+
+def _old(observed: Observed, kind: str) -> Condition | None:
+    return next((condition for condition in observed.status.conditions if condition.type == kind), None)
+
+
+def as_json(value: Status) -> Json:
+    """Return a status in the form of the API."""
+    return value.model_dump(by_alias=True, exclude_none=True)
