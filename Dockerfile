@@ -1,0 +1,25 @@
+# The operator's image: Python, four libraries and two packages of ours.
+#
+#   docker build -t reasoning-operator .
+#
+# BASE_IMAGE is any image with Python >= 3.11 and its venv module.
+ARG BASE_IMAGE=python:3.12-slim
+
+FROM ${BASE_IMAGE} AS build
+WORKDIR /build
+COPY operator/requirements.txt constraints.txt ./
+RUN python3 -m venv --without-pip /opt/venv \
+ && python3 -m venv /tmp/pip \
+ && /tmp/pip/bin/pip --python /opt/venv/bin/python3 install --quiet -c constraints.txt -r requirements.txt pydantic PyYAML
+
+FROM ${BASE_IMAGE}
+LABEL org.opencontainers.image.title="reasoning-operator" \
+      org.opencontainers.image.description="Runs ReasoningTrainingJobs" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/venv /opt/venv
+COPY operator/reasoning_operator /app/reasoning_operator
+COPY trainer_image/reasoning_contract /app/reasoning_contract
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+WORKDIR /tmp
+ENTRYPOINT ["python3", "-m", "reasoning_operator"]
