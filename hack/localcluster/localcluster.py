@@ -75,10 +75,13 @@ def _add_control_plane_options(command: argparse.ArgumentParser) -> None:
 
 def up(options: argparse.Namespace, state: Path) -> None:
     if options.control_plane_only:
-        with alone(_folder(state)):
-            binary = binaries.cluster_binaries(_folder(state)) / "localcluster"
+        # What is built already is used at once, even while an image build holds the lock.
+        built = binaries.binaries_path(_folder(state))
+        if not built.exists():
+            with alone(_folder(state)):
+                binaries.cluster_binaries(_folder(state))
         with alone(_control_plane(options, state)):
-            controlplane_only.up(_control_plane(options, state), binary)
+            controlplane_only.up(_control_plane(options, state), built / "localcluster")
     else:
         with alone(_folder(state)):
             _cluster(state).up()
@@ -123,8 +126,11 @@ def load_images(options: argparse.Namespace, state: Path) -> None:
 
 
 def print_tool(options: argparse.Namespace, state: Path) -> None:
-    with alone(_folder(state)):
-        print(binaries.tool(options.name, _folder(state)))
+    path = binaries.tool_path(options.name, _folder(state))
+    if not path.exists():
+        with alone(_folder(state)):
+            binaries.tool(options.name, _folder(state))
+    print(path)
 
 
 def _cluster(state: Path) -> clusters.Cluster:

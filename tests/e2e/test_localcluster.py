@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from hack.localcluster.driver import binaries, daemons
 from hack.localcluster.driver.layout import Layout, state_folder
 
@@ -64,7 +63,8 @@ else:
     token = open(account + "token").read()
     url = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}/version"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-    print(urllib.request.urlopen(request, context=ssl.create_default_context(cafile=account + "ca.crt")).read().decode())
+    trust = ssl.create_default_context(cafile=account + "ca.crt")
+    print(urllib.request.urlopen(request, context=trust).read().decode())
 """
 
 

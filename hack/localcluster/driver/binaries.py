@@ -34,7 +34,7 @@ def cluster_binaries(folder: Path) -> Path:
     Path
         The folder that holds both; its name carries the sources' hash.
     """
-    target = folder / "bin" / f"kubernetes-{source_hash()}"
+    target = binaries_path(folder)
     if not target.exists():
         require_space(folder, BUILD_SPACE_GIB, "building Kubernetes from source")
         say(f"building Kubernetes {KUBERNETES_VERSION} from source, once (about 6 minutes on 2 cores)")
@@ -44,6 +44,11 @@ def cluster_binaries(folder: Path) -> Path:
             shutil.rmtree(old)
         fresh.rename(target)
     return target
+
+
+def binaries_path(folder: Path) -> Path:
+    """Where `cluster_binaries` puts what it builds from these sources."""
+    return folder / "bin" / f"kubernetes-{source_hash()}"
 
 
 def source_hash() -> str:
