@@ -36,6 +36,9 @@ def build(layout: Layout, tag: str, dockerfile: Path, context: Path, arguments: 
     """
     require_local_name(tag)
     _prepare(layout)
+    if not machine.has_space(layout.folder, space):
+        # Layers that no image's name leads to: kept as a cache while there is room.
+        run([*buildah(layout), "rmi", "--prune"])
     machine.require_space(layout.folder, space, f"building {tag}")
     # What a build that was interrupted left.
     run([*buildah(layout), "rm", "--all"])
@@ -50,8 +53,6 @@ def build(layout: Layout, tag: str, dockerfile: Path, context: Path, arguments: 
     ]
     settings = [f"--build-arg={argument}" for argument in (f"BASE_IMAGE={BASE_IMAGE}", *arguments)]
     stream([*command, *settings, *_mounts(layout), context])
-    # Replaced by this build and named by nothing any more.
-    run([*buildah(layout), "rmi", "--prune"])
 
 
 def require_local_name(tag: str) -> None:

@@ -50,6 +50,11 @@ def require_space(folder: Path, gib: float, what: str) -> None:
         raise RefusedError(problem)
 
 
+def has_space(folder: Path, gib: float) -> bool:
+    """Whether the folder's disk has that many GiB free."""
+    return shutil.disk_usage(folder).free >= gib * 2**30
+
+
 def space_problem(free_bytes: int, gib: float, what: str, folder: Path) -> str | None:
     """What to tell somebody whose disk is too full for something, or None if it is not."""
     free = free_bytes / 2**30
