@@ -106,6 +106,9 @@ tools: .venv/.light
 	@touch $@
 
 .venv/.full: .venv/.light trainer_image/requirements.txt
+	@test -e "$$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" && command -v gcc >/dev/null || { \
+		echo "installing the Debian packages gcc libc6-dev python3-dev: pycosat, of reasoning-gym, has no wheel"; \
+		apt-get update -qq; apt-get install -y -qq --no-install-recommends gcc libc6-dev python3-dev >/dev/null; }
 	@echo "setting up .venv (trainer: 3 GB of downloads the first time)"
 	@$(PIP) -r trainer_image/requirements.txt
 	@touch $@
