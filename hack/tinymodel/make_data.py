@@ -1,0 +1,53 @@
+"""Writes the demo's rows: `python -m hack.tinymodel.make_data FOLDER`.
+
+`warmup.jsonl` and `train.jsonl` share no sum, and neither has a sum of `heldout.jsonl`, in whatever order of its terms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from hack.tinymodel import sums
+
+WARMUP_ROWS, TRAIN_ROWS, HELD_OUT_ROWS = 192, 4000, 400
+
+
+def make_files(seed: int) -> dict[str, list[sums.Terms]]:
+    """Return the sums of every file."""
+    rng = random.Random(seed)
+    learnt = sums.draw_distinct(rng, held_out=False)
+    return {
+        "warmup": list(islice(learnt, WARMUP_ROWS)),
+        "train": list(islice(learnt, TRAIN_ROWS)),
+        "heldout": list(islice(sums.draw_distinct(rng, held_out=True), HELD_OUT_ROWS)),
+    }
+
+
+def row(terms: sums.Terms) -> dict[str, str]:
+    """Return a sum as a row of a data set."""
+    return {"prompt": sums.question(terms), "reasoning": sums.reasoning(terms), "answer": sums.answer(terms)}
+
+
+def write(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    """Write rows as JSON lines."""
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+
+
+def main() -> None:
+    """Write the files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name, drawn in make_files(options.seed).items():
+        write(options.folder / f"{name}.jsonl", map(row, drawn))
+
+
+if __name__ == "__main__":
+    main()

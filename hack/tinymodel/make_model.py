@@ -1,0 +1,142 @@
+"""Trains the demo's tiny base model from scratch: `python -m hack.tinymodel.make_model FOLDER`.
+
+The folder is an ordinary Hugging Face model: a Llama of 0.7 million parameters and a byte-level tokenizer, which
+encodes any text. The model has read sums worked column by column, amid filler and chat turns, and never a held-out sum.
+It has not seen how to think and answer in tags: that is what a ReasoningTrainingJob teaches it. The same seed,
+libraries and number of threads give the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from hack.tinymodel import sums
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+STEPS, BATCH_SIZE, PEAK_LEARNING_RATE, RAMP_STEPS = 1500, 32, 3e-3, 50
+END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+CHAT_TEMPLATE = (  # ChatML
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+WORDS = """
+    What Think the number sum of what is think step by step between and then give final answer reasoning question how
+    note add plus equals total result item name user system assistant first second in
+""".split()  # noqa: SIM905
+SNIPPETS = (*WORDS, "<", "></", ">", "</", ".\n", ", ", ": ", "\n", f"{TURN_END}\n", TURN_START, "\n\n")
+
+
+def document(rng: random.Random) -> str:
+    """Return a text: filler, and mostly a sum worked in columns within it."""
+    if rng.random() < 0.1:
+        return _filler(rng, 3, 12) + END_OF_TEXT
+    terms = sums.draw(rng, held_out=False)
+    before = _filler(rng, 0, 12) if rng.random() < 0.5 else ""
+    between = _filler(rng, 1, 5) if rng.random() < 0.5 else "\n"
+    after = _filler(rng, 1, 4) if rng.random() < 0.5 else "\n"
+    return f"{before}{sums.question(terms)}{between}{sums.reasoning(terms)}{after}{sums.answer(terms)}{END_OF_TEXT}"
+
+
+def _filler(rng: random.Random, fewest: int, most: int) -> str:
+    return "".join(_snippet(rng) for _ in range(rng.randint(fewest, most)))
+
+
+def _snippet(rng: random.Random) -> str:
+    snippet = rng.choice(SNIPPETS)
+    return f" {snippet}" if snippet.isalpha() and rng.random() < 0.5 else snippet
+
+
+def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE in which every digit is a token."""
+    tokenizer = Tokenizer(models.BPE())
+    split = pre_tokenizers.Split(Regex(r"\d| ?\p{L}+|[^\d\p{L}]+"), "isolated")
+    bytes_of = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_of])
+    tokenizer.decoder = decoders.ByteLevel()
+    rng = random.Random(seed)
+    tokenizer.train_from_iterator(
+        (document(rng) for _ in range(3000)),
+        trainers.BpeTrainer(
+            vocab_size=512,
+            min_frequency=20,
+            special_tokens=[END_OF_TEXT, TURN_START, TURN_END],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=END_OF_TEXT,
+        eos_token=TURN_END,
+        pad_token=END_OF_TEXT,
+        chat_template=CHAT_TEMPLATE,
+    )
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """Return the model before training."""
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=1024,
+        tie_word_embeddings=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield batches of documents, one a row, for ever: every token is a label, padding is none."""
+    while True:
+        texts = [END_OF_TEXT + document(rng) for _ in range(BATCH_SIZE)]
+        encoded = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right", return_token_type_ids=False)
+        yield {**encoded, "labels": encoded["input_ids"].masked_fill(encoded["attention_mask"] == 0, -100)}
+
+
+def pretrain(model: LlamaForCausalLM, data: Iterator[dict[str, torch.Tensor]], steps: int) -> None:
+    """Train on the documents: AdamW, the rate rising for a moment and then falling to 0 in a line."""
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / RAMP_STEPS, 1 - step / steps))
+    for step, batch in enumerate(islice(data, steps)):
+        loss = model(**batch, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        rate.step()
+        if step % 100 == 0:
+            print(f"step {step} of {steps}: loss {loss.item():.3f}", flush=True)
+
+
+def main() -> None:
+    """Write the model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    tokenizer = make_tokenizer(options.seed)
+    model = make_model(tokenizer)
+    pretrain(model, batches(tokenizer, random.Random(options.seed)), options.steps)
+    model.save_pretrained(options.folder)
+    tokenizer.save_pretrained(options.folder)
+
+
+if __name__ == "__main__":
+    main()
