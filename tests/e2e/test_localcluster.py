@@ -142,6 +142,8 @@ def test_a_second_up_and_load_change_nothing(image, localcluster):
     before = daemons.found(OURS.folder)
     localcluster("up")
     localcluster("load-image", image)
+    # Mounted a second time, it would hide the volumes of running pods from the kubelet.
+    assert [line.split()[4] for line in mount_table()].count(str(OURS.mounted)) == 1
     wanted = {process.pid for process in before if process.command[0].endswith(("localcluster", "containerd"))}
     assert wanted <= {process.pid for process in daemons.found(OURS.folder)}
 
@@ -215,9 +217,13 @@ def listening_addresses(pid: int) -> set[IPv4Address]:
     return {IPv4Address(bytes.fromhex(row[1].split(":")[0])[::-1]) for row in rows if row[3] == "0A"}
 
 
+def mount_table() -> list[str]:
+    return Path("/proc/self/mountinfo").read_text().splitlines()
+
+
 def left_behind(cluster: Layout) -> list[str]:
     """Whatever of a cluster is still on the machine."""
-    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if cluster.name in line]
+    mounts = [line for line in mount_table() if cluster.name in line]
     links = subprocess.check_output(["ip", "-brief", "link"], text=True)
     return [
         *map(str, daemons.found(cluster.folder)),

@@ -142,19 +142,28 @@ def remove_namespace(layout: Layout) -> None:
 def mount_state(layout: Layout) -> None:
     """Show the state folder at `layout.mounted` too."""
     layout.mounted.mkdir(parents=True, exist_ok=True)
-    if not os.path.ismount(layout.mounted):
+    if layout.mounted not in _mount_points():
         # Private: what is mounted below stays below, and does not show up in the state folder as well.
         run(["mount", "--bind", "--make-private", layout.folder, layout.mounted])
 
 
 def unmount_all(layout: Layout) -> None:
-    """Unmount everything under the cluster's run folder, deepest first, and remove the folder."""
-    under = f"{layout.run}/"
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for point in reversed([point for point in points if point.startswith(under)]):
+    """Unmount everything under the cluster's run folder, last mounted first, and remove the folder."""
+    for point in reversed(_mounts_under(layout.run)):
         run(["umount", "--lazy", point])
-    # Should the state folder be mounted there still, it is on another file system and stays.
-    run(["rm", "--recursive", "--force", "--one-file-system", layout.run])
+    # Were the state folder still mounted there, it would be deleted with the run folder.
+    if left := _mounts_under(layout.run):
+        raise RefusedError(f"still mounted, so {layout.run} is not removed: {', '.join(map(str, left))}")
+    shutil.rmtree(layout.run, ignore_errors=True)
+
+
+def _mounts_under(folder: Path) -> list[Path]:
+    return [point for point in _mount_points() if point.is_relative_to(folder)]
+
+
+def _mount_points() -> list[Path]:
+    """In the order of mounting; os.path.ismount does not see a bind mount within one file system."""
+    return [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
 def make_cgroup(layout: Layout) -> None:
