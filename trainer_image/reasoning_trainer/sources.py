@@ -121,7 +121,7 @@ def _read_csv(path: Path) -> list[Record]:
 
 def _csv_records(reader: Any) -> Iterator[Record]:
     try:
-        header = next(reader, [])
+        header: list[str] = next(reader, [])
         for row in reader:
             if row and len(row) != len(header):
                 raise MalformedError(f", line {reader.line_num}: {len(row)} fields where the header has {len(header)}")
@@ -157,14 +157,15 @@ def _download(name: str, rows: Rows | HeldOut, field: str, token: str | None) ->
         found = datasets.load_dataset(
             name, name=rows.config, split=rows.split or "train", revision=rows.revision, token=token
         )
-    except (datasets.exceptions.DatasetNotFoundError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         hint = "check the name; for a private data set give model.tokenSecretRef"
         raise _invalid("DatasetNotFound", f"{field}: hf://{name} cannot be had: {error}", hint) from error
-    except ValueError as error:  # an unknown config or split, or columns that differ between files
+    except (ValueError, datasets.exceptions.DatasetsError) as error:  # such as an unknown config or split
         hint = f"check {field}.config, split and revision"
         raise _invalid("DatasetInvalid", f"{field}: hf://{name}: {error}", hint) from error
     except (ConnectionError, TimeoutError) as error:
-        message, hint = f"{field}: the Hub cannot be reached for hf://{name}: {error}", "the run is tried again"
+        message = f"{field}: the Hub cannot be reached for hf://{name}: {error}"
+        hint = "the run is tried again; where there is no way to the Hub, put the data on a claim and use pvc://"
         raise TrainerError(ExitCode.TRANSIENT, "HubUnreachable", message, hint) from error
     return list(found)
 

@@ -76,8 +76,9 @@ class MathComparison:
 def _bare(text: str) -> str:
     """Return the text without case, white space, and LaTeX or full stop around it."""
     bare = "".join(text.casefold().split()).rstrip(".").strip("$")
-    wrapper = next((wrapper for wrapper in WRAPPERS if bare.startswith(wrapper) and bare.find("}") == len(bare) - 1), "")
-    return bare.removeprefix(wrapper).rstrip("}") if wrapper else bare
+    wrapper = next(filter(bare.startswith, WRAPPERS), "")
+    wraps_all = wrapper and bare.find("}") == len(bare) - 1
+    return bare[len(wrapper) : -1] if wraps_all else bare
 
 
 PARSERS: dict[str, Callable[[], Comparison]] = {

@@ -26,8 +26,9 @@ def same(reference: str, answer: str) -> bool | None:
 
 def _parse(text: str) -> list[Any]:
     """Parse as LaTeX: of bare text math-verify would take the last number alone, 3 for ``x^2+3``."""
+    text = " ".join(text.split())
     marked = text if any(mark in text for mark in MARKS) else f"${text}$"
-    parsed: list[Any] = parse(marked, parsing_timeout=None)
+    parsed: list[Any] = parse(marked, fallback_mode="no_fallback", parsing_timeout=None)
     return parsed
 
 

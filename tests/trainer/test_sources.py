@@ -1,0 +1,108 @@
+"""Data through the real libraries: pyarrow, datasets and reasoning-gym."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import Rows
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.sources import read, read_file
+
+
+def nowhere(source: str) -> Path:
+    raise AssertionError(f"{source} was looked for")
+
+
+def rows(**given: Any) -> Rows:
+    return Rows.model_validate(given)
+
+
+def test_parquet(tmp_path: Path) -> None:
+    table = [{"prompt": "a?", "answer": 4, "messages": [{"role": "user", "content": "a?"}]}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), tmp_path / "a.parquet")
+    assert read_file(tmp_path / "a.parquet", "a") == table
+
+
+def test_file_that_is_not_parquet(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("prompt,answer\n")
+    with pytest.raises(TrainerError, match=r"pvc://c/a\.parquet: not Parquet") as caught:
+        read_file(tmp_path / "a.parquet", "pvc://c/a.parquet")
+    assert caught.value.reason == "DatasetMalformed"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Fakes the Hub by folders: the library takes `owner/name` for a folder of the working directory first."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "owner" / "sums"
+    folder.mkdir(parents=True)
+    for split, answers in {"train": (4, 6), "test": (8,)}.items():
+        lines = [json.dumps({"question": f"{answer}?", "answer": answer}) for answer in answers]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("hub")
+def test_hub_data_set() -> None:
+    source = "hf://owner/sums"
+    assert read(rows(source=source), "data.train", nowhere) == [
+        {"question": "4?", "answer": 4},
+        {"question": "6?", "answer": 6},
+    ]
+    assert read(rows(source=source, split="test"), "data.train", nowhere) == [{"question": "8?", "answer": 8}]
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("wrong", [{"split": "dev"}, {"config": "none"}], ids=str)
+def test_unknown_split_or_config(wrong: dict[str, str]) -> None:
+    with pytest.raises(TrainerError, match="hf://owner/sums") as caught:
+        read(rows(source="hf://owner/sums", **wrong), "data.train", nowhere)
+    assert (caught.value.exit_code, caught.value.reason) == (ExitCode.DATA_INVALID, "DatasetInvalid")
+
+
+def test_hub_data_set_whose_files_cannot_be_parsed(hub: Path) -> None:
+    (hub / "owner" / "sums" / "train.jsonl").write_text("{")
+    with pytest.raises(TrainerError, match="hf://owner/sums") as caught:
+        read(rows(source="hf://owner/sums"), "data.train", nowhere)
+    assert caught.value.reason == "DatasetInvalid"
+
+
+def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(TrainerError, match="hf://owner/elsewhere") as caught:
+        read(rows(source="hf://owner/elsewhere"), "data.train", nowhere)
+    assert (caught.value.exit_code, caught.value.reason) == (ExitCode.TRANSIENT, "HubUnreachable")
+
+
+def test_reasoning_gym_makes_the_same_rows_from_a_seed() -> None:
+    task = {"task": "chain_sum", "size": 5, "seed": 1, "config": {"min_terms": 2, "max_terms": 2}}
+    made = read(rows(reasoningGym=task), "data.train", nowhere)
+    assert len(made) == 5
+    assert all(row["prompt"].count(" + ") + row["prompt"].count(" - ") == 1 for row in made)
+    assert made == read(rows(reasoningGym=task), "data.train", nowhere)
+    assert made != read(rows(reasoningGym=task | {"seed": 9}), "data.train", nowhere)
+
+
+@pytest.mark.parametrize(
+    ("task", "reason", "says"),
+    [
+        ({"task": "chain_sums"}, "ReasoningGymTaskUnknown", "data.train.reasoningGym.task.*chain_sums"),
+        ({"task": "chain_sum", "config": {"terms": 2}}, "ReasoningGymConfigInvalid", "terms"),
+        ({"task": "chain_sum", "config": {"min_terms": 0}}, "ReasoningGymConfigInvalid", "min_terms must be positive"),
+    ],
+)
+def test_reasoning_gym_errors(task: dict[str, Any], reason: str, says: str) -> None:
+    with pytest.raises(TrainerError, match=says) as caught:
+        read(rows(reasoningGym=task), "data.train", nowhere)
+    assert caught.value.reason == reason
+    if reason == "ReasoningGymTaskUnknown":
+        assert "chain_sum" in caught.value.hint

@@ -1,0 +1,431 @@
+"""Data: reading, columns, answers, splits, overlap, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import Spec
+from reasoning_trainer import data
+from reasoning_trainer.data import Example, Splits, normalised, refuse_overlap, sample, split_by_hash, within_length
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.sources import read_file
+
+ROWS = [{"prompt": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
+APART = [{"prompt": "What is 100 + 100?", "answer": "200"}]
+
+
+@pytest.fixture
+def locate(tmp_path: Path) -> Callable[[str], Path]:
+    """Finds configmap://a/b and the like as tmp_path/a/b."""
+    return lambda source: tmp_path / source.split("://")[1].lstrip("/")
+
+
+def spec(**patch: Any) -> Spec:
+    document: dict[str, Any] = {
+        "model": {"source": "hf://a/b"},
+        "data": {"train": {"rows": ROWS}, "heldOut": {"rows": APART}},
+        "rewards": [{"name": "right", "builtin": "correctness"}],
+    }
+    return Spec.model_validate(document | patch)
+
+
+def nowhere(source: str) -> Path:
+    raise AssertionError(f"{source} was looked for")
+
+
+def load(train: Any = None, held_out: Any = None, warmup: Any = None, **patch: Any) -> Splits:
+    sets = {"train": train or {"rows": ROWS}, "heldOut": held_out or {"rows": APART}, "warmup": warmup}
+    return data.load(spec(data={name: rows for name, rows in sets.items() if rows}, **patch), nowhere)
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def refusal(reason: str, *parts: str) -> Any:
+    """Expect a `TrainerError` of the user's own making with these parts in its message, and a hint."""
+    return _Refusal(reason, parts)
+
+
+class _Refusal:
+    def __init__(self, reason: str, parts: tuple[str, ...]) -> None:
+        self._reason, self._parts = reason, parts
+        self._raises = pytest.raises(TrainerError)
+
+    def __enter__(self) -> None:
+        self._caught = self._raises.__enter__()
+
+    def __exit__(self, *error: Any) -> bool:
+        handled = bool(self._raises.__exit__(*error))
+        found = self._caught.value
+        assert found.reason == self._reason, found
+        assert found.exit_code.is_users_fault
+        assert found.hint
+        for part in self._parts:
+            assert part in found.message, found.message
+        return handled
+
+
+def test_inline_rows() -> None:
+    splits = load(train={"rows": [{"prompt": "2 + 2?", "answer": "4"}, {"prompt": "2 + 3?", "answer": "5"}]})
+    assert splits.train == (Example("2 + 2?", "4"), Example("2 + 3?", "5"))
+    assert splits.held_out == (Example("What is 100 + 100?", "200"),)
+    assert splits.warmup == ()
+
+
+FILES = {
+    "rows.jsonl": '{"q": "a\u2028b?", "a": 4}\n\n{"q": "c?", "a": 2.5}\n',
+    "rows.json": '[{"q": "a\u2028b?", "a": 4}, {"q": "c?", "a": 2.5}]',
+    "rows.csv": 'q,a\n"a\u2028b?",4\n\nc?,2.5\n',
+    "bom.CSV": "\ufeffq,a\r\na\u2028b?,4\r\nc?,2.5\r\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("scheme", ["configmap://set/", "pvc://set/", "file:///set/"])
+def test_files(name: str, scheme: str, tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    write(tmp_path / "set" / name, FILES[name])
+    train = {"source": scheme + name, "columns": {"prompt": "q", "answer": "a"}}
+    splits = data.load(spec(data={"train": train, "heldOut": {"rows": APART}}), locate)
+    assert splits.train == (Example("a\u2028b?", "4"), Example("c?", "2.5"))
+
+
+def test_fields_longer_than_the_csv_modules_limit(tmp_path: Path) -> None:
+    assert read_file(write(tmp_path / "a.csv", "q\n" + "x" * 200_000), "a") == [{"q": "x" * 200_000}]
+
+
+BROKEN = [
+    ("a.jsonl", '{"q": 1}\n{"q": \n', "line 2: not JSON"),
+    ("a.jsonl", '{"q": 1}\n[1]\n', "line 2: a list where an object is needed"),
+    ("a.jsonl", b'{"q": 1}\n\n{"q": "\xff"}\n', "line 3: not UTF-8"),
+    ("a.json", '[\n{"q": 1},\n]', "line 3: not JSON"),
+    ("a.json", '{"q": 1}', "needs a list of objects"),
+    ("a.json", "[1]", "needs a list of objects"),
+    ("a.csv", "q,a\n1,2\n1,2,3\n", "line 3: 3 fields where the header has 2"),
+    ("a.csv", "q,a\n1\n", "line 2: 1 fields where the header has 2"),
+    ("a.csv", 'q,a\n"1,2\n', "not CSV"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "says"), BROKEN)
+def test_malformed_file_is_named_with_its_line(name: str, content: str | bytes, says: str, tmp_path: Path) -> None:
+    with refusal("DatasetMalformed", f"pvc://c/{name}", says):
+        read_file(write(tmp_path / name, content), f"pvc://c/{name}")
+
+
+def test_file_that_is_none(tmp_path: Path) -> None:
+    with refusal("DatasetNotFound", "pvc://c/x.jsonl does not exist"):
+        read_file(tmp_path / "x.jsonl", "pvc://c/x.jsonl")
+    with refusal("DatasetNotFound", "is a folder"):
+        read_file(tmp_path, "pvc://c/x")
+    with refusal("DatasetFormatUnknown", "configmap://c/rows"):
+        read_file(write(tmp_path / "rows", "{}"), "configmap://c/rows")
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_empty_set_is_refused(content: str, tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    write(tmp_path / "c/a.jsonl", content)
+    with refusal("DatasetEmpty", "data.train"):
+        data.load(spec(data={"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}), locate)
+
+
+def records(*rows: dict[str, Any], **columns: str) -> list[Example]:
+    return data.to_examples(rows, data.Columns(**columns), "data.train", ("prompt", "answer"))
+
+
+def test_columns_are_mapped_and_default_to_their_roles_names() -> None:
+    assert records({"question": "q", "answer": 1, "level": 3}, prompt="question") == [Example("q", "1")]
+    assert records({"prompt": "q", "answer": "a", "reasoning": None}) == [Example("q", "a")]
+
+
+def test_missing_column_is_named_with_those_that_are_there() -> None:
+    with refusal("DatasetColumnMissing", "data.train.columns.prompt", "'questoin'", "'question', 'answer'"):
+        records({"question": "q", "answer": "a"}, prompt="questoin")
+    with pytest.raises(TrainerError) as caught:
+        records({"question": "q", "answer": "a"}, prompt="questoin")
+    assert "'question'?" in caught.value.hint
+
+
+def test_missing_column_is_refused_even_if_only_named() -> None:
+    with refusal("DatasetColumnMissing", "data.train.columns.chosen", "'best'"):
+        records({"prompt": "q", "answer": "a"}, chosen="best")
+
+
+def test_required_column_of_no_name_is_missing_too() -> None:
+    with refusal("DatasetColumnMissing", "data.train.columns.answer", "'prompt', 'solution'"):
+        records({"prompt": "q", "solution": "a"})
+
+
+@pytest.mark.parametrize(
+    "row", [{"prompt": "q", "answer": None}, {"prompt": "q", "answer": ""}, {"prompt": "q"}], ids=str
+)
+def test_missing_value_names_its_row(row: dict[str, Any]) -> None:
+    with refusal("DatasetValueMissing", "data.train, row 2, column answer"):
+        records({"prompt": "q", "answer": "a"}, row)
+
+
+@pytest.mark.parametrize("value", [True, ["a"], {"a": 1}], ids=str)
+def test_value_that_is_no_text_names_its_row(value: Any) -> None:
+    with refusal("DatasetValueInvalid", "data.train, row 1, column answer", type(value).__name__):
+        records({"prompt": "q", "answer": value})
+
+
+def test_answer_is_needed_only_where_it_is_compared() -> None:
+    unanswered = {"rows": [{"prompt": "q"}]}
+    assert load(train=unanswered, rewards=[{"name": "shape", "builtin": "format"}]).train == (Example("q"),)
+    with refusal("DatasetColumnMissing", "data.train.columns.answer"):
+        load(train=unanswered)
+    with refusal("DatasetColumnMissing", "data.heldOut.columns.answer"):
+        load(held_out=unanswered)
+
+
+def test_preferences_need_both_completions(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    write(tmp_path / "c/a.jsonl", '{"prompt": "q", "good": "g"}')
+    train = {"source": "pvc://c/a.jsonl", "columns": {"chosen": "good", "rejected": "bad"}}
+    wanted = spec(data={"train": train, "heldOut": {"rows": APART}}, rewards=[], reinforce={"algorithm": "DPO"})
+    with refusal("DatasetColumnMissing", "data.train.columns.rejected", "'bad'"):
+        data.load(wanted, locate)
+    write(tmp_path / "c/a.jsonl", '{"prompt": "q", "good": "g", "bad": "b"}')
+    assert data.load(wanted, locate).train == (Example("q", chosen="g", rejected="b"),)
+
+
+def test_answer_pattern_takes_its_first_group() -> None:
+    rows = [{"prompt": "q", "answer": "so 3 + 4\n#### 7 "}, {"prompt": "r", "answer": "#### 8"}]
+    train = {"rows": rows, "answerPattern": "#### (.*)"}
+    assert [example.answer for example in load(train=train).train] == ["7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason", "says"),
+    [
+        ("## (.*", "AnswerPatternInvalid", "unterminated"),
+        ("####", "AnswerPatternInvalid", "has no group"),
+        ("#### (.*)", "AnswerPatternUnmatched", "in 2 of 3 rows, first in row 2: '7'"),
+        ("#### (x)?", "AnswerPatternUnmatched", "in 3 of 3 rows"),
+    ],
+)
+def test_answer_pattern_that_does_not_work(pattern: str, reason: str, says: str) -> None:
+    rows = [{"prompt": "q", "answer": answer} for answer in ("#### 7", "7", "8")]
+    with refusal(reason, "data.train.answerPattern", says):
+        load(train={"rows": rows, "answerPattern": pattern})
+
+
+WORKED = {"prompt": "2 + 2?", "reasoning": "Two and two.", "answer": "4"}
+
+
+def test_warmup_rows() -> None:
+    assert load(warmup={"rows": [WORKED]}).warmup == (Example("2 + 2?", "4", "Two and two."),)
+
+
+def test_skipped_warmup_is_not_read() -> None:
+    sets = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}, "warmup": {"source": "pvc://gone/a.jsonl"}}
+    assert data.load(spec(data=sets, warmup={"skip": True}), nowhere).warmup == ()
+
+
+def test_warmup_needs_reasoning() -> None:
+    with refusal("DatasetColumnMissing", "data.warmup.columns.reasoning"):
+        load(warmup={"rows": [{"prompt": "q", "answer": "a"}]})
+
+
+def turns(*roles: str) -> list[dict[str, str]]:
+    return [{"role": role, "content": f"{role} says"} for role in roles]
+
+
+def conversation(tmp_path: Path, locate: Callable[[str], Path], messages: Any) -> Splits:
+    write(tmp_path / "c/a.jsonl", json.dumps({"messages": messages}))
+    sets = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}, "warmup": {"source": "pvc://c/a.jsonl"}}
+    return data.load(spec(data=sets), locate)
+
+
+def test_warmup_conversations(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    splits = conversation(tmp_path, locate, turns("system", "user", "assistant", "user", "assistant"))
+    assert [message.role for message in splits.warmup[0].messages or ()][-2:] == ["user", "assistant"]
+    assert splits.warmup[0].questions == ("user says", "user says")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    ["hello", 7, [], turns("user"), turns("tool", "assistant"), [{"role": "assistant", "content": None}]],
+    ids=str,
+)
+def test_warmup_conversation_that_is_none(messages: Any, tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    with pytest.raises(TrainerError, match="row 1, column messages") as caught:
+        conversation(tmp_path, locate, messages)
+    assert caught.value.reason in ("DatasetValueInvalid", "DatasetValueMissing")
+
+
+EXAMPLES = [Example(f"question {n}", str(n)) for n in range(1000)]
+
+
+def test_limit_is_chosen_by_the_seed_and_keeps_the_order() -> None:
+    chosen = sample(EXAMPLES, 10, seed=1)
+    assert chosen == sample(EXAMPLES, 10, seed=1) != sample(EXAMPLES, 10, seed=2)
+    assert [int(example.answer or "") for example in chosen] == sorted(int(example.answer or "") for example in chosen)
+    assert sample(EXAMPLES, None, 1) == sample(EXAMPLES, 2000, 1) == EXAMPLES
+
+
+def test_split_by_hash_depends_on_the_question_alone() -> None:
+    train, held_out = split_by_hash(EXAMPLES, 0.2)
+    assert sorted([*train, *held_out], key=EXAMPLES.index) == EXAMPLES
+    assert 150 < len(held_out) < 250
+    shuffled = EXAMPLES[500:][::-1]
+    assert set(split_by_hash(shuffled, 0.2)[1]) == {example for example in held_out if example in shuffled}
+    shouted = [Example(f"  QUESTION  {example.answer}!") for example in held_out]
+    assert split_by_hash(shouted, 0.2) == ([], shouted)
+
+
+def test_split_by_hash_is_the_same_in_every_version() -> None:
+    held_out = split_by_hash(EXAMPLES[:30], 0.2)[1]
+    assert [example.answer for example in held_out] == ["1", "11", "13", "18", "19", "22", "27"]
+
+
+def test_fraction_is_held_out_before_limits_apply() -> None:
+    whole = load(held_out={"fraction": 0.25})
+    assert len(whole.train) + len(whole.held_out) == len(ROWS)
+    limited = load(train={"rows": ROWS, "limit": 5}, held_out={"fraction": 0.25})
+    assert len(limited.train) == 5
+    assert limited.held_out == whole.held_out
+    few = load(held_out={"fraction": 0.25, "limit": 2})
+    assert (len(few.held_out), few.train) == (2, whole.train)
+
+
+def test_fraction_that_leaves_a_side_empty_is_refused() -> None:
+    with refusal("DatasetEmpty", "data.heldOut"):
+        load(held_out={"fraction": 1e-9})
+    with refusal("DatasetEmpty", "data.train"):
+        load(held_out={"fraction": 1 - 1e-9})
+
+
+SAME = [
+    ("What is 2+2?", "  what IS 2+2 ", True),
+    ("“Hello,” he said.", "hello he said", True),
+    ("É", "e\u0301", True),
+    ("2+3", "2-3", False),
+    ("2 + 3", "2 - 3", False),
+    ("1.5", "15", False),
+    (".5", "5", False),
+    ("(2+3)*4", "2+3*4", False),
+    ("5²", "52", False),
+    ("x < y", "x > y", False),
+    ("What is 12 + 3?", "What is 1 + 23?", False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "same"), SAME)
+def test_normalised_questions(one: str, other: str, same: bool) -> None:
+    assert (normalised(one) == normalised(other)) is same
+
+
+def test_overlap_is_refused_with_counts_and_examples() -> None:
+    held_out = [Example("a b?"), Example("A  B"), Example("c"), Example("a b?")]
+    with refusal(
+        "HeldOutOverlap", "3 of 4 rows of data.heldOut are also in data.train", "2 word for word", "1 but", "'a b?'"
+    ):
+        refuse_overlap([Example("a b?"), Example("d")], held_out, "data.train")
+    refuse_overlap([Example("a b? ")], [Example("c")], "data.train")
+
+
+def test_overlap_shows_no_more_than_three_short_examples() -> None:
+    many = [Example("x" * 5000 + str(n)) for n in range(50)]
+    with pytest.raises(TrainerError) as caught:
+        refuse_overlap(many, many, "data.train")
+    assert caught.value.message.count("xxx'") <= 3
+    assert len(caught.value.message) < 600
+
+
+def test_overlap_with_train_and_with_warmup_is_refused_on_load() -> None:
+    with refusal("HeldOutOverlap", "data.train"):
+        load(held_out={"rows": [{"prompt": "what is 3 + 3", "answer": "6"}]})
+    with refusal("HeldOutOverlap", "data.warmup"):
+        load(warmup={"rows": [WORKED | {"prompt": APART[0]["prompt"]}]})
+
+
+def test_overlap_with_a_turn_of_a_conversation_is_refused(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    messages = turns("user", "assistant")
+    messages[0]["content"] = APART[0]["prompt"].upper()
+    with refusal("HeldOutOverlap", "data.warmup"):
+        conversation(tmp_path, locate, messages)
+
+
+def test_prompts_that_are_too_long_are_left_out_and_counted() -> None:
+    examples = [Example("a" * length) for length in (1, 5, 3, 9)]
+    kept, left_out = within_length(examples, lambda example: len(example.prompt or ""), 5)
+    assert ([len(example.prompt or "") for example in kept], left_out) == ([1, 5, 3], 1)
+    with refusal("PromptsTooLong", "all 4 prompts of data.train", "maxPromptLength 0", "the shortest has 1 tokens"):
+        within_length(examples, lambda example: len(example.prompt or ""), 0)
+
+
+class DatasetsError(Exception):
+    """As the library's."""
+
+
+class NotFoundError(DatasetsError, FileNotFoundError):
+    """As the library's DatasetNotFoundError."""
+
+
+class FakeHub(ModuleType):
+    """Stands in for the library datasets: the Hub cannot be had in a test."""
+
+    exceptions = SimpleNamespace(DatasetsError=DatasetsError)
+
+    def __init__(self, answer: dict[str, list[dict[str, str]]] | Exception) -> None:
+        super().__init__("datasets")
+        self.answer = answer
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def load_dataset(self, path: str, **wanted: Any) -> list[dict[str, str]]:
+        self.asked.append((path, wanted))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer[wanted["split"]]
+
+
+def test_hub_rows_and_the_held_out_split_of_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub(
+        {"train": [{"question": "q", "answer": "#### 1"}] * 3, "test": [{"question": "t", "answer": "#### 2"}] * 3}
+    )
+    monkeypatch.setitem(sys.modules, "datasets", hub)
+    train = {
+        "source": "hf://openai/gsm8k",
+        "config": "main",
+        "revision": "abc",
+        "columns": {"prompt": "question"},
+        "answerPattern": "#### (.*)",
+        "limit": 1,
+    }
+    splits = data.load(spec(data={"train": train, "heldOut": {"split": "test", "limit": 2}}), nowhere, token="t")
+    assert splits.train == (Example("q", "1"),)
+    assert splits.held_out == (Example("t", "2"),) * 2
+    wanted = {"name": "main", "revision": "abc", "token": "t"}
+    assert hub.asked == [
+        ("openai/gsm8k", wanted | {"split": "train"}),
+        ("openai/gsm8k", wanted | {"split": "test"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "reason"),
+    [
+        (NotFoundError("no such set"), ExitCode.DATA_INVALID, "DatasetNotFound"),
+        (ValueError("Unknown split"), ExitCode.DATA_INVALID, "DatasetInvalid"),
+        (DatasetsError("files differ"), ExitCode.DATA_INVALID, "DatasetInvalid"),
+        (ConnectionError("no route"), ExitCode.TRANSIENT, "HubUnreachable"),
+    ],
+)
+def test_hub_errors_are_told_apart(
+    error: Exception, exit_code: ExitCode, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", FakeHub(error))
+    with pytest.raises(TrainerError, match=f"hf://a/b.*{error}") as caught:
+        load(train={"source": "hf://a/b"})
+    assert (caught.value.exit_code, caught.value.reason) == (exit_code, reason)

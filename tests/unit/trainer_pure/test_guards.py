@@ -1,0 +1,152 @@
+"""Guards: which runs they stop, with which figures, and which they let pass."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
+from reasoning_contract.status import TrainingStatus
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.guards import (
+    LearningSignalGuard,
+    Verdict,
+    judge_budget,
+    judge_divergence,
+    verifiable_reward,
+)
+
+
+def feed(guard: LearningSignalGuard, zero_variance: list[float], right: float | None = None) -> list[Verdict | None]:
+    rewards = None if right is None else {"correct": right, "format": 1.0}
+    return [guard.update(TrainingStatus(zero_variance_share=share, rewards=rewards)) for share in zero_variance]
+
+
+def guard(**settings: Any) -> LearningSignalGuard:
+    return LearningSignalGuard(LearningSignal.model_validate({"windowSteps": 4} | settings), "correct")
+
+
+def last(verdicts: list[Verdict | None]) -> Verdict:
+    assert verdicts[-1] is not None
+    return verdicts[-1]
+
+
+def test_signal_is_judged_once_the_window_is_full() -> None:
+    verdicts = feed(guard(), [0.0] * 5, right=0.5)
+    assert [verdict is not None for verdict in verdicts] == [False, False, False, True, True]
+    assert last(verdicts).ok
+    assert "100.0% of the groups, over the last 4 steps" in last(verdicts).message
+
+
+def test_collapsed_run_is_stopped_with_figures_and_hint() -> None:
+    verdict = last(feed(guard(), [1.0, 1.0, 0.9, 1.0], right=0.01))
+    assert not verdict.ok
+    for part in ("2.5% of the groups", "1.0% of the answers", "asks for 5.0%"):
+        assert part in verdict.message
+    assert "data.warmup" in verdict.hint
+    with pytest.raises(TrainerError) as caught:
+        verdict.raise_if_failed()
+    assert (caught.value.exit_code, caught.value.reason) == (ExitCode.NOT_LEARNING, "LearningSignalLost")
+    assert verdict.to_report().ok is False
+
+
+def test_solved_task_is_not_taken_for_a_collapsed_run() -> None:
+    verdict = last(feed(guard(), [1.0] * 4, right=0.99))
+    assert verdict.ok
+    assert "solved" in verdict.message
+    verdict.raise_if_failed()
+
+
+def test_half_right_answers_without_spread_need_finer_rewards_not_easier_rows() -> None:
+    verdict = last(feed(guard(), [1.0] * 4, right=0.5))
+    assert not verdict.ok
+    assert "temperature" in verdict.hint
+
+
+def test_without_a_verifiable_reward_no_run_counts_as_solved() -> None:
+    blind = LearningSignalGuard(LearningSignal(window_steps=4))
+    assert not last(feed(blind, [1.0] * 4, right=1.0)).ok
+
+
+def test_only_the_window_counts() -> None:
+    recovering = guard()
+    assert not last(feed(recovering, [1.0] * 4, right=0.0)).ok
+    assert last(feed(recovering, [0.5] * 4, right=0.2)).ok
+
+
+def test_threshold_itself_passes() -> None:
+    assert last(feed(guard(minNonZeroVariance=0.25), [0.75] * 4, right=0.5)).ok
+
+
+def test_steps_without_groups_are_left_out() -> None:
+    watching = guard()
+    feed(watching, [1.0] * 3, right=0.0)
+    assert watching.update(TrainingStatus(loss=1.0)) is None
+    assert not last(feed(watching, [1.0], right=0.0)).ok
+
+
+def test_warning_does_not_raise_and_off_says_nothing() -> None:
+    verdict = last(feed(guard(action="warn"), [1.0] * 4, right=0.0))
+    assert not verdict.ok
+    verdict.raise_if_failed()
+    assert feed(guard(action="off"), [1.0] * 4, right=0.0) == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("metrics", "named"),
+    [
+        ({"loss": math.nan}, "loss"),
+        ({"grad_norm": math.inf}, "gradient norm"),
+        ({"reward": -math.inf}, "reward"),
+        ({"rewards": {"mine": math.nan}}, "reward mine"),
+    ],
+)
+def test_number_that_is_none_stops_the_run(metrics: dict[str, Any], named: str) -> None:
+    verdict = judge_divergence(Divergence(), TrainingStatus(**metrics))
+    assert verdict.message.endswith(f": {named}")
+    with pytest.raises(TrainerError) as caught:
+        verdict.raise_if_failed()
+    assert (caught.value.exit_code, caught.value.reason) == (ExitCode.DIVERGED, "NonFiniteMetric")
+    judge_divergence(Divergence(non_finite="warn"), TrainingStatus(**metrics)).raise_if_failed()
+
+
+@pytest.mark.parametrize(
+    ("action", "kl", "ok"), [("fail", 0.5, True), ("fail", 0.51, False), ("warn", 0.51, False), ("off", 9.0, True)]
+)
+def test_kl_is_held_below_its_limit(action: str, kl: float, ok: bool) -> None:
+    settings = Divergence.model_validate({"action": action, "maxKL": 0.5})
+    assert judge_divergence(settings, TrainingStatus(kl=kl)).ok is ok
+
+
+def test_kl_without_a_limit_or_a_measurement_passes() -> None:
+    assert judge_divergence(Divergence(), TrainingStatus(kl=1e9)).ok
+    assert judge_divergence(Divergence(max_kl=0.1), TrainingStatus()).ok
+
+
+def test_kl_past_its_limit_ends_the_run_by_name() -> None:
+    with pytest.raises(TrainerError, match=r"0\.75, above guards\.divergence\.maxKL 0\.5") as caught:
+        judge_divergence(Divergence(max_kl=0.5), TrainingStatus(kl=0.75)).raise_if_failed()
+    assert caught.value.reason == "MaxKLPassed"
+
+
+def test_budget_counts_hours_of_all_attempts() -> None:
+    assert judge_budget(Limits(), 1e9).ok
+    assert judge_budget(Limits(gpu_hours=2.0), 7199.0).ok
+    spent = judge_budget(Limits(gpu_hours=2.0), 7200.0)
+    with pytest.raises(TrainerError, match=r"budget of limits\.gpuHours is 2") as caught:
+        spent.raise_if_failed()
+    assert caught.value.exit_code == ExitCode.BUDGET_SPENT
+
+
+def test_verifiable_reward_is_the_correctness_one() -> None:
+    document = {
+        "model": {"source": "hf://a/b"},
+        "data": {"train": {"rows": [{"prompt": "1+1", "answer": "2"}]}, "heldOut": {"fraction": 0.5}},
+        "rewards": [{"name": "shape", "builtin": "format"}, {"name": "right", "builtin": "correctness"}],
+    }
+    assert verifiable_reward(Spec.model_validate(document)) == "right"
+    document["rewards"] = document["rewards"][:1]  # type: ignore[index]
+    assert verifiable_reward(Spec.model_validate(document)) is None

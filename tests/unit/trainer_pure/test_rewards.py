@@ -1,0 +1,382 @@
+"""Rewards by example lists, the adversarial ones first: what a policy would find if it were there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import ChatTemplate, Reward, Tags
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.rewards import Grader, RewardFunction, build
+from reasoning_trainer.rewards.completion import final_answer
+from reasoning_trainer.rewards.correctness import MathComparison
+from reasoning_trainer.rewards.fluency import distinctness, fluency, legibility
+from reasoning_trainer.rewards.format import soft_format, strict_format, tags_in_order
+from reasoning_trainer.rewards.length_penalty import length_penalty
+
+TEMPLATE = ChatTemplate()
+TAGS = tags_in_order(TEMPLATE)
+GOOD = "<reasoning>3 and 4 make 7.</reasoning>\n<answer>7</answer>"
+MILLION = 1_000_000
+
+
+def reward(builtin: str, **params: Any) -> RewardFunction:
+    given = Reward.model_validate({"name": "r", "builtin": builtin, "params": params})
+    return build([given], TEMPLATE).functions[0]
+
+
+def score(function: RewardFunction, completion: Any, answer: str | None = None, ids: list[int] | None = None) -> Any:
+    return function(["What?"], [completion], completion_ids=ids and [ids], answer=[answer])[0]
+
+
+ANSWERS = [
+    (GOOD, "7"),
+    ("<answer>7</answer>", "7"),
+    ("<answer>\n 7 \n</answer> and so on", "7"),
+    ("so 7</reasoning><answer>7</answer>", "7"),  # the template opened the reasoning
+    ("<reasoning>maybe <answer>6</answer></reasoning><answer>7</answer>", "7"),
+    ("<reasoning>maybe <answer>6</answer></reasoning>", None),
+    ("<reasoning>maybe <answer>6</answer> or", None),
+    ("<answer>6</answer><reasoning>because</reasoning>", None),
+    ("<answer>5</answer><answer>6</answer><answer>7</answer>", "7"),
+    ("<answer>6</answer><answer>7", "6"),
+    ("<answer><answer>7</answer></answer>", "7"),
+    ("<answer>7</answer></answer>", "7"),
+    ("</answer>7<answer>", None),
+    ("<answer>7", None),
+    ("7", None),
+    ("", None),
+    ("<answer></answer>", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "answer"), ANSWERS)
+def test_final_answer(text: str, answer: str | None) -> None:
+    assert final_answer(text, TEMPLATE.reasoning_tags, TEMPLATE.answer_tags) == answer
+
+
+SOFT = [
+    (GOOD, 1.0),
+    (f"well: {GOOD} done", 1.0),
+    ("", 0.0),
+    ("7", 0.0),
+    ("<reasoning>", 0.25),
+    ("<reasoning>a</reasoning>", 0.5),
+    ("<reasoning>a</reasoning><answer>7", 0.75),
+    ("<answer>7</answer><reasoning>a</reasoning>", 0.5),
+    ("<reasoning>" * 50, 0.0),
+    (GOOD * 2, 0.0),
+    (GOOD + "<answer>8</answer>", 0.5),
+    ("</answer><answer></reasoning><reasoning>", 0.25),
+    ("<REASONING>a</REASONING>", 0.0),
+]
+
+
+@pytest.mark.parametrize(("text", "share"), SOFT)
+def test_soft_format(text: str, share: float) -> None:
+    assert soft_format(text, TAGS) == share
+
+
+STRICT = [
+    (GOOD, True),
+    (f" {GOOD}\n", True),
+    (f"well: {GOOD}", False),
+    (f"{GOOD} done", False),
+    ("<reasoning>a</reasoning> so <answer>7</answer>", False),
+    ("<reasoning> </reasoning><answer>7</answer>", False),
+    ("<reasoning>a</reasoning><answer></answer>", False),
+    ("<answer>7</answer><reasoning>a</reasoning>", False),
+    ("<reasoning>a<answer>7</answer></reasoning>", False),
+    (GOOD * 2, False),
+    (GOOD[:-1], False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("text", "well_formed"), STRICT)
+def test_strict_format(text: str, well_formed: bool) -> None:
+    assert strict_format(text, TAGS) is well_formed
+
+
+def test_format_takes_the_jobs_own_tags() -> None:
+    template = ChatTemplate(reasoning_tags=Tags(start="<think>", end="</think>"))
+    function = build([Reward(name="shape", builtin="format")], template).functions[0]
+    assert function(["q"], ["<think>a</think><answer>7</answer>"]) == [1.0]
+    assert function(["q"], [GOOD]) == [0.5]
+
+
+def test_format_is_soft_unless_asked() -> None:
+    assert score(reward("format"), "<reasoning>") == 0.25
+    assert score(reward("format", strict=True), "<reasoning>") == 0.0
+    assert score(reward("format", strict=True), GOOD) == 1.0
+
+
+NUMBERS = [
+    # answer, reference, right; None: the reference cannot be judged
+    ("7", "7", True),
+    ("7.0", "7", True),
+    ("007", "7", True),
+    ("-7", "7", False),
+    ("\u22127", "-7", True),
+    ("- 7", "-7", True),
+    ("1,234", "1234", True),
+    ("1,23", "123", False),
+    ("$1,234.50", "1234.5", True),
+    ("1{,}234", "1234", True),
+    ("1\\,234", "1234", True),
+    ("٧٢", "72", True),
+    ("７２", "72", True),
+    ("7²", "72", False),
+    ("7²", "7", False),
+    ("½", "2", False),
+    ("1/2", "0.5", True),
+    ("\\frac{1}{2}", "0.5", True),
+    ("1 1/2", "1.5", True),
+    ("2/4", "0.5", False),
+    ("144/12", "12", False),
+    ("7/1", "7", False),
+    ("1/0", "0", False),
+    ("50%", "0.5", True),
+    ("50\\%", "50", True),
+    ("0.333333", "1/3", True),
+    ("0.3333", "1/3", False),
+    ("7.0000001", "7", False),
+    ("1e3", "1000", True),
+    ("5 \\times 10^{6}", "5000000", True),
+    ("1e999999999", "7", False),
+    ("9" * 999, "9" * 999, True),
+    ("9" * 999, "9" * 998 + "8", False),
+    ("9" * MILLION, "7", False),
+    ("x = 7", "7", True),
+    ("3 + 4 = 7", "7", True),
+    ("The answer is 7.", "7", True),
+    ("7 apples", "7", True),
+    ("7 m^2", "7", True),
+    ("7 m²", "7", True),
+    ("7\\text{ cm}", "7", True),
+    ("\\boxed{7}", "7", True),
+    ("$7$", "7", True),
+    ("**7**", "7", True),
+    ("(7)", "7", True),
+    ("3 + 4", "7", False),
+    ("14/2", "7", False),
+    ("6 or 7", "7", False),
+    ("5, 6, 7", "7", False),
+    ("1 2 3 4 5 6 7", "7", False),
+    ("6=7=7", "7", True),
+    ("7x", "7", False),
+    ("7!", "7", False),
+    ("sqrt(7)", "7", False),
+    ("\\sqrt{7}", "7", False),
+    ("2^7", "7", False),
+    ("7\\pi", "7", False),
+    ("H7", "7", False),
+    ("seven", "7", False),
+]
+
+
+@pytest.mark.parametrize(("answer", "reference", "right"), NUMBERS)
+@pytest.mark.parametrize("parser", ["number", "math"])
+def test_numbers(parser: str, answer: str, reference: str, right: bool) -> None:
+    completion = f"<reasoning>hm</reasoning><answer>{answer}</answer>"
+    assert score(reward("correctness", parser=parser), completion, reference) == float(right)
+
+
+@pytest.mark.parametrize("reference", ["seven", "1, 2", "9" * 2000])
+def test_reference_without_a_number_cannot_be_judged_by_number(reference: str) -> None:
+    function = reward("correctness", parser="number")
+    assert score(function, GOOD, reference) is None
+    assert function.unscored == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "right"),
+    [
+        ("Paris", "Paris", True),
+        (" New\n York ", "New York", True),
+        ("paris", "Paris", False),
+        ("Paris!", "Paris", False),
+    ],
+)
+def test_exact(answer: str, reference: str, right: bool) -> None:
+    assert score(reward("correctness", parser="exact"), f"<answer>{answer}</answer>", reference) == float(right)
+
+
+WORDS = [
+    ("yes", "Yes.", True),
+    ("\\text{Yes}", "yes", True),
+    ("$B$", "B", True),
+    ("\\boxed{B}", "B", True),
+    ("act", "cat", False),  # as expressions c*a*t and a*c*t are equal
+    ("no", "yes", False),
+    ("yes or no", "yes", False),
+    ("\\frac{1}{x}", "\\frac{1}{x}", True),
+    ("x" * MILLION, "x+1", False),
+    ("x" + " " * MILLION + "x", "x + 1", False),
+    ("(" * MILLION, "x + 1", False),
+]
+
+
+@pytest.mark.parametrize(("answer", "reference", "right"), WORDS)
+def test_words_and_essays_are_judged_without_the_worker(
+    answer: str, reference: str, right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reasoning_trainer.rewards.math_judge.WORKER", "there is no worker")
+    assert MathComparison()(reference, answer.strip()) is right
+
+
+def test_answer_in_the_reasoning_earns_nothing() -> None:
+    assert score(reward("correctness"), "<reasoning><answer>7</answer></reasoning><answer>8</answer>", "7") == 0.0
+
+
+@pytest.mark.parametrize("completion", ["", "7", "<answer></answer>", "<answer>7"])
+def test_no_answer_is_a_wrong_answer(completion: str) -> None:
+    assert score(reward("correctness"), completion, "7") == 0.0
+
+
+def test_row_without_reference_is_counted_and_never_0() -> None:
+    function = reward("correctness")
+    assert function(["q"] * 3, [GOOD] * 3, answer=["7", None, ""]) == [1.0, None, None]
+    assert function(["q"], [GOOD]) == [None]
+    assert function.unscored == 3
+
+
+@pytest.mark.parametrize(
+    ("tokens", "penalty"), [(0, 0.0), (100, 0.0), (101, -0.01), (150, -0.5), (200, -1.0), (MILLION, -1.0)]
+)
+def test_length_penalty_is_a_ramp(tokens: int, penalty: float) -> None:
+    assert length_penalty(tokens, 100, 200) == pytest.approx(penalty)
+
+
+def test_length_penalty_takes_its_own_end_and_needs_tokens() -> None:
+    assert score(reward("lengthPenalty", targetTokens=10), GOOD, ids=[1] * 15) == -0.5
+    assert score(reward("lengthPenalty", targetTokens=10, maxTokens=50), GOOD, ids=[1] * 20) == -0.25
+    assert score(reward("lengthPenalty", targetTokens=10), GOOD) is None
+
+
+FLUENT = "First add the tens, which gives fifty. Then add the ones, which gives nine. Together that is 59."
+
+
+def test_fluency_of_plain_text_is_full() -> None:
+    assert fluency(FLUENT, "What is 23 + 36?") == 1.0
+    assert fluency("Сначала сложим десятки, затем единицы.", "Сколько будет 23 + 36?") == 1.0
+    assert fluency("まず十の位を足します。", "23たす36は?") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("", 0.0),
+        (" \n ", 0.0),
+        ("the answer is the answer is " * 50, 0.05),
+        ("a" * 5000, 0.05),
+        ("哈" * 500, 0.05),
+        ("<answer>" * 100, 0.05),
+        ("!" * 500, 0.05),
+        ("\x00\x01\x02\ufffd\ue000", 0.0),
+        (FLUENT + " затем прибавим единицы и получим ответ", 0.8),
+    ],
+)
+def test_fluency_of_rubbish_is_low(text: str, most: float) -> None:
+    assert fluency(text, "What is 23 + 36?") <= most
+
+
+def test_distinctness_is_the_share_of_ngrams_that_are_new() -> None:
+    assert distinctness("a b c a b c", 3) == 3 / 4
+    assert distinctness("A b", 4) == 1.0
+    assert score(reward("fluency", ngram=2), "a b a b a") == 2 / 4
+
+
+def test_notation_is_legible_in_every_language() -> None:
+    assert legibility("πr² ≤ 𝑥 ∑ <answer>", "Чему равна площадь?") == 1.0
+
+
+HOSTILE = [
+    "a" * MILLION,
+    " " * MILLION,
+    "<answer>" * (MILLION // 8),
+    "</answer>" * (MILLION // 9),
+    "<reasoning><answer>" * (MILLION // 19),
+    "<answer>" + "1 " * (MILLION // 2) + "</answer>",
+    "<answer>" + "$" * MILLION + "</answer>",
+    "<answer>" + "{" * MILLION + "</answer>",
+    "\u0000" * MILLION,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.timeout(60)
+def test_a_million_characters_end(text: str) -> None:
+    for function in (reward("format"), reward("format", strict=True), reward("fluency")):
+        assert 0 <= score(function, text) < 1
+    for reference in ("7", "x + 1"):
+        assert score(reward("correctness"), text, reference) == 0.0
+
+
+def test_completions_may_be_conversations() -> None:
+    message = [{"role": "assistant", "content": GOOD}]
+    prompt = [{"role": "system", "content": "s"}, {"role": "user", "content": "3 + 4?"}]
+    assert reward("correctness")([prompt], [message], completion_ids=[[1]], answer=["7"], level=[1]) == [1.0]
+
+
+def test_set_keeps_names_weights_and_counts() -> None:
+    rewards = build(
+        [
+            Reward(name="shape", builtin="format", weight=0.5),
+            Reward(name="right", builtin="correctness", weight=-2.0),
+        ],
+        TEMPLATE,
+    )
+    assert rewards.names == ("shape", "right")
+    assert rewards.weights == (0.5, -2.0)
+    assert [function.__name__ for function in rewards.functions] == ["shape", "right"]
+    for function in rewards.functions:
+        function(["q"], [GOOD], answer=[None])
+    assert rewards.unscored == {"right": 1}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"python": {"configMapKeyRef": {"name": "a", "key": "b"}}},
+        {"http": {"url": "http://a"}},
+        {"model": {"source": "hf://a/b"}},
+    ],
+    ids=str,
+)
+def test_kinds_that_cannot_be_computed_are_refused_by_name(kind: dict[str, Any]) -> None:
+    with pytest.raises(TrainerError, match=f"reward mine is of kind {next(iter(kind))}") as caught:
+        build([Reward.model_validate({"name": "mine"} | kind)], TEMPLATE)
+    assert caught.value.exit_code == ExitCode.NOT_SUPPORTED
+
+
+def test_error_in_a_reward_names_reward_row_and_text() -> None:
+    function = RewardFunction("mine", lambda sample: 1 / (len(sample.text) - 3))
+    with pytest.raises(TrainerError, match=r"reward mine failed on row 1 .*ZeroDivisionError.*'abc'") as caught:
+        function(["q", "q"], ["abcd", "abc"])
+    assert (caught.value.exit_code, caught.value.reason) == (ExitCode.REWARD_FAILED, "RewardFunctionError")
+
+
+@pytest.mark.parametrize("rubbish", [math.nan, math.inf, -math.inf])
+def test_reward_that_is_no_number_is_an_error(rubbish: float) -> None:
+    with pytest.raises(TrainerError, match=f"returned {rubbish}"):
+        RewardFunction("mine", lambda _: rubbish)(["q"], ["a"])
+
+
+def test_batch_of_uneven_length_is_an_error() -> None:
+    with pytest.raises(ValueError, match="argument"):
+        reward("format")(["q", "q"], ["a"])
+
+
+def test_grader_uses_the_jobs_parser() -> None:
+    exact = Reward.model_validate({"name": "right", "builtin": "correctness", "params": {"parser": "exact"}})
+    assert Grader([exact], TEMPLATE).is_right("<answer>7.0</answer>", "7") is False
+    by_default = Grader([], TEMPLATE)
+    assert by_default.is_right("<answer>7.0</answer>", "7") is True
+    assert by_default.is_right("7", "7") is False
+    assert by_default.is_right(GOOD, "") is None
+    assert by_default.is_well_formed(GOOD)
+    assert not by_default.is_well_formed("7")
