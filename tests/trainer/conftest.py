@@ -1,0 +1,119 @@
+"""A model small enough to train in a test, made here from nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reasoning_contract.outcome import Outcome
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+WORDS = "<reasoning> </reasoning> <answer> </answer> system user assistant think answer add is".split()
+ChangeSpec = Callable[..., Path]
+
+
+def rows(count: int, seed: int, *, first: int = 0, last: int = 4) -> list[dict[str, str]]:
+    """Sums of two one-digit numbers; the first number lies in first..last, so that sets can be told apart."""
+    rng = random.Random(seed)
+    pairs = [(rng.randint(first, last), rng.randint(0, 9)) for _ in range(count)]
+    return [{"prompt": f"{a}+{b}", "answer": str(a + b), "reasoning": f"{a}+{b}={a + b}"} for a, b in pairs]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of 0.1 million parameters with random weights and a byte-level tokenizer."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("model")
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    special = ["<pad>", "<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    raw.train_from_iterator(WORDS * 50, trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<|im_end|>")
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=256,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def manifest(tiny_model: Path, tmp_path: Path) -> ChangeSpec:
+    """Writes a manifest of a job that takes seconds; keyword arguments replace parts of its spec, None removes them."""
+
+    def write(**changes: Any) -> Path:
+        spec: dict[str, Any] = {
+            "model": {"source": f"file://{tiny_model}", "maxSequenceLength": 128},
+            "lora": {"rank": 8, "alpha": 16, "gradientCheckpointing": "none"},
+            "chatTemplate": {"systemPrompt": ""},
+            "data": {
+                "train": {"rows": rows(32, 1)},
+                "warmup": {"rows": rows(16, 2)},
+                "heldOut": {"rows": rows(8, 3, first=5, last=9)},
+            },
+            "warmup": {"epochs": 1, "batchSize": 4, "gradientAccumulation": 1, "learningRate": 5e-3},
+            "reinforce": {
+                "steps": 4,
+                "numGenerations": 4,
+                "batchSize": 8,
+                "maxCompletionLength": 12,
+                "learningRate": 1e-3,
+            },
+            "rewards": [{"name": "correct", "builtin": "correctness"}, {"name": "format", "builtin": "format"}],
+            "evaluation": {"samples": 2},
+            "guards": {"learningSignal": {"action": "off"}},
+            "checkpoint": {"everySteps": 2},
+            "parallelism": {"gpusPerNode": 0},
+        } | changes
+        document = {
+            "apiVersion": "reasoning-operator.io/v1alpha1",
+            "kind": "ReasoningTrainingJob",
+            "metadata": {"name": "tiny"},
+            "spec": {name: value for name, value in spec.items() if value is not None},
+        }
+        path = tmp_path / "job.json"
+        path.write_text(json.dumps(document))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., Outcome]:
+    """Runs a manifest in this process and returns the outcome."""
+
+    def run_manifest(job: Path, output: Path | None = None) -> Outcome:
+        from reasoning_trainer.display import Display
+        from reasoning_trainer.runner import Options, run
+
+        with Display() as display:
+            return run(Options(job, output or tmp_path / "run"), display)
+
+    return run_manifest

@@ -1,0 +1,92 @@
+"""What the stages ask of the library that holds the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from reasoning_contract.spec import ChatTemplate, Spec
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How completions are drawn.
+
+    Attributes
+    ----------
+    max_tokens
+        Longest completion.
+    temperature
+        0 for greedy decoding; top_p, top_k and min_p have no effect then.
+    top_p, top_k, min_p
+        As in ``spec.reinforce``.
+    count
+        Completions a prompt.
+    seed
+        Seed of the draw.
+    """
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float | None = None
+    count: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A completion as text, without special tokens, and its length in tokens, the end token included."""
+
+    text: str
+    tokens: int
+
+
+class Backend(Protocol):
+    """A library that loads, adapts, trains and generates.
+
+    Models are whatever the library makes of them; stages hand them on and do not look inside.
+    """
+
+    name: str
+
+    def check(self, spec: Spec) -> None:
+        """Raise `TrainerError` with reason NotSupported if the spec asks for what this backend cannot do."""
+
+    def load(self, spec: Spec, folder: Path) -> tuple[Any, Any]:
+        """Return model and tokenizer of a folder on this machine.
+
+        Raises
+        ------
+        TrainerError
+            If they are not there or cannot be read.
+        """
+
+    def adapt(self, model: Any, spec: Spec, new_tokens: Sequence[int]) -> Any:
+        """Return the model with a fresh adapter; embeddings of new tokens are trained with it."""
+
+    def apply_family(self, tokenizer: Any, template: ChatTemplate) -> Any:
+        """Return the tokenizer with the chat template of ``template.family``."""
+
+    def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
+        """Return the arguments of every TRL configuration that depend on device and precision."""
+
+    def generation_arguments(self, spec: Spec) -> dict[str, Any]:
+        """Return the arguments of TRL's GRPO and RLOO configurations that choose the engine."""
+
+    def generate(
+        self, model: Any, tokenizer: Any, prompts: Sequence[str], sampling: Sampling
+    ) -> list[list[Completion]]:
+        """Return ``sampling.count`` completions of each prompt, which chat template and all is text."""
+
+    def load_adapter(self, model: Any, folder: Path) -> None:
+        """Put the weights of a saved adapter into the model's own."""
+
+    def save_adapter(self, model: Any, folder: Path) -> None:
+        """Write the adapter."""
+
+    def save_merged(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the model with the adapter merged in, in 16 bits. The model may not be used any more."""

@@ -1,0 +1,196 @@
+"""Backend transformers: plain Transformers and PEFT, on a CPU, or on GPUs with TRL's vLLM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from peft.utils import load_peft_weights
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    set_seed,
+)
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import ChatTemplate, Inference, Spec
+
+from ..errors import TrainerError
+from ..families import FAMILIES
+from .base import Completion, Sampling
+
+ADAPTER = "default"
+"""PEFT's name of the one adapter that is trained; TRL looks for it by this name."""
+
+
+class TransformersBackend:
+    """Loads with Transformers, adapts with PEFT."""
+
+    name = "transformers"
+
+    def check(self, spec: Spec) -> None:
+        """Refuse what neither Transformers nor TRL can be told."""
+        if spec.model.load_in == "fp8":
+            raise _not_supported("model.loadIn fp8", "use 4bit, 8bit or 16bit, or backend unsloth")
+        changed = [
+            name
+            for name in ("max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby")
+            if getattr(spec.inference, name) != Inference.model_fields[name].default
+        ]
+        if changed:
+            names = ", ".join(Inference.model_fields[name].alias or name for name in changed)
+            raise _not_supported(f"inference.{names}", "remove it, or use backend unsloth")
+        family = spec.chat_template.family
+        if family is not None and family not in FAMILIES:
+            raise _not_supported(
+                f"chatTemplate.family {family}",
+                "leave family empty to use the template of the model's tokenizer, give jinja, or use backend unsloth",
+            )
+
+    def load(self, spec: Spec, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """Load safetensors: 32-bit floats on a CPU, else bfloat16 or quantised by bitsandbytes."""
+        trust = spec.model.trust_remote_code
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, trust_remote_code=trust, use_safetensors=True, **_precision(spec)
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise TrainerError(
+                ExitCode.MODEL_INVALID,
+                "ModelUnreadable",
+                f"model.source {spec.model.source} cannot be loaded: {error}",
+                "it must be a folder as save_pretrained writes it: config.json, *.safetensors and a tokenizer",
+            ) from error
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.padding_side = "left"
+        return model, tokenizer
+
+    def adapt(self, model: PreTrainedModel, spec: Spec, new_tokens: Sequence[int]) -> PeftModel:
+        """Add a LoRA adapter whose first weights follow from the seed."""
+        lora = spec.lora
+        targets = lora.target_modules
+        config = LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules="all-linear" if targets == ["all-linear"] else list(targets),
+            use_rslora=lora.rank_stabilized,
+            trainable_token_indices=list(new_tokens) or None,
+            task_type="CAUSAL_LM",
+        )
+        set_seed(spec.reinforce.seed)
+        try:
+            return get_peft_model(model, config)
+        except ValueError as error:
+            raise TrainerError(
+                ExitCode.MODEL_INVALID, "AdapterInvalid", f"lora: {error}", "name modules that the model has"
+            ) from error
+
+    def apply_family(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> PreTrainedTokenizerBase:
+        """Set the family's template; turns end with its token, or with the tokenizer's where that has no such token."""
+        family = FAMILIES[template.family or ""]
+        if family.end in tokenizer.get_vocab():
+            tokenizer.eos_token = family.end
+        tokenizer.chat_template = family.jinja(tokenizer.eos_token)
+        return tokenizer
+
+    def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
+        """Return device and precision."""
+        on_cpu = spec.parallelism.gpus_per_node == 0
+        return {"use_cpu": on_cpu, "bf16": not on_cpu}
+
+    def generation_arguments(self, spec: Spec) -> dict[str, Any]:
+        """Return the engine that generates during RL."""
+        if spec.inference.engine == "transformers":
+            return {"use_vllm": False}
+        return {
+            "use_vllm": True,
+            "vllm_mode": spec.parallelism.vllm,
+            "vllm_gpu_memory_utilization": spec.inference.gpu_memory_utilization,
+            "vllm_max_model_length": spec.model.max_sequence_length,
+        }
+
+    def generate(
+        self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], sampling: Sampling
+    ) -> list[list[Completion]]:
+        """Generate one padded batch."""
+        batch = tokenizer(
+            list(prompts), return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
+        ).to(model.device)
+        batch.pop("token_type_ids", None)
+        config = _generation_config(tokenizer, sampling)
+        model.eval()
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(sampling.seed)
+            output = model.generate(**batch, generation_config=config)
+        completions = [_completion(tokenizer, row) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+        return [completions[index : index + sampling.count] for index in range(0, len(completions), sampling.count)]
+
+    def load_adapter(self, model: PeftModel, folder: Path) -> None:
+        """Read the adapter's weights into the adapter that is trained."""
+        set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), adapter_name=ADAPTER)
+
+    def save_adapter(self, model: PeftModel, folder: Path) -> None:
+        """Write the adapter alone: a reference that TRL keeps beside it is none of the result."""
+        model.save_pretrained(folder, selected_adapters=[ADAPTER])
+
+    def save_merged(self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+        """Merge in the precision of training, and round once, to bfloat16."""
+        merged = model.merge_and_unload(safe_merge=True, adapter_names=[ADAPTER])
+        merged.to(torch.bfloat16).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def _precision(spec: Spec) -> dict[str, Any]:
+    if spec.parallelism.gpus_per_node == 0:
+        return {"dtype": torch.float32}
+    half = {"dtype": torch.bfloat16, "device_map": {"": "cuda:0"}}
+    if spec.model.load_in == "8bit":
+        return half | {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+    if spec.model.load_in == "4bit":
+        quantised = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+        )
+        return half | {"quantization_config": quantised}
+    return half
+
+
+def _generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -> GenerationConfig:
+    drawn = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "min_p": sampling.min_p,
+    }
+    return GenerationConfig(
+        max_new_tokens=sampling.max_tokens,
+        do_sample=sampling.temperature > 0,
+        num_return_sequences=sampling.count,
+        # the model's own generation settings would make a greedy evaluation something else
+        repetition_penalty=1.0,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **(drawn if sampling.temperature > 0 else {}),
+    )
+
+
+def _completion(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> Completion:
+    end = tokens.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in tokens else len(tokens)
+    return Completion(tokenizer.decode(tokens[:end], skip_special_tokens=True), end)
+
+
+def _not_supported(what: str, hint: str) -> TrainerError:
+    message = f"{what} is not supported by backend transformers"
+    return TrainerError(ExitCode.NOT_SUPPORTED, "NotSupported", message, hint)

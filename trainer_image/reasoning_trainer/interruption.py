@@ -1,0 +1,69 @@
+"""Ends the process in order when it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+
+from reasoning_contract.outcome import ExitCode
+
+from .errors import TrainerError
+
+PATIENCE = 100.0
+"""Seconds after SIGTERM until the process ends wherever it is; Kubernetes kills it after 120."""
+
+
+class Interruption:
+    """Remembers that SIGTERM or SIGINT came.
+
+    The training loops save a checkpoint at the next step boundary and stop; other loops stop between two batches. A
+    step that lasts longer than `PATIENCE` is abandoned: the next attempt goes on from the checkpoint before.
+
+    Parameters
+    ----------
+    abandon
+        Called from another thread when patience ends; it must end the process.
+    """
+
+    def __init__(self, abandon: Callable[[], None]) -> None:
+        self._requested = threading.Event()
+        self._abandon = abandon
+
+    def install(self) -> None:
+        """Take the signals over; from the main thread only."""
+        signal.signal(signal.SIGTERM, self._receive)
+        signal.signal(signal.SIGINT, self._receive)
+
+    def _receive(self, number: int, frame: object) -> None:
+        if not self._requested.is_set():
+            self._requested.set()
+            timer = threading.Timer(PATIENCE, self._abandon)
+            timer.daemon = True
+            timer.start()
+
+    @property
+    def requested(self) -> bool:
+        """Whether the process was told to stop."""
+        return self._requested.is_set()
+
+    def check(self) -> None:
+        """Raise if the process was told to stop.
+
+        Raises
+        ------
+        TrainerError
+            With exit code INTERRUPTED.
+        """
+        if self.requested:
+            raise interrupted()
+
+
+def interrupted() -> TrainerError:
+    """Return the error that ends an interrupted attempt."""
+    return TrainerError(
+        ExitCode.INTERRUPTED,
+        "Interrupted",
+        "the trainer was told to stop",
+        "the next attempt goes on from the last checkpoint",
+    )

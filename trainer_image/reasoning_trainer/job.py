@@ -1,0 +1,138 @@
+"""Reads the manifest of a job and finds the files that its sources name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.resolve import Choice, choose, resolve
+from reasoning_contract.spec import Spec
+
+from .errors import TrainerError
+
+KIND = "ReasoningTrainingJob"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the trainer runs it.
+
+    Attributes
+    ----------
+    name, namespace, uid
+        From the metadata; the uid is empty for a manifest that no API server has seen.
+    spec
+        The resolved spec.
+    choice
+        Why backend, precision and engine are what they are.
+    config_maps
+        ConfigMaps of the manifest itself: name -> key -> text.
+    """
+
+    name: str
+    namespace: str
+    uid: str
+    spec: Spec
+    choice: Choice
+    config_maps: Mapping[str, Mapping[str, str]]
+
+
+def read_job(path: Path) -> Job:
+    """Read a manifest, in YAML or JSON, with one ReasoningTrainingJob and any ConfigMaps.
+
+    Raises
+    ------
+    TrainerError
+        If the file is not there or no such manifest, or the spec is not valid: each wrong field is named.
+    """
+    documents = _documents(path)
+    jobs = [document for document in documents if document.get("kind") == KIND]
+    if len(jobs) != 1:
+        raise _invalid(f"{path} holds {len(jobs)} objects of kind {KIND}", "give a manifest with exactly one")
+    metadata = jobs[0].get("metadata") or {}
+    try:
+        given = Spec.model_validate(jobs[0].get("spec") or {})
+        spec = resolve(given)
+    except ValidationError as error:
+        raise _invalid("; ".join(_say(each) for each in error.errors()), "mend the fields named") from None
+    return Job(
+        name=str(metadata.get("name", "job")),
+        namespace=str(metadata.get("namespace", "default")),
+        uid=str(metadata.get("uid", "")),
+        spec=spec,
+        choice=choose(given),
+        config_maps={
+            document["metadata"]["name"]: document.get("data") or {}
+            for document in documents
+            if document.get("kind") == "ConfigMap"
+        },
+    )
+
+
+def _documents(path: Path) -> list[dict[str, Any]]:
+    try:
+        documents = [each for each in yaml.safe_load_all(path.read_text("utf-8")) if each is not None]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _invalid(f"{path} cannot be read: {error}", "give the path of a manifest in YAML or JSON") from None
+    if not all(isinstance(document, dict) for document in documents):
+        raise _invalid(f"{path} is no manifest: a document in it is no object", "give a manifest in YAML or JSON")
+    return documents
+
+
+def _say(error: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in ("spec", *error["loc"]))
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _invalid(message: str, hint: str) -> TrainerError:
+    return TrainerError(ExitCode.SPEC_INVALID, "SpecInvalid", message, hint)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the sources of a job lie on this machine.
+
+    Attributes
+    ----------
+    config_maps
+        Folder of folders, one a ConfigMap, with a file for each key; None if there is none.
+    claims
+        Folder of folders, one a claim; None if there is none.
+    """
+
+    config_maps: Path | None
+    claims: Path | None
+
+    def locate(self, source: str) -> Path:
+        """Return the path of a ``configmap://``, ``pvc://`` or ``file://`` source.
+
+        Raises
+        ------
+        TrainerError
+            If there is nothing at that path.
+        """
+        scheme, _, rest = source.partition("://")
+        root = {"configmap": self.config_maps, "pvc": self.claims, "file": Path("/")}.get(scheme)
+        if root is None:
+            raise _missing(source, f"no folder for {scheme}:// sources was given to the trainer")
+        path = (root / rest.lstrip("/")).resolve()
+        if not path.is_relative_to(root.resolve()):
+            raise _missing(source, "the path leads out of its volume")
+        if not path.exists():
+            raise _missing(source, f"there is nothing at {path}")
+        return path
+
+
+def _missing(source: str, what: str) -> TrainerError:
+    return TrainerError(
+        ExitCode.DATA_INVALID,
+        "SourceNotFound",
+        f"{source} cannot be read: {what}",
+        "check the name and the path of the source, and that it is mounted",
+    )

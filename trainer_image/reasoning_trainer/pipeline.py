@@ -1,0 +1,156 @@
+"""The whole run, step by step. A step that an earlier attempt finished costs nothing but reading its result."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import Spec
+
+from .attempt import Attempt, Policy
+from .data import Example, Splits, within_length
+from .data import load as load_data
+from .errors import TrainerError
+from .run_folder import recipe_of
+from .tracker import Phase
+from .trl_arguments import refuse_unknown
+
+SIGNIFICANT = 0.05
+"""p from which on ``evaluation.requireImprovement`` takes a gain for chance."""
+
+
+def run(attempt: Attempt) -> None:
+    """Run a job from its first step to its last.
+
+    Raises
+    ------
+    TrainerError
+        If the run cannot go on, or is told to stop; what is finished stays finished.
+    """
+    splits = read_data(attempt)
+    # the libraries take seconds to import: by now somebody may be looking at /progress
+    from .stages.adapt import adapt
+    from .stages.evaluate import evaluate
+    from .stages.export import export, refuse_formats
+    from .stages.load import load
+    from .stages.reinforce import reinforce
+    from .stages.template import apply_template
+    from .stages.warmup import warm_up
+
+    refuse_formats(attempt.spec)
+    policy = load(attempt)
+    apply_template(attempt, policy)
+    adapt(attempt, policy)
+    splits = fit_lengths(attempt, policy, splits)
+    attempt.tracker.finish("load")
+
+    evaluate(attempt, policy, "base", splits.held_out)
+    if warms_up(attempt.spec):
+        warm_up(attempt, policy, splits)
+        evaluate(attempt, policy, "warmup", splits.held_out)
+    if reinforces(attempt.spec):
+        reinforce(attempt, policy, splits)
+        evaluate(attempt, policy, "reinforce", splits.held_out)
+    export(attempt, policy)
+    require_improvement(attempt)
+
+
+def warms_up(spec: Spec) -> bool:
+    """Whether the job has a warm-up."""
+    return spec.data.warmup is not None and not spec.warmup.skip
+
+
+def reinforces(spec: Spec) -> bool:
+    """Whether the job has RL or preference optimisation."""
+    return spec.reinforce.algorithm != "none"
+
+
+def read_data(attempt: Attempt) -> Splits:
+    """Read the rows, and make sure that the checkpoints that lie here were made with them and this recipe."""
+    spec = attempt.spec
+    refuse_unknown(spec.reinforce)
+    attempt.tracker.begin("load", "reading the data")
+    splits = load_data(spec, attempt.inputs.locate, os.environ.get("HF_TOKEN"))
+    digest = hashlib.sha256(repr(splits).encode()).hexdigest()
+    attempt.folder.agree_on_recipe(recipe_of(spec, digest), spec.checkpoint.on_spec_change)
+    attempt.tracker.plan(plan(spec, splits))
+    attempt.tracker.say("importing libraries")
+    attempt.interruption.check()
+    return splits
+
+
+def fit_lengths(attempt: Attempt, policy: Policy, splits: Splits) -> Splits:
+    """Leave out rows whose prompts are longer than ``reinforce.maxPromptLength``, and say how many."""
+    from .stages.template import prompt_tokens
+
+    limit = attempt.spec.reinforce.max_prompt_length
+    if limit is None:
+        raise AssertionError("a resolved spec has reinforce.maxPromptLength")
+
+    def kept(examples: tuple[Example, ...], field: str) -> tuple[Example, ...]:
+        if not examples:
+            return examples
+        rows, left_out = within_length(
+            examples, lambda row: prompt_tokens(attempt, policy, row.prompt or ""), limit, field
+        )
+        if left_out:
+            attempt.say(f"{field}: {left_out} of {len(examples)} rows left out: prompts of more than {limit} tokens")
+        return tuple(rows)
+
+    return replace(splits, train=kept(splits.train, "data.train"), held_out=kept(splits.held_out, "data.heldOut"))
+
+
+def plan(spec: Spec, splits: Splits) -> list[Phase]:
+    """Return the phases of a run with their expected cost, in tokens that are generated or trained on.
+
+    A token of an RL step counts four times: it is generated, scored by the model, and trained on forward and backward.
+    Loading and export are taken for a twentieth and a hundredth of the rest.
+    """
+    tokens = spec.reinforce.max_completion_length
+    draws = max(spec.evaluation.pass_at_k)
+    evaluation = len(splits.held_out) * tokens * (1 + (draws if draws > 1 else 0))
+    phases = [_evaluation_phase(spec, "base", evaluation)]
+    if warms_up(spec):
+        phases.append(Phase("warmup", "warmup", spec.warmup.epochs * len(splits.warmup) * tokens * 3))
+        phases.append(_evaluation_phase(spec, "warmup", evaluation))
+    if reinforces(spec):
+        phases.append(Phase("reinforce", "reinforce", _completions(spec, splits) * tokens * 4))
+        phases.append(_evaluation_phase(spec, "reinforce", evaluation))
+    phases = [phase for phase in phases if phase.cost > 0]
+    work = sum(phase.cost for phase in phases)
+    return [Phase("load", "load", work / 20), *phases, Phase("export", "export", work / 100)]
+
+
+def _evaluation_phase(spec: Spec, model: str, cost: float) -> Phase:
+    wanted = spec.evaluation.enabled and model in spec.evaluation.stages
+    return Phase(f"evaluate {model}", "evaluate", cost if wanted else 0)
+
+
+def _completions(spec: Spec, splits: Splits) -> float:
+    reinforce = spec.reinforce
+    if reinforce.epochs is not None:
+        return reinforce.epochs * len(splits.train) * reinforce.num_generations
+    return (reinforce.steps or 0) * reinforce.batch_size * reinforce.gradient_accumulation
+
+
+def require_improvement(attempt: Attempt) -> None:
+    """Fail a job that asks for a gain and has none. What it wrote stays.
+
+    Raises
+    ------
+    TrainerError
+        If the final model is not better than the base, or may be so by chance.
+    """
+    if not attempt.spec.evaluation.require_improvement:
+        return
+    evaluation = attempt.tracker.progress().evaluation
+    gain, p = (evaluation.improvement, evaluation.p_value) if evaluation else (None, None)
+    if gain is None or p is None or p >= SIGNIFICANT:
+        raise TrainerError(
+            ExitCode.NOT_IMPROVED,
+            "NotImproved",
+            f"the final model is not shown to be better than the base: gain {gain}, one-sided p {p}",
+            "train longer, give more or easier rows, or evaluate on more held-out rows",
+        )

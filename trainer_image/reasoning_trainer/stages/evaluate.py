@@ -1,0 +1,198 @@
+"""Step 8, first half: the proof. Base, warmed-up and final model answer the same held-out rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+from reasoning_contract.spec import Stage
+from reasoning_contract.status import EvaluationStatus, HeldOutStatus, Score
+
+from ..attempt import Attempt, Policy
+from ..backends.base import Completion, Sampling
+from ..data import Example
+from ..rewards import Grader
+from ..run_folder import write_atomic, write_lines
+from ..statistics import mcnemar_exact_one_sided, pass_at_k, wilson_interval
+from .template import question, render
+
+BATCH = 32
+"""Prompts that are generated from at once."""
+NAMES = {"base": "base model", "warmup": "warmed-up model", "reinforce": "final model"}
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a model made of the held-out rows, in their order.
+
+    Attributes
+    ----------
+    right
+        Whether each row was answered rightly, greedy decoding.
+    formatted
+        Whether each completion has its tags in place.
+    lengths
+        Length of each completion, tokens.
+    sampled_right
+        How many of the sampled completions of each row are right; empty without pass@k.
+    """
+
+    right: list[bool]
+    formatted: list[bool]
+    lengths: list[int]
+    sampled_right: list[int]
+
+
+def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Example]) -> None:
+    """Evaluate one model, unless an earlier attempt did, and report all scores so far.
+
+    Parameters
+    ----------
+    attempt
+        The attempt.
+    policy
+        The model, at the end of `stage`.
+    stage
+        Which model it is; of `base`, the adapter is switched off.
+    rows
+        The held-out rows.
+    """
+    spec, tracker = attempt.spec, attempt.tracker
+    if not spec.evaluation.enabled or stage not in spec.evaluation.stages:
+        return
+    phase, path = phase_of(stage), attempt.folder.evaluation / f"{stage}.json"
+    if path.exists():
+        tracker.finish(phase, earlier=True)
+    else:
+        tracker.begin(phase, _detail(stage, 0, len(rows)), total=len(rows))
+        _measure(attempt, policy, stage, rows, path)
+        tracker.finish(phase)
+    tracker.report(evaluation=compare(read_results(attempt), spec.evaluation.pass_at_k))
+
+
+def phase_of(stage: Stage) -> str:
+    """Return the tracker's name for the evaluation of a model."""
+    return f"evaluate {stage}"
+
+
+def _detail(stage: Stage, row: int, rows: int) -> str:
+    return f"{NAMES[stage]}, row {row} of {rows}"
+
+
+def _measure(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Example], path: Path) -> None:
+    spec = attempt.spec
+    greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
+    grader = Grader(spec.rewards, spec.chat_template)
+    answers: list[Completion] = []
+    sampled_right: list[int] = []
+    with policy.model.disable_adapter() if stage == "base" else nullcontext():
+        for start in range(0, len(rows), BATCH):
+            attempt.interruption.check()
+            batch = rows[start : start + BATCH]
+            prompts = [render(policy, question(attempt, policy, row.prompt or "")) for row in batch]
+            answers += [each[0] for each in policy.backend.generate(policy.model, policy.tokenizer, prompts, greedy)]
+            if max(spec.evaluation.pass_at_k) > 1:
+                drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(attempt, start))
+                sampled_right += [
+                    sum(_is_right(grader, each.text, row) for each in group)
+                    for group, row in zip(drawn, batch, strict=True)
+                ]
+            done = start + len(batch)
+            attempt.tracker.advance(done, _detail(stage, done, len(rows)))
+    result = Result(
+        right=[_is_right(grader, answer.text, row) for answer, row in zip(answers, rows, strict=True)],
+        formatted=[grader.is_well_formed(answer.text) for answer in answers],
+        lengths=[answer.tokens for answer in answers],
+        sampled_right=sampled_right,
+    )
+    _keep_samples(attempt, stage, rows, answers, result)
+    write_atomic(path, json.dumps(asdict(result)))
+
+
+def _drawn(attempt: Attempt, start: int) -> Sampling:
+    reinforce = attempt.spec.reinforce
+    return Sampling(
+        max_tokens=reinforce.max_completion_length,
+        temperature=reinforce.temperature,
+        top_p=reinforce.top_p,
+        top_k=reinforce.top_k or 0,
+        min_p=reinforce.min_p,
+        count=max(attempt.spec.evaluation.pass_at_k),
+        seed=reinforce.seed + start,
+    )
+
+
+def _is_right(grader: Grader, text: str, row: Example) -> bool:
+    """Tell whether a completion is right; one whose reference cannot be judged is not shown to be."""
+    return grader.is_right(text, row.answer or "") is True
+
+
+def _keep_samples(
+    attempt: Attempt, stage: Stage, rows: Sequence[Example], answers: Sequence[Completion], result: Result
+) -> None:
+    kept = attempt.spec.evaluation.samples
+    transcripts = [
+        {"prompt": row.prompt, "answer": row.answer, "completion": answer.text, "right": right}
+        for row, answer, right in zip(rows, answers, result.right, strict=True)
+    ]
+    write_lines(attempt.folder.evaluation / f"{stage}.jsonl", transcripts[:kept])
+
+
+def read_results(attempt: Attempt) -> dict[Stage, Result]:
+    """Return the results so far, by model."""
+    stages: tuple[Stage, ...] = ("base", "warmup", "reinforce")
+    paths = {stage: attempt.folder.evaluation / f"{stage}.json" for stage in stages}
+    return {stage: Result(**json.loads(path.read_text("utf-8"))) for stage, path in paths.items() if path.exists()}
+
+
+def compare(results: dict[Stage, Result], ks: Sequence[int] = (1,)) -> EvaluationStatus:
+    """Return scores, gains and their significance.
+
+    Parameters
+    ----------
+    results
+        Results on the same rows, by model, in the order of training; at least one.
+    ks
+        ``spec.evaluation.passAtK``.
+    """
+    last = results[list(results)[-1]]
+    base, warmup, final = (results.get(stage) for stage in ("base", "warmup", "reinforce"))
+    trained = last if base and len(results) > 1 else None
+    return EvaluationStatus(
+        held_out=HeldOutStatus(size=len(last.right), **{stage: score(each, ks) for stage, each in results.items()}),
+        final_accuracy=round(fmean(last.right), DIGITS),
+        improvement=_gain(base, trained),
+        p_value=_p_value(base, trained),
+        reinforce_improvement=_gain(warmup, final),
+        reinforce_p_value=_p_value(warmup, final),
+    )
+
+
+def score(result: Result, ks: Sequence[int] = (1,)) -> Score:
+    """Return the score of one model."""
+    draws = max(ks)
+    chances = {
+        str(k): round(fmean(pass_at_k(draws, right, k) for right in result.sampled_right), DIGITS)
+        for k in ks
+        if result.sampled_right
+    }
+    return Score(
+        accuracy=round(fmean(result.right), DIGITS),
+        ci95=[round(bound, DIGITS) for bound in wilson_interval(sum(result.right), len(result.right))],
+        format=round(fmean(result.formatted), DIGITS),
+        mean_length=round(fmean(result.lengths), 1),
+        pass_at_k=chances or None,
+    )
+
+
+def _gain(before: Result | None, after: Result | None) -> float | None:
+    return round(fmean(after.right) - fmean(before.right), DIGITS) if before and after else None
+
+
+def _p_value(before: Result | None, after: Result | None) -> float | None:
+    return float(f"{mcnemar_exact_one_sided(before.right, after.right):.3g}") if before and after else None

@@ -1,0 +1,106 @@
+"""Step 1: the base model and its tokenizer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import Spec
+from reasoning_contract.status import ModelStatus
+
+from .. import backends
+from ..attempt import Attempt, Policy
+from ..errors import TrainerError
+
+
+def load(attempt: Attempt) -> Policy:
+    """Bring the model onto this machine and into memory.
+
+    Raises
+    ------
+    TrainerError
+        If the spec asks for what the backend cannot do, or the model is not there or cannot be read.
+    """
+    spec = attempt.spec
+    attempt.tracker.say("importing libraries")
+    backend = backends.choose(spec.backend)
+    backend.check(spec)
+    attempt.interruption.check()
+    attempt.tracker.say(f"fetching {spec.model.source}")
+    folder, revision = _fetch(attempt)
+    attempt.interruption.check()
+    attempt.tracker.say(f"loading {spec.model.source}")
+    model, tokenizer = backend.load(spec, folder)
+    attempt.interruption.check()
+    return Policy(backend, model, tokenizer, revision)
+
+
+def _fetch(attempt: Attempt) -> tuple[Path, str | None]:
+    spec = attempt.spec
+    if spec.model.source.startswith("hf://"):
+        return _download(spec)
+    try:
+        return attempt.inputs.locate(spec.model.source), None
+    except TrainerError as error:
+        raise TrainerError(
+            ExitCode.MODEL_INVALID,
+            "ModelNotFound",
+            f"model.source {error.message}",
+            "check the path; file:/// is a path in the image, pvc://claim/path a folder on a claim",
+        ) from None
+
+
+def _download(spec: Spec) -> tuple[Path, str]:
+    """Take a snapshot of the Hub repository; its folder is named after the commit."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    name = spec.model.source.removeprefix("hf://")
+    try:
+        folder = snapshot_download(
+            name,
+            revision=spec.model.revision,
+            token=os.environ.get("HF_TOKEN"),
+            ignore_patterns=["*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack"],
+        )
+    except GatedRepoError as error:
+        raise _not_found(spec, error, "accept the model's terms on the Hub and give model.tokenSecretRef") from None
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
+        raise _not_found(spec, error, "check name and revision; a private one needs model.tokenSecretRef") from None
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        raise TrainerError(
+            ExitCode.TRANSIENT,
+            "HubUnreachable",
+            f"model.source {spec.model.source} cannot be fetched: {error}",
+            "it is tried again; without a network, put the model on a claim and use pvc://claim/path",
+        ) from error
+    return Path(folder), Path(folder).name
+
+
+def _not_found(spec: Spec, error: Exception, hint: str) -> TrainerError:
+    return TrainerError(ExitCode.MODEL_INVALID, "ModelNotFound", f"model.source {spec.model.source}: {error}", hint)
+
+
+def report(attempt: Attempt, policy: Policy) -> None:
+    """Put what was loaded, and why so, into the report."""
+    spec, choice = attempt.spec, attempt.job.choice
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in policy.model.parameters()]
+    status = ModelStatus(
+        revision=policy.revision,
+        backend=spec.backend,
+        load_in=spec.model.load_in,
+        engine=spec.inference.engine,
+        reason=choice.reason,
+        parameters=sum(size for size, _ in sizes),
+        trainable_parameters=sum(size for size, trained in sizes if trained),
+    )
+    attempt.tracker.report(model=status)

@@ -1,0 +1,90 @@
+"""Step 7: reinforcement learning and preference optimisation, by TRL's own trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from datasets import Dataset
+from transformers import Trainer, TrainerCallback
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+from reasoning_contract.spec import PREFERENCE
+
+from ..attempt import Attempt, Policy
+from ..conversation import preference
+from ..data import Splits
+from ..rewards import build
+from ..trl_arguments import reinforce_arguments
+from .template import question
+from .training import StageCallback, drop_reference, reuse, train
+
+STAGE = "reinforce"
+
+
+def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
+    """Raise the rewards of the adapter's completions, or the preference for the chosen ones."""
+    if reuse(attempt, policy, STAGE):
+        return
+    algorithm = attempt.spec.reinforce.algorithm
+    attempt.tracker.begin(STAGE, "preparing")
+    make = _make_preference_trainer if algorithm in PREFERENCE else _make_reward_trainer
+    train(attempt, policy, STAGE, make(attempt, policy, splits))
+    drop_reference(policy)
+
+
+def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
+    """Make the trainer of an algorithm that scores what the model writes.
+
+    TRL copies the adapter as it is now, which is after the warm-up, as the reference that a KL term is measured from.
+    """
+    config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
+    rewards = build(attempt.spec.rewards, attempt.spec.chat_template)
+    rows = [
+        {"prompt": question(attempt, policy, example.prompt or ""), "answer": example.answer}
+        for example in splits.train
+    ]
+    return trainer(
+        model=policy.model,
+        reward_funcs=list(rewards.functions),
+        args=_config(attempt, policy, config, policy.backend.generation_arguments(attempt.spec)),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=policy.tokenizer,
+        callbacks=[_callback(attempt, lambda: rewards.unscored)],
+    )
+
+
+def _make_preference_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
+    config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
+    template = attempt.spec.chat_template
+    rows = [preference(example, template, system_role=policy.system_role) for example in splits.train]
+    return trainer(
+        model=policy.model,
+        args=_config(attempt, policy, config, {}),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=policy.tokenizer,
+        callbacks=[_callback(attempt)],
+    )
+
+
+def _config(attempt: Attempt, policy: Policy, config: type, more: dict[str, Any]) -> Any:
+    return config(
+        output_dir=str(attempt.folder.stage(STAGE).path),
+        **reinforce_arguments(attempt.spec),
+        **policy.backend.trainer_arguments(attempt.spec),
+        **more,
+    )
+
+
+def _callback(attempt: Attempt, unscored: Callable[[], dict[str, int]] = dict) -> TrainerCallback:
+    return StageCallback(attempt, STAGE, attempt.folder.stage(STAGE), unscored)
+
+
+_CLASSES: dict[str, tuple[type, type]] = {
+    "GRPO": (GRPOConfig, GRPOTrainer),
+    "GSPO": (GRPOConfig, GRPOTrainer),
+    "DrGRPO": (GRPOConfig, GRPOTrainer),
+    "DAPO": (GRPOConfig, GRPOTrainer),
+    "RLOO": (RLOOConfig, RLOOTrainer),
+    "DPO": (DPOConfig, DPOTrainer),
+}
