@@ -26,7 +26,7 @@ FRACTION = re.compile(r"\\[dt]?frac\s?\{(?P<top>[^{}]*)\}\s?\{(?P<bottom>[^{}]*)
 UNIT_POWER = re.compile(r"(?<=[A-Za-z])(?:[²³]|\s?\^\s?\{?\d\}?)")
 WRAPPER = re.compile(r"\\(?:boxed|text|mathrm|textbf|mathbf)\s?\{(?P<content>[^{}]*)\}")
 SPACING = re.compile(r"\\[,!;: ]|\\left|\\right|\\[()\[\]]|\\(?=[%$])|[{}]|\*\*")
-MARKS = r"[\s.,;:'\"%°$€£¥-]"
+MARKS = r"[\s.,;:'\"%°$€£¥~≈/-]"
 WORD = r"(?:[^\W\d_]{2,}|[mgshlLKCFNJWVA])"
 BARE = re.compile(rf"{MARKS}*")
 SURROUNDINGS = re.compile(rf"{MARKS}*(?:{WORD}(?:{MARKS}+|\Z))*")
