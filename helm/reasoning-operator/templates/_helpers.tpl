@@ -1,0 +1,58 @@
+{{- define "reasoning-operator.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "reasoning-operator.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "reasoning-operator.labels" -}}
+{{ include "reasoning-operator.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "reasoning-operator.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "reasoning-operator.name" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name: name the ServiceAccount that exists, or set serviceAccount.create: true" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the operator may do where jobs are: each line is a call that it makes. */}}
+{{- define "reasoning-operator.rules" -}}
+- apiGroups: [reasoning-operator.io]
+  resources: [reasoningtrainingjobs]
+  verbs: [get, list, watch, delete]  # delete: spec.limits.ttlSecondsAfterFinished
+- apiGroups: [reasoning-operator.io]
+  resources: [reasoningtrainingjobs/status]
+  verbs: [update]
+- apiGroups: [reasoning-operator.io]
+  resources: [reasoningtrainingjobs/finalizers]
+  verbs: [update]  # clusters that guard ownerReferences ask for it
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps, persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, create]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]  # only those that a spec names, to say which key is missing
+{{- end -}}
