@@ -54,6 +54,12 @@ def accept(observed: Observed) -> Verdict:
     return _unrunnable(job) or _lost_claim(job, observed) or _missing(job, observed) or _taken(job, observed) or job
 
 
+def refused(message: str) -> Refusal:
+    """Return the refusal of a job for which the API server refused a child."""
+    hint = "correct spec.pod, or what the message names: it is tried again"
+    return Refusal("ChildRefused", f"the API server refuses an object of this job: {message}", hint)
+
+
 def _faults(error: ValidationError) -> str:
     places = [".".join(["spec", *map(str, fault["loc"])]) for fault in error.errors()]
     return "; ".join(f"{place}: {fault['msg']}" for place, fault in zip(places, error.errors(), strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 from reasoning_contract.outcome import ExitCode, Outcome
 
 from .model import Json
-from .names import CONTAINER
+from .names import CONTAINER, USERS_FAULT
 
 
 def conditions(thing: Json) -> dict[str, Json]:
@@ -69,6 +69,11 @@ def outcome(pod: Json) -> Outcome | None:
     """Return the trainer's last word; None where it had none to say."""
     message = (terminated(pod) or {}).get("message", "")
     return Outcome.from_termination_message(message) if message else None
+
+
+def was_last(pod: Json) -> bool:
+    """Whether no other pod follows one that is over: it did its work, or another would end the same way."""
+    return pod.get("status", {}).get("phase") == "Succeeded" or exit_code(pod) in USERS_FAULT
 
 
 def was_interrupted(pod: Json) -> bool:

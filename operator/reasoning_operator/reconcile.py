@@ -5,21 +5,26 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from .acceptance import accept
+import aiohttp
+
+from .acceptance import accept, refused
 from .announcements import announcements
 from .apply import announce, apply, write_status
 from .client import ApiError, Cluster
 from .metrics import JobMetrics
-from .model import Key
+from .model import Key, Observed
 from .observe import observe
 from .plan import plan
 from .progress import ProgressPoller
 from .settings import Settings
 from .status import status
+from .workqueue import RetryError
 
 logger = logging.getLogger(__name__)
 
 CONFLICT = 409
+REFUSED = (400, 403, 422)
+"""What the API server answers to an object that it will not have: invalid, not allowed, over a quota."""
 CONFLICT_PAUSE_SECONDS = 0.2
 
 
@@ -39,25 +44,32 @@ class Reconciler:
         -------
         float or None
             Seconds until it is to be looked at again though nothing happened.
+
+        Raises
+        ------
+        RetryError
+            If the API server did not do what it was asked for.
         """
         try:
-            return await self._reconcile(key)
-        except ApiError as error:
-            if error.status != CONFLICT:
-                raise
-            logger.debug("%s/%s changed while it was looked at: %s", *key, error)
-            return CONFLICT_PAUSE_SECONDS
+            observed = await observe(self._cluster, key, self._poller.reports)
+            if observed is None:
+                self._forget(key)
+                return None
+            return await self._reconcile(key, observed, datetime.now(UTC))
+        except (ApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            if isinstance(error, ApiError) and error.status == CONFLICT:
+                return CONFLICT_PAUSE_SECONDS  # something changed while it was looked at
+            raise RetryError(f"{type(error).__name__}: {error}") from error
 
-    async def _reconcile(self, key: Key) -> float | None:
-        observed = await observe(self._cluster, key, self._poller.reports)
-        if observed is None:
-            self._poller.forget(key)
-            self._metrics.forget(key)
-            return None
-        now = datetime.now(UTC)
+    async def _reconcile(self, key: Key, observed: Observed, now: datetime) -> float | None:
         verdict = accept(observed)
         todo = plan(observed, verdict, self._settings, now)
-        await apply(self._cluster, todo)
+        try:
+            await apply(self._cluster, todo)
+        except ApiError as error:
+            if error.status not in REFUSED:
+                raise
+            verdict = refused(str(error))
         new = status(observed, verdict, self._settings, now)
         if await write_status(self._cluster, observed, new):
             logger.info("%s/%s is %s", *key, new.phase)
@@ -66,3 +78,7 @@ class Reconciler:
         self._poller.follow(key, observed.pods)
         self._metrics.show(key, new)
         return todo.requeue_after
+
+    def _forget(self, key: Key) -> None:
+        self._poller.forget(key)
+        self._metrics.forget(key)

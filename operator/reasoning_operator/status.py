@@ -87,8 +87,8 @@ def _phase(observed: Observed, verdict: Verdict, problem: Diagnosis | None) -> P
     if problem and problem.final:
         return "Failed"
     alive = [pod for pod in observed.pods if not pods.is_over(pod)]
-    if any(pods.is_running(pod) for pod in alive):
-        return "Running"
+    if any(pods.is_running(pod) for pod in alive) or (observed.pods and pods.was_last(observed.pods[-1])):
+        return "Running"  # also until the Job controller has seen that the last pod is over
     if isinstance(verdict, Refusal) and not alive:
         return "Pending"
     return "Suspended" if observed.job["spec"].get("suspend") and not alive else "Starting"
@@ -166,8 +166,8 @@ def _accepted(verdict: Verdict) -> _Claim:
 
 def _running(new: Status, observed: Observed) -> _Claim:
     if new.phase == "Running":
-        names = [pod["metadata"]["name"] for pod in observed.pods if pods.is_running(pod)]
-        return _Claim("Running", True, "PodRunning", f"attempt {new.attempts} runs in pod {names[-1]}")
+        pod = observed.pods[-1]["metadata"]["name"]
+        return _Claim("Running", True, "PodRunning", f"attempt {new.attempts} runs in pod {pod}")
     last = observed.pods[-1] if observed.pods else None
     if new.phase == "Starting" and last and pods.is_over(last) and pods.was_interrupted(last):
         return _Claim("Running", False, "Interrupted", "the pod was interrupted; the next goes on from the checkpoint")

@@ -14,6 +14,11 @@ logger = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
 
+
+class RetryError(Exception):
+    """Work could not be done for a reason that is no defect of ours: it is tried again, and logged in one line."""
+
+
 FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 60.0
 
@@ -87,8 +92,10 @@ class WorkQueue(Generic[K]):
         with metrics.RECONCILE_SECONDS.time():
             try:
                 again = await self._work(key)
+            except RetryError as error:
+                again = self._backoff(key)
+                logger.warning("%s: %s; trying again in %.1f s", key, error, again)
             except Exception:  # one bad key must not end the worker: it is logged, counted and tried again
-                metrics.RECONCILES.labels("error").inc()
                 again = self._backoff(key)
                 logger.exception("%s: trying again in %.1f s", key, again)
             else:
@@ -100,5 +107,6 @@ class WorkQueue(Generic[K]):
     def _backoff(self, key: K) -> float:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
+        metrics.RECONCILES.labels("error").inc()
         pause: float = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10), LAST_BACKOFF_SECONDS)
         return pause * random.uniform(0.5, 1.0)

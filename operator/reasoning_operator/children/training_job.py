@@ -8,13 +8,10 @@ import json
 from reasoning_contract.outcome import ExitCode
 
 from ..model import Json, TrainingJob
-from ..names import CONTAINER, TEMPLATE_HASH, batch_job
+from ..names import CONTAINER, TEMPLATE_HASH, USERS_FAULT, batch_job
 from ..settings import Settings
 from . import pod
 from .metadata import metadata
-
-USERS_FAULT = range(64, 80)
-"""Exit codes after which another attempt would end the same way; see `ExitCode`."""
 
 
 def build(job: TrainingJob, settings: Settings) -> Json:
