@@ -10,11 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from reasoning_contract.outcome import Outcome
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# threads that wait for each other on shared cores cost a tiny model more than they give it
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-WORDS = "<reasoning> </reasoning> <answer> </answer> system user assistant think answer add is".split()
+WORDS = [
+    "<reasoning>",
+    "</reasoning>",
+    "<answer>",
+    "</answer>",
+    "system",
+    "user",
+    "assistant",
+    "think",
+    "answer",
+    "add",
+    "is",
+]
 ChangeSpec = Callable[..., Path]
 
 

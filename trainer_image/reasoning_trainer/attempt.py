@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reasoning_contract.spec import Spec
@@ -60,6 +61,8 @@ class Policy:
         The library that holds it.
     model, tokenizer
         The library's own objects.
+    folder
+        Where the base model lies on this machine.
     revision
         Commit of the Hub repository; None for a model from elsewhere.
     system_role
@@ -71,6 +74,7 @@ class Policy:
     backend: Backend
     model: Any
     tokenizer: Any
+    folder: Path
     revision: str | None = None
     system_role: bool = True
     new_tokens: list[int] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,17 @@ from reasoning_contract.spec import Spec
 from .errors import TrainerError
 
 KIND = "ReasoningTrainingJob"
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes numbers as Kubernetes and JSON do: to PyYAML, which follows YAML 1.1, 5e-06 is a text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ def read_job(path: Path) -> Job:
 
 def _documents(path: Path) -> list[dict[str, Any]]:
     try:
-        documents = [each for each in yaml.safe_load_all(path.read_text("utf-8")) if each is not None]
+        documents = [each for each in yaml.load_all(path.read_text("utf-8"), _Loader) if each is not None]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _invalid(f"{path} cannot be read: {error}", "give the path of a manifest in YAML or JSON") from None
     if not all(isinstance(document, dict) for document in documents):

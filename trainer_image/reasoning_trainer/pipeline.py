@@ -9,6 +9,7 @@ from dataclasses import replace
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 
+from . import backends
 from .attempt import Attempt, Policy
 from .data import Example, Splits, within_length
 from .data import load as load_data
@@ -30,7 +31,9 @@ def run(attempt: Attempt) -> None:
         If the run cannot go on, or is told to stop; what is finished stays finished.
     """
     splits = read_data(attempt)
-    # the libraries take seconds to import: by now somebody may be looking at /progress
+    # the libraries take seconds to import: by now somebody may be looking at /progress; the backend's come first,
+    # because unsloth patches the others
+    backend = backends.choose(attempt.spec)
     from .stages.adapt import adapt
     from .stages.evaluate import evaluate
     from .stages.export import export, refuse_formats
@@ -40,7 +43,8 @@ def run(attempt: Attempt) -> None:
     from .stages.warmup import warm_up
 
     refuse_formats(attempt.spec)
-    policy = load(attempt)
+    backend.check(attempt.spec)
+    policy = load(attempt, backend)
     apply_template(attempt, policy)
     adapt(attempt, policy)
     splits = fit_lengths(attempt, policy, splits)

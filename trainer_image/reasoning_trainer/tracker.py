@@ -181,22 +181,15 @@ class Tracker:
         return 100 if everything else min(99, math.floor(100 * done / whole))
 
     def _seconds_left(self) -> float | None:
-        """Return the steps that are left at this attempt's median, and the other phases at this attempt's pace."""
-        waiting = [
-            phase
-            for phase in self._phases.values()
-            if phase.name not in self._finished and phase.name != self._current.name
-        ]
-        here, pace = 0.0, None
-        if self._current.name not in self._finished and self._total:
-            if not self._step_seconds:
-                return None
-            here = (self._total - self._step) * statistics.median(self._step_seconds)
-            pace = statistics.median(self._step_seconds) * self._total / self._current.cost
-        pace = pace or max(self._paces.values(), default=None)
-        if waiting and pace is None:
-            return None
-        return here + sum(phase.cost for phase in waiting) * (pace or 0.0)
+        """Return the cost that is left at this attempt's pace; None before there is a pace."""
+        left = {phase.name: phase.cost for phase in self._phases.values() if phase.name not in self._finished}
+        pace = max(self._paces.values(), default=None)
+        if self._current.name in left and self._total:
+            left[self._current.name] *= 1 - self._step / self._total
+            pace = None
+            if self._step_seconds:
+                pace = statistics.median(self._step_seconds) * self._total / self._current.cost
+        return sum(left.values()) * pace if pace is not None else None
 
 
 def now() -> str:

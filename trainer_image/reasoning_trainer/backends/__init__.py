@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import Spec
+
+from ..errors import TrainerError
 from .base import Backend
 
 
-def choose(name: str) -> Backend:
-    """Return the backend of a resolved spec, importing its libraries."""
-    if name == "unsloth":
+def choose(spec: Spec) -> Backend:
+    """Import the libraries of a resolved spec's backend and return it.
+
+    Raises
+    ------
+    TrainerError
+        If the job is for GPUs and there is none.
+    """
+    if spec.parallelism.gpus_per_node:
+        _find_gpu()
+    if spec.backend == "unsloth":
         from .unsloth import UnslothBackend
 
         return UnslothBackend()
     from .transformers import TransformersBackend
 
     return TransformersBackend()
+
+
+def _find_gpu() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise TrainerError(
+            ExitCode.NOT_SUPPORTED,
+            "GPUMissing",
+            "the job is for a GPU (parallelism.gpusPerNode), and PyTorch finds none",
+            "run it on a node with an NVIDIA GPU and its driver, or set parallelism.gpusPerNode: 0 for the CPU",
+        )

@@ -85,6 +85,12 @@ class Backend(Protocol):
     def load_adapter(self, model: Any, folder: Path) -> None:
         """Put the weights of a saved adapter into the model's own."""
 
+    def copy_adapter(self, model: Any, name: str) -> None:
+        """Add a frozen copy of the adapter as it is now."""
+
+    def value_model(self, spec: Spec, folder: Path) -> Any:
+        """Return a model that gives every token a number: the critic of PPO."""
+
     def save_adapter(self, model: Any, folder: Path) -> None:
         """Write the adapter."""
 

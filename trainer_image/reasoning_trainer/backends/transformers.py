@@ -7,11 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from peft import (
+    LoraConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    inject_adapter_in_model,
+    set_peft_model_state_dict,
+)
 from peft.utils import load_peft_weights
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     AutoTokenizer,
     BitsAndBytesConfig,
     GenerationConfig,
@@ -92,11 +101,16 @@ class TransformersBackend:
         )
         set_seed(spec.reinforce.seed)
         try:
-            return get_peft_model(model, config)
+            adapted = get_peft_model(model, config)
         except ValueError as error:
             raise TrainerError(
                 ExitCode.MODEL_INVALID, "AdapterInvalid", f"lora: {error}", "name modules that the model has"
             ) from error
+        if lora.gradient_checkpointing == "standard":
+            adapted.enable_input_require_grads()  # not every trainer of TRL does it
+        # a set is written in another order by every process, and the artifact's hash would tell nothing
+        config.target_modules = sorted(config.target_modules)
+        return adapted
 
     def apply_family(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> PreTrainedTokenizerBase:
         """Set the family's template; turns end with its token, or with the tokenizer's where that has no such token."""
@@ -141,6 +155,28 @@ class TransformersBackend:
     def load_adapter(self, model: PeftModel, folder: Path) -> None:
         """Read the adapter's weights into the adapter that is trained."""
         set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), adapter_name=ADAPTER)
+
+    def copy_adapter(self, model: PeftModel, name: str) -> None:
+        """Add an adapter of another name with the same weights."""
+        weights = get_peft_model_state_dict(model, adapter_name=ADAPTER)
+        model.add_adapter(name, model.peft_config[ADAPTER])
+        set_peft_model_state_dict(model, weights, adapter_name=name)
+        model.set_adapter(ADAPTER)
+
+    def value_model(self, spec: Spec, folder: Path) -> PreTrainedModel:
+        """Load the model a second time, with a LoRA adapter of its own and a trained head for one number."""
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, num_labels=1, trust_remote_code=spec.model.trust_remote_code, **_precision(spec)
+        )
+        model.requires_grad_(False)
+        lora = LoraConfig(
+            r=spec.lora.rank, lora_alpha=spec.lora.alpha, target_modules="all-linear", task_type="SEQ_CLS"
+        )
+        set_seed(spec.reinforce.seed)
+        inject_adapter_in_model(lora, model)
+        nn.init.zeros_(model.score.weight)
+        model.score.requires_grad_(True)
+        return model
 
     def save_adapter(self, model: PeftModel, folder: Path) -> None:
         """Write the adapter alone: a reference that TRL keeps beside it is none of the result."""

@@ -9,31 +9,27 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import ModelStatus
 
-from .. import backends
 from ..attempt import Attempt, Policy
+from ..backends.base import Backend
 from ..errors import TrainerError
 
 
-def load(attempt: Attempt) -> Policy:
+def load(attempt: Attempt, backend: Backend) -> Policy:
     """Bring the model onto this machine and into memory.
 
     Raises
     ------
     TrainerError
-        If the spec asks for what the backend cannot do, or the model is not there or cannot be read.
+        If the model is not there or cannot be read.
     """
     spec = attempt.spec
-    attempt.tracker.say("importing libraries")
-    backend = backends.choose(spec.backend)
-    backend.check(spec)
-    attempt.interruption.check()
     attempt.tracker.say(f"fetching {spec.model.source}")
     folder, revision = _fetch(attempt)
     attempt.interruption.check()
     attempt.tracker.say(f"loading {spec.model.source}")
     model, tokenizer = backend.load(spec, folder)
     attempt.interruption.check()
-    return Policy(backend, model, tokenizer, revision)
+    return Policy(backend, model, tokenizer, folder, revision)
 
 
 def _fetch(attempt: Attempt) -> tuple[Path, str | None]:

@@ -8,18 +8,21 @@ from typing import Any
 from datasets import Dataset
 from transformers import Trainer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from reasoning_contract.spec import PREFERENCE
+from reasoning_contract.status import RunStage
 
 from ..attempt import Attempt, Policy
 from ..conversation import preference
 from ..data import Splits
 from ..rewards import build
 from ..trl_arguments import reinforce_arguments
+from .ppo import reinforce_by_ppo
 from .template import question
 from .training import StageCallback, drop_reference, reuse, train
 
-STAGE = "reinforce"
+STAGE: RunStage = "reinforce"
 
 
 def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
@@ -28,8 +31,11 @@ def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
         return
     algorithm = attempt.spec.reinforce.algorithm
     attempt.tracker.begin(STAGE, "preparing")
-    make = _make_preference_trainer if algorithm in PREFERENCE else _make_reward_trainer
-    train(attempt, policy, STAGE, make(attempt, policy, splits))
+    if algorithm == "PPO":
+        reinforce_by_ppo(attempt, policy, splits)
+    else:
+        make = _make_preference_trainer if algorithm in PREFERENCE else _make_reward_trainer
+        train(attempt, policy, STAGE, make(attempt, policy, splits))
     drop_reference(policy)
 
 
@@ -87,4 +93,5 @@ _CLASSES: dict[str, tuple[type, type]] = {
     "DAPO": (GRPOConfig, GRPOTrainer),
     "RLOO": (RLOOConfig, RLOOTrainer),
     "DPO": (DPOConfig, DPOTrainer),
+    "ORPO": (ORPOConfig, ORPOTrainer),
 }

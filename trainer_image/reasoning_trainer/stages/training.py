@@ -36,6 +36,11 @@ class StageCallback(TrainerCallback):
     def _budget_spent(self) -> bool:
         return not judge_budget(self._attempt.spec.limits, self._attempt.tracker.gpu_seconds).ok
 
+    def stop_if_told(self) -> None:
+        """Raise `TrainerError` if the process is told to stop or the GPU budget is spent."""
+        judge_budget(self._attempt.spec.limits, self._attempt.tracker.gpu_seconds).raise_if_failed()
+        self._attempt.interruption.check()
+
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:

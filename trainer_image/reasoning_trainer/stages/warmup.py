@@ -5,13 +5,15 @@ from __future__ import annotations
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
+from reasoning_contract.status import RunStage
+
 from ..attempt import Attempt, Policy
 from ..conversation import demonstrations
 from ..data import Splits
 from ..trl_arguments import warmup_arguments
 from .training import StageCallback, reuse, train
 
-STAGE = "warmup"
+STAGE: RunStage = "warmup"
 
 
 def warm_up(attempt: Attempt, policy: Policy, splits: Splits) -> None:

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.run_folder import (
+    COMPLETE,
+    RunFolder,
+    StageFolder,
+    changes,
+    read_lines,
+    whole_folder,
+    write_atomic,
+    write_lines,
+)
+
+
+class BrokenOffError(Exception):
+    pass
+
+
+def checkpoint(folder: StageFolder, step: int) -> None:
+    folder.checkpoint(step).mkdir(parents=True)
+    (folder.checkpoint(step) / "weights").write_text(str(step))
+
+
+def test_only_sealed_checkpoints_count(tmp_path: Path) -> None:
+    folder = StageFolder(tmp_path)
+    checkpoint(folder, 2)
+    folder.seal(2, keep=2)
+    checkpoint(folder, 10)
+    assert folder.checkpoints() == [(2, folder.checkpoint(2))]
+    folder.discard_incomplete()
+    assert not folder.checkpoint(10).exists()
+
+
+def test_old_checkpoints_go_only_when_the_new_one_is_complete(tmp_path: Path) -> None:
+    folder = StageFolder(tmp_path)
+    for step in (2, 9, 10):
+        checkpoint(folder, step)
+        assert len(folder.checkpoints()) == (step > 2)
+        folder.seal(step, keep=1)
+        assert folder.checkpoints() == [(step, folder.checkpoint(step))]
+    assert not folder.checkpoint(9).exists()
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "adapter"
+    with suppress(BrokenOffError), whole_folder(path) as partial:
+        (partial / "weights").write_text("half")
+        raise BrokenOffError
+    assert not path.exists()
+    with whole_folder(path) as partial:
+        assert list(partial.iterdir()) == []
+        (partial / "weights").write_text("all")
+    assert (path / "weights").read_text() == "all"
+
+
+def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "progress.json"
+    write_atomic(path, "old")
+    with path.open() as reader:
+        write_atomic(path, "new")
+        assert reader.read() == "old"
+    assert path.read_text() == "new"
+    assert [each.name for each in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_lines_come_back(tmp_path: Path) -> None:
+    rows = [{"prompt": "1 + 1\n= ?", "answer": "zwölf"}, {"prompt": ""}]
+    write_lines(tmp_path / "rows.jsonl", rows)
+    assert read_lines(tmp_path / "rows.jsonl") == rows
+
+
+def test_one_attempt_at_a_time(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with folder.lock(), pytest.raises(TrainerError) as error, folder.lock():
+        pass
+    assert error.value.exit_code == ExitCode.TRANSIENT
+    with folder.lock():
+        pass
+
+
+def test_changed_fields_are_named() -> None:
+    before = {"reinforce": {"steps": 100, "beta": 0.0}, "rows": "a"}
+    now = {"reinforce": {"steps": 200, "beta": 0.0, "topP": 0.9}, "rows": "b"}
+    assert changes(before, now) == ["reinforce.steps: 100 -> 200", "reinforce.topP: null -> 0.9", 'rows: "a" -> "b"']
+    assert changes(now, now) == []
+
+
+def test_a_changed_recipe_is_refused_or_starts_over(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.agree_on_recipe({"rows": "a"}, "refuse")
+    checkpoint(folder.stage("reinforce"), 2)
+    folder.stage("reinforce").seal(2, keep=1)
+    with pytest.raises(TrainerError, match='rows: "a" -> "b"'):
+        folder.agree_on_recipe({"rows": "b"}, "refuse")
+    assert (folder.stage("reinforce").checkpoint(2) / COMPLETE).exists()
+    folder.agree_on_recipe({"rows": "b"}, "startOver")
+    assert folder.stage("reinforce").checkpoints() == []
+    folder.agree_on_recipe({"rows": "b"}, "refuse")

@@ -1,0 +1,130 @@
+"""Every field of spec.reinforce, lora and warmup has an effect on what TRL is told, or is refused."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Algorithm, Reinforce, Spec, Warmup
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.trl_arguments import ELSEWHERE, NAMES, refuse_unknown, reinforce_arguments, warmup_arguments
+
+OTHER: dict[str, Any] = {
+    "algorithm": "GSPO",
+    "steps": 7,
+    "epochs": 2.0,
+    "numGenerations": 4,
+    "batchSize": 16,
+    "gradientAccumulation": 2,
+    "maxPromptLength": 100,
+    "maxCompletionLength": 64,
+    "learningRate": 0.5,
+    "scheduler": "linear",
+    "warmupRatio": 0.3,
+    "optimizer": "paged_adamw_8bit",
+    "weightDecay": 0.2,
+    "maxGradNorm": 0.5,
+    "temperature": 0.7,
+    "topP": 0.9,
+    "minP": 0.1,
+    "topK": 5,
+    "beta": 0.3,
+    "epsilon": 0.05,
+    "epsilonHigh": 0.4,
+    "lossType": "bnpo",
+    "importanceSampling": "sequence",
+    "scaleRewards": "batch",
+    "maskTruncated": True,
+    "seed": 5,
+}
+"""A value of every field that is not its default."""
+OF_SOME: dict[str, Any] = {"importanceSampling": "token", "maskTruncated": False}
+"""Another value, for the algorithms whose own is the one above."""
+ALGORITHMS = [name for name in get_args(Algorithm) if name != "none"]
+
+
+def spec(algorithm: str = "GRPO", **reinforce: Any) -> Spec:
+    rows = [{"prompt": "1", "answer": "1", "chosen": "1", "rejected": "2"}]
+    rewards = [] if algorithm in ("DPO", "ORPO") else [{"name": "format", "builtin": "format", "weight": 0.5}]
+    document = {
+        "model": {"source": "file:///model"},
+        "data": {"train": {"rows": rows}},
+        "rewards": rewards,
+        "evaluation": {"enabled": False},
+        "parallelism": {"gpusPerNode": 0},
+        "reinforce": {"algorithm": algorithm} | reinforce,
+    }
+    return resolve(Spec.model_validate(document))
+
+
+def test_the_walk_covers_every_field() -> None:
+    assert OTHER.keys() == {field.alias for field in Reinforce.model_fields.values()}
+
+
+@pytest.mark.parametrize("field", sorted(OTHER.keys() - {"algorithm", "maxPromptLength"}))
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_field_has_an_effect_or_is_refused(algorithm: str, field: str) -> None:
+    python_name = next(name for name, each in Reinforce.model_fields.items() if each.alias == field)
+    alike = getattr(spec(algorithm).reinforce, python_name) == OTHER[field]
+    changed = spec(algorithm, **{field: OF_SOME[field] if alike else OTHER[field]})
+    if python_name in NAMES[algorithm] or python_name in ("steps", "epochs"):
+        assert reinforce_arguments(changed) != reinforce_arguments(spec(algorithm))
+    elif python_name in ELSEWHERE:
+        assert reinforce_arguments(changed) == reinforce_arguments(spec(algorithm))
+    else:
+        with pytest.raises(
+            TrainerError, match=rf"reinforce\.{field} has no effect with algorithm {algorithm}"
+        ) as error:
+            reinforce_arguments(changed)
+        assert error.value.exit_code == ExitCode.NOT_SUPPORTED
+
+
+def test_values_arrive_as_given() -> None:
+    given = {name: value for name, value in OTHER.items() if name not in ("algorithm", "epochs", "numGenerations")}
+    arguments = reinforce_arguments(spec("GRPO", **given))
+    assert arguments["max_steps"] == 7
+    assert arguments["per_device_train_batch_size"] == 16
+    assert arguments["gradient_accumulation_steps"] == 2
+    assert arguments["lr_scheduler_type"] == "linear"
+    assert arguments["warmup_steps"] == 0.3
+    assert arguments["optim"] == "paged_adamw_8bit"
+    assert (arguments["epsilon"], arguments["epsilon_high"]) == (0.05, 0.4)
+    assert arguments["importance_sampling_level"] == "sequence"
+    assert arguments["reward_weights"] == [0.5]
+
+
+def test_a_warm_up_of_the_learning_rate_over_all_steps_is_no_single_step() -> None:
+    assert 0.99 < reinforce_arguments(spec(warmupRatio=1.0))["warmup_steps"] < 1
+
+
+def test_ppo_counts_completions() -> None:
+    arguments = reinforce_arguments(spec("PPO", steps=7, batchSize=4, gradientAccumulation=3))
+    assert arguments["total_episodes"] == 7 * 4 * 3
+    assert "reward_weights" not in arguments
+
+
+def test_no_field_is_refused_at_its_default() -> None:
+    for algorithm in get_args(Algorithm):
+        refuse_unknown(Reinforce(algorithm=algorithm))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epochs", 3.0),
+        ("learningRate", 0.1),
+        ("scheduler", "linear"),
+        ("warmupRatio", 0.2),
+        ("batchSize", 3),
+        ("gradientAccumulation", 7),
+        ("trainOnResponsesOnly", False),
+    ],
+)
+def test_every_field_of_the_warm_up_has_an_effect(field: str, value: object) -> None:
+    def arguments(**warmup: object) -> dict[str, Any]:
+        return warmup_arguments(spec().model_copy(update={"warmup": Warmup.model_validate(warmup)}))
+
+    assert arguments(**{field: value}) != arguments()

@@ -1,0 +1,164 @@
+"""Backend unsloth: one NVIDIA GPU, vLLM in the same process, the least memory.
+
+Written from Unsloth 2026.10.7's documented interface; not run on a GPU yet. Unsloth patches the other libraries, so it
+is imported before them: this module is the first that the stages import when the spec asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import unsloth  # noqa: F401 before transformers, peft and trl, which it patches
+from peft import set_peft_model_state_dict
+from peft.utils import load_peft_weights
+from unsloth import FastLanguageModel
+from unsloth.chat_templates import get_chat_template
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.spec import ChatTemplate, Spec
+
+from ..errors import TrainerError
+from .base import Completion, Sampling
+
+ADAPTER = "default"
+
+
+class UnslothBackend:
+    """Loads, adapts and generates with Unsloth."""
+
+    name = "unsloth"
+
+    def check(self, spec: Spec) -> None:
+        """Refuse what Unsloth cannot do."""
+        if spec.inference.engine == "vllm" and spec.model.trust_remote_code:
+            raise _not_supported(
+                "model.trustRemoteCode with inference.engine vllm", "use inference.engine transformers"
+            )
+        if spec.reinforce.algorithm == "PPO":
+            raise _not_supported("reinforce.algorithm PPO", "use GRPO, or backend transformers")
+        if spec.inference.kv_cache_dtype == "fp8" and spec.inference.engine != "vllm":
+            raise _not_supported("inference.kvCacheDtype without vLLM", "use inference.engine vllm")
+        reference = spec.reinforce.beta and spec.reinforce.algorithm not in ("DPO", "ORPO")
+        if reference and spec.data.warmup and not spec.warmup.skip:
+            raise _not_supported(
+                "reinforce.beta above 0 after a warm-up",
+                "Unsloth measures the divergence from the base model, not from the warmed-up one: set beta to 0, skip "
+                "the warm-up, or use backend transformers",
+            )
+
+    def load(self, spec: Spec, folder: Path) -> tuple[Any, Any]:
+        """Load the model and, for engine vllm, the engine beside it."""
+        return FastLanguageModel.from_pretrained(
+            model_name=str(folder),
+            max_seq_length=spec.model.max_sequence_length,
+            load_in_4bit=spec.model.load_in == "4bit",
+            load_in_8bit=spec.model.load_in == "8bit",
+            load_in_16bit=spec.model.load_in == "16bit",
+            load_in_fp8=spec.model.load_in == "fp8",
+            trust_remote_code=spec.model.trust_remote_code,
+            max_lora_rank=spec.lora.rank,
+            random_state=spec.reinforce.seed,
+            **_engine(spec),
+        )
+
+    def adapt(self, model: Any, spec: Spec, new_tokens: Sequence[int]) -> Any:
+        """Add a LoRA adapter."""
+        if new_tokens:
+            raise _not_supported("chatTemplate.specialTokens that the tokenizer lacks", "use tokens that it has")
+        lora = spec.lora
+        checkpointing: bool | str = lora.gradient_checkpointing == "standard"
+        return FastLanguageModel.get_peft_model(
+            model,
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules="all-linear" if lora.target_modules == ["all-linear"] else list(lora.target_modules),
+            use_rslora=lora.rank_stabilized,
+            use_gradient_checkpointing="unsloth" if lora.gradient_checkpointing == "unsloth" else checkpointing,
+            random_state=spec.reinforce.seed,
+            bias="none",
+        )
+
+    def apply_family(self, tokenizer: Any, template: ChatTemplate) -> Any:
+        """Set one of the templates that Unsloth knows."""
+        return get_chat_template(tokenizer, chat_template=template.family)
+
+    def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
+        """Return the precision."""
+        return {"bf16": True}
+
+    def generation_arguments(self, spec: Spec) -> dict[str, Any]:
+        """Return the engine that generates during RL."""
+        return {"use_vllm": spec.inference.engine == "vllm"}
+
+    def generate(
+        self, model: Any, tokenizer: Any, prompts: Sequence[str], sampling: Sampling
+    ) -> list[list[Completion]]:
+        """Generate with the engine that RL uses, or, where the adapter is switched off, without the adapter."""
+        from vllm import SamplingParams
+
+        parameters = SamplingParams(
+            n=sampling.count,
+            max_tokens=sampling.max_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k or -1,
+            min_p=sampling.min_p or 0.0,
+            seed=sampling.seed,
+        )
+        active = bool(model.active_adapters) and not _is_switched_off(model)
+        adapter = model.load_lora(_snapshot(model)) if active else None
+        outputs = model.fast_generate(list(prompts), parameters, lora_request=adapter, use_tqdm=False)
+        return [[Completion(each.text, len(each.token_ids)) for each in output.outputs] for output in outputs]
+
+    def load_adapter(self, model: Any, folder: Path) -> None:
+        """Read the adapter's weights into the adapter that is trained."""
+        set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), adapter_name=ADAPTER)
+
+    def copy_adapter(self, model: Any, name: str) -> None:
+        """Refuse: Unsloth trains one adapter."""
+        raise NotImplementedError("`check` refuses PPO, the only algorithm that asks for a copy")
+
+    def value_model(self, spec: Spec, folder: Path) -> Any:
+        """Refuse: Unsloth holds one model."""
+        raise NotImplementedError("`check` refuses PPO, the only algorithm that has a critic")
+
+    def save_adapter(self, model: Any, folder: Path) -> None:
+        """Write the adapter."""
+        model.save_pretrained(folder, selected_adapters=[ADAPTER])
+
+    def save_merged(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the merged model in 16 bits."""
+        model.save_pretrained_merged(str(folder), tokenizer, save_method="merged_16bit")
+
+
+def _engine(spec: Spec) -> dict[str, Any]:
+    if spec.inference.engine != "vllm":
+        return {"fast_inference": False}
+    inference = spec.inference
+    sequences = {"max_num_seqs": inference.max_num_seqs} if inference.max_num_seqs else {}
+    return sequences | {
+        "fast_inference": True,
+        "gpu_memory_utilization": inference.gpu_memory_utilization,
+        "float8_kv_cache": inference.kv_cache_dtype == "fp8",
+        "enforce_eager": inference.enforce_eager,
+        "unsloth_vllm_standby": inference.standby,
+    }
+
+
+def _is_switched_off(model: Any) -> bool:
+    layers = (module for module in model.modules() if hasattr(module, "disable_adapters"))
+    return any(layer.disable_adapters for layer in layers)
+
+
+def _snapshot(model: Any) -> str:
+    """Write the adapter for vLLM to read; the folder is in the working directory, as Unsloth's own are."""
+    folder = "evaluated_adapter"
+    model.save_lora(folder)
+    return folder
+
+
+def _not_supported(what: str, hint: str) -> TrainerError:
+    return TrainerError(ExitCode.NOT_SUPPORTED, "NotSupported", f"{what} is not supported by backend unsloth", hint)
