@@ -6,6 +6,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ WORDS = [
     "add",
     "is",
 ]
-ChangeSpec = Callable[..., Path]
 
 
 def rows(count: int, seed: int, *, first: int = 0, last: int = 4) -> list[dict[str, str]]:
@@ -79,11 +79,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def manifest(tiny_model: Path, tmp_path: Path) -> ChangeSpec:
+@pytest.fixture(scope="session")
+def write_manifest(tiny_model: Path) -> Callable[..., Path]:
     """Writes a manifest of a job that takes seconds; keyword arguments replace parts of its spec, None removes them."""
 
-    def write(**changes: Any) -> Path:
+    def write(folder: Path, **changes: Any) -> Path:
         spec: dict[str, Any] = {
             "model": {"source": f"file://{tiny_model}", "maxSequenceLength": 128},
             "lora": {"rank": 8, "alpha": 16, "gradientCheckpointing": "none"},
@@ -113,7 +113,7 @@ def manifest(tiny_model: Path, tmp_path: Path) -> ChangeSpec:
             "metadata": {"name": "tiny"},
             "spec": {name: value for name, value in spec.items() if value is not None},
         }
-        path = tmp_path / "job.json"
+        path = folder / "job.json"
         path.write_text(json.dumps(document))
         return path
 
@@ -121,14 +121,30 @@ def manifest(tiny_model: Path, tmp_path: Path) -> ChangeSpec:
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Callable[..., Outcome]:
-    """Runs a manifest in this process and returns the outcome."""
+def manifest(write_manifest: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Writes a manifest into the test's folder."""
+    return partial(write_manifest, tmp_path)
 
-    def run_manifest(job: Path, output: Path | None = None) -> Outcome:
+
+@pytest.fixture(scope="session")
+def train_in() -> Callable[[Path, Path], Outcome]:
+    """Runs a manifest in this process, into a folder, and returns the outcome."""
+
+    def run_manifest(job: Path, output: Path) -> Outcome:
         from reasoning_trainer.display import Display
         from reasoning_trainer.runner import Options, run
 
         with Display() as display:
-            return run(Options(job, output or tmp_path / "run"), display)
+            return run(Options(job, output), display)
+
+    return run_manifest
+
+
+@pytest.fixture
+def train(train_in: Callable[[Path, Path], Outcome], tmp_path: Path) -> Callable[..., Outcome]:
+    """Runs a manifest in this process and returns the outcome."""
+
+    def run_manifest(job: Path, output: Path | None = None) -> Outcome:
+        return train_in(job, output or tmp_path / "run")
 
     return run_manifest

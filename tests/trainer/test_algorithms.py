@@ -13,11 +13,16 @@ from reasoning_contract.outcome import Outcome
 
 Manifest = Callable[..., Path]
 Train = Callable[..., Outcome]
-STEPS = 30
+TEMPLATE = {
+    "systemPrompt": "",
+    "reasoningTags": {"start": "(", "end": ")"},
+    "answerTags": {"start": "[", "end": "]"},
+}
+STEPS = 12
 
 
-def history(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "reinforce/history.jsonl").read_text().splitlines()]
+def history(run: Path, stage: str = "reinforce") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / stage / "history.jsonl").read_text().splitlines()]
 
 
 def mean(entries: list[dict[str, Any]], key: str) -> float:
@@ -25,50 +30,80 @@ def mean(entries: list[dict[str, Any]], key: str) -> float:
     return sum(values) / len(values)
 
 
+@pytest.fixture(scope="module")
+def guessing_model(
+    tiny_model: Path, write_manifest: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory, train_in: Train
+) -> Path:
+    """The tiny model after a warm-up on rows that answer 0 or 1 at random."""
+    folder = tmp_path_factory.mktemp("guessing")
+    rows = [{"prompt": f"{n}", "reasoning": "-", "answer": f"{n * n // 3 % 2}"} for n in range(128)]
+    job = write_manifest(
+        folder,
+        chatTemplate=TEMPLATE,
+        data={"train": {"rows": rows}, "warmup": {"rows": rows}},
+        warmup={"epochs": 6, "batchSize": 16, "gradientAccumulation": 1, "learningRate": 2e-2},
+        reinforce={"algorithm": "none", "maxCompletionLength": 10},
+        rewards=None,
+        evaluation={"enabled": False},
+        export={"formats": ["merged16bit"]},
+        checkpoint={"everySteps": 1000},
+    )
+    outcome = train_in(job, folder / "run")
+    assert outcome.exit_code == 0, outcome
+    return folder / "run/artifacts/merged16bit"
+
+
 @pytest.mark.parametrize("algorithm", ["GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO", "PPO"])
-def test_reward_rises(manifest: Manifest, train: Train, tmp_path: Path, algorithm: str) -> None:
+def test_reward_rises(manifest: Manifest, train: Train, tmp_path: Path, guessing_model: Path, algorithm: str) -> None:
     """In less than one epoch the prompts are new at every step: the reward is measured on rows that were not seen."""
     job = manifest(
-        data={
-            "train": {"rows": [{"prompt": f"{n}", "answer": "1"} for n in range(300)]},
-        },
+        model={"source": f"file://{guessing_model}", "maxSequenceLength": 64},
+        chatTemplate=TEMPLATE,
+        data={"train": {"rows": [{"prompt": f"{n}", "answer": "1"} for n in range(200)]}},
         reinforce={
             "algorithm": algorithm,
             "steps": STEPS,
-            "batchSize": 64,
-            "maxCompletionLength": 8,
-            "learningRate": 2e-2,
+            "batchSize": 32,
+            "maxCompletionLength": 10,
+            "learningRate": 1e-2,
             "scheduler": "constant",
-        }
-        | ({"maskTruncated": False} if algorithm == "DAPO" else {}),
-        rewards=[{"name": "brief", "builtin": "lengthPenalty", "params": {"targetTokens": 1, "maxTokens": 8}}],
+        },
+        rewards=[{"name": "correct", "builtin": "correctness", "params": {"parser": "exact"}}],
         evaluation={"enabled": False},
-        checkpoint={"everySteps": 100},
+        checkpoint={"everySteps": 1000},
     )
     outcome = train(job)
     assert outcome.exit_code == 0, outcome
     steps = history(tmp_path / "run")
     key = "objective/scores" if algorithm == "PPO" else "reward"
     assert len([entry for entry in steps if key in entry]) == STEPS
-    assert mean(steps[-5:], key) > mean(steps[:5], key) + 0.1
+    assert mean(steps[-4:], key) > mean(steps[:2], key) + 0.2
 
 
 @pytest.mark.parametrize("algorithm", ["DPO", "ORPO"])
-def test_margin_rises(manifest: Manifest, train: Train, tmp_path: Path, algorithm: str) -> None:
-    pairs = [{"prompt": f"{n}", "chosen": "<answer>1</answer>", "rejected": "no answer"} for n in range(128)]
+def test_preference_rises(
+    manifest: Manifest, train: Train, tmp_path: Path, guessing_model: Path, algorithm: str
+) -> None:
+    """The same, for how much likelier the chosen completion is than the rejected one."""
+    pairs = [{"prompt": f"{n}", "chosen": "(-)\n[1]", "rejected": "(-)\n[0]"} for n in range(200)]
     job = manifest(
+        model={"source": f"file://{guessing_model}", "maxSequenceLength": 64},
+        chatTemplate=TEMPLATE,
         data={"train": {"rows": pairs}},
         reinforce={
             "algorithm": algorithm,
-            "steps": 10,
-            "batchSize": 8,
-            "learningRate": 5e-3,
-            "maxCompletionLength": 24,
+            "steps": STEPS,
+            "batchSize": 16,
+            "learningRate": 1e-2,
+            "maxCompletionLength": 10,
+            "scheduler": "constant",
         },
         rewards=[],
         evaluation={"enabled": False},
+        checkpoint={"everySteps": 1000},
     )
     outcome = train(job)
     assert outcome.exit_code == 0, outcome
     steps = history(tmp_path / "run")
-    assert mean(steps[-3:], "rewards/margins") > mean(steps[:1], "rewards/margins") + 0.05
+    assert len([entry for entry in steps if "rewards/margins" in entry]) == STEPS
+    assert mean(steps[-4:], "rewards/margins") > mean(steps[:2], "rewards/margins") + 0.05

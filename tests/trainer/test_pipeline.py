@@ -1,28 +1,154 @@
-"""A whole job, from load to export."""
+"""Whole jobs, from load to export, and jobs that cannot be run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
 
 from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_trainer.stages.export import describe
+
+Manifest = Callable[..., Path]
+Train = Callable[..., Outcome]
 
 
-def test_whole_job(manifest: Callable[..., Path], train: Callable[..., Outcome], tmp_path: Path) -> None:
-    outcome = train(manifest(export={"formats": ["lora", "merged16bit"]}))
+def history(run: Path, stage: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / stage / "history.jsonl").read_text().splitlines()]
+
+
+def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
+    job = manifest(
+        export={"formats": ["lora", "merged16bit"]}, evaluation={"samples": 2, "passAtK": [1, 4]}, lora={"rank": 4}
+    )
+    outcome = train(job)
 
     assert outcome.exit_code == ExitCode.DONE, outcome
-    assert outcome.progress is not None
-    assert outcome.progress.progress.percent == 100
-    assert outcome.progress.evaluation is not None
-    held_out = outcome.progress.evaluation.held_out
+    progress = outcome.progress
+    assert progress is not None
+    assert progress.progress.percent == 100
+    assert progress.evaluation is not None
+    held_out = progress.evaluation.held_out
     assert held_out.size == 8
-    assert held_out.base
-    assert held_out.warmup
-    assert held_out.reinforce
-    assert [artifact.kind for artifact in outcome.progress.artifacts or []] == ["lora", "merged16bit"]
-    history = (tmp_path / "run/reinforce/history.jsonl").read_text().splitlines()
-    assert len(history) == 4
-    assert {"reward", "rewards/correct/mean", "rewards/format/mean"} <= json.loads(history[0]).keys()
-    assert "sha256" in (tmp_path / "run/README.md").read_text()
+    assert all(score and score.pass_at_k for score in (held_out.base, held_out.warmup, held_out.reinforce))
+    assert progress.model is not None
+    assert (progress.model.backend, progress.model.engine) == ("transformers", "transformers")
+    run = tmp_path / "run"
+    steps = history(run, "reinforce")
+    assert len(steps) == 4
+    assert {"reward", "rewards/correct/mean", "rewards/format/mean"} <= steps[0].keys()
+    assert len((run / "evaluation/base.jsonl").read_text().splitlines()) == 2
+    artifacts = progress.artifacts or []
+    assert [artifact.kind for artifact in artifacts] == ["lora", "merged16bit"]
+    assert [describe(each.kind, Path(each.path)) for each in artifacts] == artifacts
+    card = (run / "README.md").read_text()
+    assert artifacts[0].sha256 in card
+    assert "algorithm: GRPO" in card
+    assert_loads_and_generates_the_same(run / "artifacts")
+
+
+def assert_loads_and_generates_the_same(artifacts: Path) -> None:
+    """The adapter on its base and the merged model give the same distribution, but for rounding to 16 bits."""
+    import torch
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(artifacts / "merged16bit")
+    tokens = tokenizer("<|im_start|>user\n1+1<|im_end|>\n<|im_start|>assistant\n", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        adapted = AutoPeftModelForCausalLM.from_pretrained(artifacts / "lora")(tokens).logits
+        merged = AutoModelForCausalLM.from_pretrained(artifacts / "merged16bit")(tokens).logits.float()
+        base = AutoPeftModelForCausalLM.from_pretrained(artifacts / "lora").unload()(tokens).logits
+    assert torch.allclose(adapted, merged, atol=0.05)
+    assert not torch.allclose(base, merged, atol=0.05)
+
+
+def test_reference_of_rl_is_the_warmed_up_model(manifest: Manifest, train: Train, tmp_path: Path) -> None:
+    """Before its first update the policy is its reference: a divergence of 0, which the base model would not give."""
+    job = manifest(
+        reinforce={"steps": 2, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12, "beta": 0.1},
+        warmup={"epochs": 2, "batchSize": 4, "gradientAccumulation": 1, "learningRate": 2e-2},
+        evaluation={"enabled": False},
+    )
+    assert train(job).exit_code == 0
+    assert history(tmp_path / "run", "reinforce")[0]["kl"] == pytest.approx(0, abs=1e-6)
+
+
+def test_conversations_and_a_skipped_stage(manifest: Manifest, train: Train, tmp_path: Path) -> None:
+    messages = [
+        {"messages": [{"role": "user", "content": f"{n}"}, {"role": "assistant", "content": f"{n}!"}]} for n in range(8)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, messages)))
+    data = {"train": {"rows": [{"prompt": "1"}]}, "warmup": {"source": f"file://{tmp_path}/rows.jsonl"}}
+    outcome = train(
+        manifest(
+            data=data,
+            reinforce={"algorithm": "none", "maxCompletionLength": 12},
+            rewards=None,
+            evaluation={"enabled": False},
+        )
+    )
+    assert outcome.exit_code == 0, outcome
+    assert len(history(tmp_path / "run", "warmup")) == 2
+    assert not (tmp_path / "run/reinforce").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "reason", "words"),
+    [
+        ({"model": {"source": "file:///nowhere"}}, ExitCode.MODEL_INVALID, "ModelNotFound", "there is nothing at"),
+        ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "ModelUnreadable", "cannot be loaded"),
+        ({"export": {"formats": ["gguf:q4_k_m"]}}, ExitCode.NOT_SUPPORTED, "NotSupported", "gguf:q4_k_m"),
+        ({"lora": {"targetModules": ["nope"]}}, ExitCode.MODEL_INVALID, "AdapterInvalid", "nope"),
+        ({"chatTemplate": {"family": "gpt-oss"}}, ExitCode.NOT_SUPPORTED, "NotSupported", "gpt-oss"),
+        ({"chatTemplate": {"jinja": "{{ oops("}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "conversation"),
+        ({"chatTemplate": {"jinja": "fixed"}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "user's message"),
+        ({"inference": {"maxNumSeqs": 4}}, ExitCode.NOT_SUPPORTED, "NotSupported", "inference.maxNumSeqs"),
+    ],
+)
+def test_what_cannot_be_run_is_named(
+    manifest: Manifest, train: Train, changes: dict[str, Any], code: ExitCode, reason: str, words: str
+) -> None:
+    outcome = train(manifest(**changes))
+    assert (outcome.exit_code, outcome.reason) == (code, reason), outcome
+    assert words in outcome.message
+    assert outcome.hint
+
+
+def test_tokenizer_without_template_needs_a_family(
+    manifest: Manifest, train: Train, tiny_model: Path, tmp_path: Path
+) -> None:
+    bare = copytree(tiny_model, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    model = {"source": f"file://{bare}", "maxSequenceLength": 128}
+    outcome = train(manifest(model=model))
+    assert outcome.reason == "ChatTemplateMissing"
+    assert "chatTemplate.family: chatml" in outcome.hint
+    short = {"steps": 1, "numGenerations": 2, "batchSize": 2, "maxCompletionLength": 4}
+    assert train(manifest(model=model, chatTemplate={"family": "chatml"}, reinforce=short)).exit_code == 0
+
+
+def test_lost_learning_signal_ends_the_run(manifest: Manifest, train: Train, tmp_path: Path) -> None:
+    """A random model never answers rightly: no group has different rewards."""
+    outcome = train(
+        manifest(
+            rewards=[{"name": "correct", "builtin": "correctness"}],
+            guards={"learningSignal": {"windowSteps": 3}},
+            evaluation={"enabled": False},
+        )
+    )
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_LEARNING, "LearningSignalLost")
+    assert outcome.progress is not None
+    assert outcome.progress.learning_signal is not None
+    assert not outcome.progress.learning_signal.ok
+
+
+def test_no_gain_fails_a_job_that_asks_for_one(manifest: Manifest, train: Train) -> None:
+    outcome = train(manifest(evaluation={"requireImprovement": True}))
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_IMPROVED, "NotImproved")
+    assert outcome.progress is not None
+    assert outcome.progress.artifacts

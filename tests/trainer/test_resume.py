@@ -74,7 +74,7 @@ def progress(run: Path) -> Progress:
 
 def metrics(run: Path, stage: str) -> list[dict[str, float]]:
     """What was learned at every step, without times."""
-    kept = ("step", "loss", "reward", "reward_std", "grad_norm", "learning_rate", "completions/mean_length")
+    kept = ("step", "loss", "reward", "reward_std", "grad_norm", "learning_rate", "kl", "completions/mean_length")
     lines = (run / stage / "history.jsonl").read_text().splitlines()
     return [{name: entry[name] for name in kept if name in entry} for entry in map(json.loads, lines)]
 
@@ -92,11 +92,11 @@ def test_two_runs_are_equal(manifest: Manifest, train: Train, tmp_path: Path) ->
     assert hashes(runs[0]) == hashes(runs[1])
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.1])
-def test_killed_runs_end_like_an_unbroken_one(manifest: Manifest, start: Callable, tmp_path: Path, beta: float) -> None:
+@pytest.mark.timeout(600)
+def test_killed_runs_end_like_an_unbroken_one(manifest: Manifest, start: Callable, tmp_path: Path) -> None:
     """SIGKILL at random moments, in one run after the other, until ten attempts were killed."""
     reinforce = {"steps": 6, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12, "learningRate": 1e-3}
-    job = manifest(reinforce=reinforce | {"beta": beta})
+    job = manifest(reinforce=reinforce | {"beta": 0.1})
     unbroken = tmp_path / "unbroken"
     begun = time.monotonic()
     process = start(job, unbroken)
@@ -104,12 +104,11 @@ def test_killed_runs_end_like_an_unbroken_one(manifest: Manifest, start: Callabl
     assert process.exitcode == 0, (tmp_path / "log.txt").read_text()
     duration = time.monotonic() - begun
 
-    rng, kills, runs = random.Random(int(10 * beta)), 0, 0
+    rng, kills, runs = random.Random(1), 0, 0
     while kills < 10:
-        run, runs, attempts = tmp_path / f"run{runs}", runs + 1, 0
+        run, runs = tmp_path / f"run{runs}", runs + 1
         while True:
             process = start(job, run)
-            attempts += 1
             process.join(rng.uniform(0.1, duration) if kills < 10 else DEADLINE)
             if process.exitcode is not None:
                 break
@@ -125,8 +124,9 @@ def test_killed_runs_end_like_an_unbroken_one(manifest: Manifest, start: Callabl
 
 @pytest.mark.parametrize("stage", ["warmup", "reinforce"])
 def test_stops_with_a_checkpoint_when_told_to(manifest: Manifest, start: Callable, tmp_path: Path, stage: str) -> None:
-    reinforce = {"steps": 60, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12}
-    warmup = {"epochs": 20 if stage == "warmup" else 1, "batchSize": 4, "gradientAccumulation": 1}
+    steps, epochs = (2, 10) if stage == "warmup" else (20, 0.5)
+    reinforce = {"steps": steps, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12}
+    warmup = {"epochs": epochs, "batchSize": 4, "gradientAccumulation": 1}
     job, run = manifest(reinforce=reinforce, warmup=warmup), tmp_path / "run"
     process = start(job, run)
     wait_for(process, lambda: any((run / stage).glob("checkpoint-*/complete")))
@@ -139,12 +139,12 @@ def test_stops_with_a_checkpoint_when_told_to(manifest: Manifest, start: Callabl
     process.join(DEADLINE)
     assert process.exitcode == 0
     assert progress(run).attempt == 2
-    assert progress(run).resumed_from_step == (last if stage == "reinforce" else progress(run).resumed_from_step)
-    assert len(metrics(run, "reinforce")) == 60
+    assert progress(run).resumed_from_step == last
+    assert [entry["step"] for entry in metrics(run, "reinforce")] == list(range(1, steps + 1))
 
 
 def test_half_written_checkpoint_is_not_used(manifest: Manifest, start: Callable, tmp_path: Path) -> None:
-    reinforce = {"steps": 60, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12}
+    reinforce = {"steps": 20, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12}
     job, run = manifest(reinforce=reinforce), tmp_path / "run"
     process = start(job, run)
     wait_for(process, lambda: (run / "reinforce/checkpoint-4/complete").exists())

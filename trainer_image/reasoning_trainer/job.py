@@ -99,7 +99,9 @@ def _documents(path: Path) -> list[dict[str, Any]]:
 
 def _say(error: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in ("spec", *error["loc"]))
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+    message = error["msg"].removeprefix("Value error, ")
+    # a rule that spans fields names the one it points at in its text
+    return f"{place}{'.' if re.match('[A-Za-z]+: ', message) else ': '}{message}"
 
 
 def _invalid(message: str, hint: str) -> TrainerError:

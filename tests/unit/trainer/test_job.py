@@ -43,9 +43,9 @@ def test_config_maps_of_the_manifest_serve_its_sources(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"rewards": []}, "rewards: the algorithm needs at least one reward"),
+        ({"rewards": []}, "spec.rewards: the algorithm needs at least one reward"),
         ({"reinforce": {"stepz": 3}}, "spec.reinforce.stepz: Extra inputs are not permitted"),
-        ({"reinforce": {"numGenerations": 3}}, "spec.reinforce: numGenerations: must divide"),
+        ({"reinforce": {"numGenerations": 3}}, "spec.reinforce.numGenerations: must divide"),
     ],
 )
 def test_wrong_fields_are_named(tmp_path: Path, spec: dict[str, Any], message: str) -> None:

@@ -28,6 +28,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     set_seed,
 )
+from transformers.utils import logging as transformers_logging
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import ChatTemplate, Inference, Spec
@@ -67,6 +68,7 @@ class TransformersBackend:
     def load(self, spec: Spec, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Load safetensors: 32-bit floats on a CPU, else bfloat16 or quantised by bitsandbytes."""
         trust = spec.model.trust_remote_code
+        transformers_logging.disable_progress_bar()
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
             model = AutoModelForCausalLM.from_pretrained(
