@@ -36,7 +36,7 @@ def main() -> int:
         return 2
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kopf").setLevel(max(logging.getLevelName(settings.log_level), logging.WARNING))
-    start_http_server(settings.metrics_port)
+    start_http_server(settings.metrics_listen_port)
     return asyncio.run(serve(settings))
 
 
@@ -45,7 +45,7 @@ async def serve(settings: Settings) -> int:
     end = _End()
     end.heed_signals()
     async with await connect() as api:
-        probe = await _serve_probe(settings.liveness_port)
+        probe = await _serve_probe(settings.liveness_listen_port)
         work = asyncio.create_task(_work(Cluster(api), settings, end))
         code = await end.code
         work.cancel()

@@ -14,6 +14,7 @@ from .children import pod, volume
 from .inputs import references
 from .model import Json, Observed, TrainingJob
 from .names import MANAGER, UID_LABEL
+from .settings import Settings
 from .support import unsupported
 
 
@@ -42,8 +43,16 @@ class Refusal:
 Verdict: TypeAlias = TrainingJob | Refusal
 
 
-def accept(observed: Observed) -> Verdict:
-    """Return the job with its spec resolved, or why it is not run."""
+def accept(observed: Observed, settings: Settings) -> Verdict:
+    """Return the job with its spec resolved, or why it is not run.
+
+    Parameters
+    ----------
+    observed
+        What is there.
+    settings
+        Settings of the operator, for its default images.
+    """
     meta = observed.job["metadata"]
     try:
         spec = resolve(Spec.model_validate(observed.job.get("spec", {})))
@@ -51,7 +60,8 @@ def accept(observed: Observed) -> Verdict:
         hint = "delete the job, correct these fields and apply it again"
         return Refusal("SpecInvalid", _faults(error), hint, final=True)
     job = TrainingJob(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], spec=spec)
-    return _unrunnable(job) or _lost_claim(job, observed) or _missing(job, observed) or _taken(job, observed) or job
+    final = _unrunnable(job) or _lost_claim(job, observed)
+    return final or _missing_image(job, settings) or _missing(job, observed) or _taken(job, observed) or job
 
 
 def refused(message: str) -> Refusal:
@@ -80,6 +90,14 @@ def _lost_claim(job: TrainingJob, observed: Observed) -> Refusal | None:
     name = volume.claim_name(job)
     message = f"the claim {name} was deleted, and with it the checkpoints and whatever had been written"
     return Refusal("ClaimLost", message, "nothing can be resumed: delete the job and apply it again", final=True)
+
+
+def _missing_image(job: TrainingJob, settings: Settings) -> Refusal | None:
+    if pod.image(job, settings):
+        return None
+    kind = "with" if job.spec.parallelism.gpus_per_node else "without"
+    message = f"spec.pod.image is empty, and the operator has no default image for jobs {kind} GPUs"
+    return Refusal("ImageMissing", message, "name the trainer image in spec.pod.image, or set the operator's default")
 
 
 def _missing(job: TrainingJob, observed: Observed) -> Refusal | None:

@@ -51,7 +51,7 @@ async def observe(cluster: Cluster, key: Key, progress: Mapping[str, Progress]) 
         pods=own_pods,
         inputs=None if live_job else await _inputs(cluster, key.namespace, job["spec"]),
         events=await _events(cluster, key.namespace, live_job, claim, own_pods),
-        progress=progress,
+        progress=dict(progress),
     )
 
 

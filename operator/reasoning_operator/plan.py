@@ -168,6 +168,6 @@ def _has(live: Any, wanted: Any) -> bool:
     """Whether a live value is the wanted one, but for what the API server filled in or, if empty, left out."""
     if isinstance(wanted, dict):
         return isinstance(live, dict) and not difference(live, wanted)
-    if isinstance(wanted, list):
+    if isinstance(wanted, list) and isinstance(live, list | None):
         return len(live or []) == len(wanted) and all(map(_has, live or [], wanted))
     return bool(live == wanted)

@@ -62,7 +62,7 @@ class Reconciler:
             raise RetryError(f"{type(error).__name__}: {error}") from error
 
     async def _reconcile(self, key: Key, observed: Observed, now: datetime) -> float | None:
-        verdict = accept(observed)
+        verdict = accept(observed, self._settings)
         todo = plan(observed, verdict, self._settings, now)
         try:
             await apply(self._cluster, todo)

@@ -1,4 +1,8 @@
-"""Every knob of the operator itself, from environment variables that begin with REASONING_OPERATOR_."""
+"""Every knob of the operator itself, from environment variables that begin with REASONING_OPERATOR_.
+
+No setting may be named like what Kubernetes puts into a pod for the Services beside it: REASONING_OPERATOR_METRICS_PORT
+would be tcp://... as soon as there is a Service reasoning-operator-metrics.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 PREFIX = "REASONING_OPERATOR_"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Image = Annotated[str, Field(min_length=1)]
 
 
 class SettingsError(Exception):
@@ -22,10 +25,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
-    trainer_image: Image
-    """Trainer image for jobs with GPUs."""
-    trainer_cpu_image: Image
-    """Trainer image for jobs without."""
+    trainer_image: str = ""
+    """Trainer image for jobs with GPUs; without one, a job must name its own."""
+    trainer_cpu_image: str = ""
+    """Trainer image for jobs without GPUs; without one, a job must name its own."""
     namespaces: tuple[str, ...] = ()
     """Namespaces to follow; all when empty."""
     workers: Annotated[int, Field(ge=1, le=256)] = 8
@@ -36,9 +39,9 @@ class Settings(BaseModel):
     """How running pods are reached: directly, which needs the pod network, or through the API server's proxy."""
     image_pull_deadline_seconds: Annotated[int, Field(ge=60)] = 600
     """How long an image may fail to be pulled before the job fails."""
-    metrics_port: Port = 9090
+    metrics_listen_port: Port = 9090
     """Port of /metrics."""
-    liveness_port: Port = 8080
+    liveness_listen_port: Port = 8080
     """Port of /healthz."""
     lease_namespace: str = ""
     """Namespace of the Lease that the leader holds; without one, no other operator may run on the cluster."""

@@ -212,8 +212,8 @@ class Operator:
             "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "operator", ROOT / "trainer_image"))),
             "REASONING_OPERATOR_TRAINER_IMAGE": "trainer:gpu",
             "REASONING_OPERATOR_TRAINER_CPU_IMAGE": "trainer:cpu",
-            "REASONING_OPERATOR_METRICS_PORT": str(self.metrics_port),
-            "REASONING_OPERATOR_LIVENESS_PORT": str(free_port()),
+            "REASONING_OPERATOR_METRICS_LISTEN_PORT": str(self.metrics_port),
+            "REASONING_OPERATOR_LIVENESS_LISTEN_PORT": str(free_port()),
             "REASONING_OPERATOR_PROGRESS_ROUTE": "pod",
             "REASONING_OPERATOR_PROGRESS_INTERVAL_SECONDS": "1",
         } | prefixed

@@ -55,6 +55,12 @@ def build(job: TrainingJob, settings: Settings) -> Json:
     return {"metadata": _given(meta), "spec": _given(spec)}
 
 
+def image(job: TrainingJob, settings: Settings) -> str:
+    """Return the trainer's image: the job's own or the operator's default; empty if there is neither."""
+    default = settings.trainer_image if job.spec.parallelism.gpus_per_node else settings.trainer_cpu_image
+    return job.spec.pod.image or default
+
+
 def reserved(job: TrainingJob) -> str | None:
     """Return what is wrong with the user's volumes, mounts and variables: a name or a path that is the trainer's own.
 
@@ -82,11 +88,10 @@ def reserved(job: TrainingJob) -> str | None:
 
 def _container(job: TrainingJob, settings: Settings) -> Json:
     pod = job.spec.pod
-    image = settings.trainer_image if job.spec.parallelism.gpus_per_node else settings.trainer_cpu_image
     return _given(
         {
             "name": CONTAINER,
-            "image": pod.image or image,
+            "image": image(job, settings),
             "imagePullPolicy": pod.image_pull_policy,
             "args": _arguments(job),
             "workingDir": "/tmp",

@@ -1,0 +1,120 @@
+"""Which jobs are run, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.operator.objects import EARLIER, SETTINGS, live, rtj, training_job
+
+from reasoning_operator.acceptance import Refusal, accept
+from reasoning_operator.children import config, volume
+from reasoning_operator.model import Json, Observed, TrainingJob
+from reasoning_operator.settings import Settings
+from reasoning_operator.support import unsupported
+
+PYTHON = {"name": "mine", "python": {"configMapKeyRef": {"name": "code", "key": "mine.py"}}}
+
+
+def refusal(observed: Observed, settings: Settings = SETTINGS) -> Refusal:
+    verdict = accept(observed, settings)
+    assert isinstance(verdict, Refusal)
+    return verdict
+
+
+def test_good_job_is_accepted_with_every_choice_made() -> None:
+    verdict = accept(Observed(rtj(), inputs={}), SETTINGS)
+    assert isinstance(verdict, TrainingJob)
+    assert verdict.spec.backend == "transformers"
+
+
+def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
+    job = rtj()
+    job["spec"]["lora"]["rank"] = -1
+    verdict = refusal(Observed(job))
+    assert (verdict.reason, verdict.final) == ("SpecInvalid", True)
+    assert "spec.lora.rank" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ({"parallelism": {"nodes": 2}}, "spec.parallelism.nodes"),
+        ({"parallelism": {"gpusPerNode": 8}}, "spec.parallelism.gpusPerNode"),
+        ({"queue": {"name": "a"}}, "spec.queue"),
+        ({"guards": {"preflight": {"enabled": True}}}, "spec.guards.preflight.enabled"),
+        ({"limits": {"stallTimeoutSeconds": 60}}, "spec.limits.stallTimeoutSeconds"),
+        ({"rewards": [PYTHON]}, "spec.rewards[0].python"),
+        ({"rewards": [{"name": "h", "http": {"url": "http://x"}}]}, "spec.rewards[0].http"),
+        ({"rewards": [{"name": "m", "model": {"source": "hf://a/b"}}]}, "spec.rewards[0].model"),
+    ],
+)
+def test_what_is_not_supported_is_named(parts: dict[str, Any], field: str) -> None:
+    assert [name for name, _ in unsupported(training_job(**parts).spec)] == [field]
+    verdict = refusal(Observed(rtj(**parts), inputs={}))
+    assert (verdict.reason, verdict.final) == ("NotSupported", True)
+    assert field in verdict.message
+
+
+def test_whole_rest_of_the_spec_is_supported() -> None:
+    assert unsupported(training_job().spec) == []
+
+
+def test_missing_image_names_the_field() -> None:
+    assert refusal(Observed(rtj(), inputs={}), Settings()).reason == "ImageMissing"
+    assert isinstance(accept(Observed(rtj(pod={"image": "mine:1"}), inputs={}), Settings()), TrainingJob)
+
+
+ROWS = {"train": {"source": "configmap://rows/a.jsonl"}, "heldOut": {"source": "pvc://library/b.jsonl"}}
+BOTH = {("ConfigMap", "rows"): frozenset({"a.jsonl"}), ("PersistentVolumeClaim", "library"): frozenset[str]()}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason", "says"),
+    [
+        ({}, "ConfigMapNotFound", "spec.data.train.source"),
+        (BOTH | {("ConfigMap", "rows"): frozenset({"other"})}, "ConfigMapKeyNotFound", "it has: other"),
+        ({("ConfigMap", "rows"): frozenset({"a.jsonl"})}, "ClaimNotFound", "spec.data.heldOut.source"),
+    ],
+)
+def test_missing_input_is_waited_for(inputs: Any, reason: str, says: str) -> None:
+    verdict = refusal(Observed(rtj(data=ROWS), inputs=inputs))
+    assert (verdict.reason, verdict.final) == (reason, False)
+    assert says in verdict.message
+
+
+def test_inputs_that_are_there_are_enough() -> None:
+    assert isinstance(accept(Observed(rtj(data=ROWS), inputs=BOTH), SETTINGS), TrainingJob)
+
+
+def test_foreign_child_is_a_conflict() -> None:
+    foreign = live(config.build(training_job()))
+    foreign["metadata"]["ownerReferences"][0]["uid"] = "another"
+    verdict = refusal(Observed(rtj(), config_map=foreign, inputs={}))
+    assert (verdict.reason, verdict.final) == ("NameConflict", False)
+    assert "ConfigMap sums-spec" in verdict.message
+
+
+def _claim_of_earlier_job(**labels: str) -> Json:
+    claim = live(volume.build(training_job()))
+    claim["metadata"]["labels"] |= {"reasoning-operator.io/job-uid": "an-earlier-one"} | labels
+    return claim
+
+
+def test_claim_that_an_earlier_job_left_is_used_again_but_never_deleted() -> None:
+    claim = _claim_of_earlier_job()
+    assert isinstance(accept(Observed(rtj(), claim=claim, inputs={}), SETTINGS), TrainingJob)
+    verdict = refusal(Observed(rtj(storage={"retain": False}), claim=claim, inputs={}))
+    assert verdict.reason == "NameConflict"
+
+
+def test_claim_of_somebody_else_is_a_conflict() -> None:
+    claim = _claim_of_earlier_job(**{"app.kubernetes.io/managed-by": "somebody"})
+    assert refusal(Observed(rtj(), claim=claim, inputs={})).reason == "NameConflict"
+
+
+def test_claim_lost_after_the_start_ends_the_job() -> None:
+    started = Observed(rtj({"phase": "Suspended", "startTime": EARLIER}, suspend=True), inputs={})
+    assert (refusal(started).reason, refusal(started).final) == ("ClaimLost", True)
+    assert isinstance(accept(replace(started, job=rtj()), SETTINGS), TrainingJob)

@@ -1,0 +1,127 @@
+"""The children, as YAML files in tests/golden. UPDATE_GOLDEN=1 writes them anew: read the diff before committing it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.unit.operator.objects import SETTINGS, training_job
+
+from reasoning_operator.children import config, network_policy, volume
+from reasoning_operator.children import training_job as batch_job
+from reasoning_operator.children.pod import reserved
+from reasoning_operator.model import Json
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+EVERYTHING: Json = {
+    "model": {"source": "hf://owner/base", "tokenSecretRef": {"name": "hf", "key": "token"}},
+    "parallelism": {"gpusPerNode": 1},
+    "data": {
+        "train": {"source": "configmap://rows/train.jsonl"},
+        "warmup": {"source": "pvc://library/warmup.parquet"},
+        "heldOut": {"source": "configmap://rows/test.jsonl"},
+    },
+    "storage": {"existingClaim": "results"},
+    "limits": {"maxAttempts": 5, "activeDeadlineSeconds": 3600},
+    "suspend": True,
+    "pod": {
+        "image": "mine:1",
+        "imagePullPolicy": "Always",
+        "imagePullSecrets": [{"name": "registry"}],
+        "resources": {"requests": {"cpu": 2, "memory": "8Gi"}, "limits": {"memory": "8Gi"}},
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "priorityClassName": "high",
+        "env": [{"name": "WANDB_MODE", "value": "offline"}],
+        "envFrom": [{"configMapRef": {"name": "more"}}],
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+        "labels": {"team": "a", "app.kubernetes.io/name": "mine"},
+        "annotations": {"note": "x"},
+        "serviceAccountName": "trainer",
+    },
+}
+CASES: dict[str, Json] = {"smallest": {}, "everything": EVERYTHING}
+
+
+class Readable(yaml.SafeDumper):
+    """Writes texts of several lines as such."""
+
+
+Readable.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_children(name: str) -> None:
+    job = training_job(**CASES[name])
+    children = [config.build(job), volume.build(job), network_policy.build(job), batch_job.build(job, SETTINGS)]
+    text = yaml.dump_all(children, Dumper=Readable, sort_keys=False, width=120)
+    golden = GOLDEN / f"children-{name}.yaml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+def test_pod_has_no_rights() -> None:
+    template = batch_job.build(training_job(**EVERYTHING), SETTINGS)["spec"]["template"]
+    spec, (container,) = template["spec"], template["spec"]["containers"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_operators_own_labels_win() -> None:
+    labels = batch_job.build(training_job(**EVERYTHING), SETTINGS)["spec"]["template"]["metadata"]["labels"]
+    assert (labels["team"], labels["app.kubernetes.io/name"]) == ("a", "reasoning-trainer")
+
+
+def test_suspending_changes_neither_template_nor_spec_of_the_run() -> None:
+    running, suspended = training_job(), training_job(suspend=True)
+    assert config.build(running) == config.build(suspended)
+    templates = [batch_job.build(job, SETTINGS)["metadata"] for job in (running, suspended)]
+    assert templates[0] == templates[1]
+
+
+@pytest.mark.parametrize("retain", [True, False])
+def test_claim_goes_with_the_job_only_if_asked(retain: bool) -> None:
+    claim = volume.build(training_job(storage={"retain": retain}))
+    assert ("ownerReferences" in claim["metadata"]) is not retain
+
+
+@pytest.mark.parametrize(
+    ("parts", "open_"),
+    [
+        ({}, False),
+        ({"model": {"source": "hf://a/b"}}, True),
+        ({"data": {"train": {"source": "hf://a/b"}, "heldOut": {"fraction": 0.1}}}, True),
+        ({"data": {"train": {"source": "pvc://a/b"}, "heldOut": {"fraction": 0.1}}}, False),
+    ],
+)
+def test_only_a_job_that_needs_the_network_gets_out(parts: Json, open_: bool) -> None:
+    egress = network_policy.build(training_job(**parts))["spec"]["egress"]
+    assert egress == ([{}] if open_ else [])
+
+
+@pytest.mark.parametrize(
+    ("pod", "field"),
+    [
+        ({"volumes": [{"name": "fine"}, {"name": "output", "emptyDir": {}}]}, "spec.pod.volumes[1].name"),
+        ({"volumeMounts": [{"name": "x", "mountPath": "/output/x"}]}, "spec.pod.volumeMounts[0].mountPath"),
+        ({"volumeMounts": [{"name": "x", "mountPath": "/tmp"}]}, "spec.pod.volumeMounts[0].mountPath"),
+        ({"volumeMounts": [{"name": "x", "mountPath": "/etc"}]}, "spec.pod.volumeMounts[0].mountPath"),
+        ({"env": [{"name": "HOME", "value": "/"}]}, "spec.pod.env[0].name"),
+        ({"env": [{"name": "HF_TOKEN", "value": "x"}]}, None),
+        ({"volumeMounts": [{"name": "x", "mountPath": "/outputs"}]}, None),
+    ],
+)
+def test_what_is_the_trainers_own_is_refused(pod: dict[str, Any], field: str | None) -> None:
+    clash = reserved(training_job(pod=pod))
+    assert (clash is None) if field is None else (clash is not None and clash.startswith(field))

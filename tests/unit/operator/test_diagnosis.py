@@ -1,0 +1,167 @@
+"""What is said about each way in which a job can be stuck or end."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.unit.operator.objects import EARLIER, NOW, SETTINGS, batch_job, ended_pod, last_word, pod, rtj, training_job
+
+from reasoning_operator.children import training_job as batch
+from reasoning_operator.diagnosis import Diagnosis, diagnose
+from reasoning_operator.model import Json, Observed
+
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: no gpu"}
+UNBOUND = {"metadata": {"name": "sums-output", "uid": "c"}, "spec": {}, "status": {"phase": "Pending"}}
+
+
+def waiting(reason: str, message: str = "") -> Json:
+    return pod({"waiting": {"reason": reason, "message": message}})
+
+
+def event(reason: str, message: str) -> Json:
+    return {"reason": reason, "message": message}
+
+
+def observed(*pods: Json, end: str = "", parts: Json | None = None, old: Json | None = None, **fields: Any) -> Observed:
+    made = batch_job(batch.build(training_job(**(parts or {})), SETTINGS), "Failed" if end else "", end)
+    return Observed(rtj(old, **(parts or {})), batch_job=made, pods=pods, **fields)
+
+
+def diagnosis(seen: Observed, now: datetime = NOW) -> Diagnosis | None:
+    return diagnose(seen, timedelta(minutes=10), now)
+
+
+MEMORY = {"pod": {"resources": {"limits": {"memory": "4Gi"}}}}
+DEADLINE = {"limits": {"activeDeadlineSeconds": 60}}
+CASES: list[tuple[str, Observed, str, str, str]] = [
+    ("pull", observed(waiting("ErrImagePull", "not found")), "ImagePullFailed", "trainer:cpu", "imagePullSecrets"),
+    ("back-off", observed(waiting("ImagePullBackOff")), "ImagePullFailed", "ImagePullBackOff", "spec.pod.image"),
+    ("never", observed(waiting("ErrImageNeverPull")), "ImagePullFailed", "trainer:cpu", "spec.pod.image"),
+    ("bad-name", observed(waiting("InvalidImageName")), "ImagePullFailed", "trainer:cpu", "spec.pod.image"),
+    (
+        "secret",
+        observed(waiting("CreateContainerConfigError", 'secret "hf" not found')),
+        "CreateContainerConfigError",
+        'secret "hf" not found',
+        "create what the message names",
+    ),
+    (
+        "mount",
+        observed(waiting("ContainerCreating"), events=(event("FailedMount", "no such disk"),)),
+        "FailedMount",
+        "no such disk",
+        "tried again",
+    ),
+    (
+        "unschedulable",
+        observed(pod(conditions=[UNSCHEDULABLE])),
+        "Unschedulable",
+        "no gpu",
+        "parallelism.gpusPerNode",
+    ),
+    (
+        "unbound",
+        observed(pod(conditions=[UNSCHEDULABLE]), claim=UNBOUND, events=(event("FailedBinding", "no storage class"),)),
+        "ClaimUnbound",
+        "the cluster has no default",
+        "storageClassName",
+    ),
+    (
+        "refused",
+        observed(events=(event("FailedCreate", "exceeded quota"),)),
+        "PodRefused",
+        "exceeded quota",
+        "tried again",
+    ),
+    ("memory", observed(ended_pod(137, reason="OOMKilled"), parts=MEMORY), "OutOfMemory", "4Gi", "limits.memory"),
+    ("no-limit", observed(ended_pod(137, reason="OOMKilled")), "OutOfMemory", "node", "requests.memory"),
+    (
+        "evicted",
+        observed(pod(phase="Failed", reason="Evicted", message="low on disk")),
+        "Evicted",
+        "low on disk",
+        "ephemeral-storage",
+    ),
+    (
+        "node",
+        observed(
+            pod(
+                phase="Failed",
+                conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}],
+            )
+        ),
+        "NodeLost",
+        "stopped answering",
+        "another pod",
+    ),
+    ("crash", observed(ended_pod(1, "Traceback: boom")), "TrainerCrashed", "boom", "kubectl logs"),
+    ("word", observed(ended_pod(65, last_word(65, "DataInvalid"))), "DataInvalid", "it ended", "do this"),
+    (
+        "last-attempt",
+        observed(ended_pod(80, last_word(80, "Transient")), end="BackoffLimitExceeded"),
+        "Transient",
+        "the last of 3 attempts",
+        "do this",
+    ),
+    ("no-pods", observed(end="BackoffLimitExceeded"), "BackoffLimitExceeded", "the Job failed", "pods are gone"),
+    (
+        "job-deadline",
+        observed(end="DeadlineExceeded", parts=DEADLINE),
+        "DeadlineExceeded",
+        "60 s",
+        "spec.limits.activeDeadlineSeconds",
+    ),
+    (
+        "deadline",
+        observed(parts=DEADLINE, old={"startTime": EARLIER}),
+        "DeadlineExceeded",
+        "60 s",
+        "spec.limits.activeDeadlineSeconds",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason", "says", "hint"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_diagnosis(seen: Observed, reason: str, says: str, hint: str) -> None:
+    if seen.batch_job and reason == "BackoffLimitExceeded":
+        seen.batch_job["status"]["conditions"][0]["message"] = "the Job failed"
+    found = diagnosis(seen)
+    assert found
+    assert found.reason == reason
+    assert says in found.message
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        observed(),
+        observed(pod()),
+        observed(waiting("ContainerCreating")),
+        observed(ended_pod(0)),
+        observed(ended_pod(90, last_word(90, "Interrupted"))),
+        observed(ended_pod(143, conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "Preemption"}])),
+    ],
+)
+def test_nothing_is_wrong(seen: Observed) -> None:
+    assert diagnosis(seen) is None
+
+
+def test_image_is_given_ten_minutes_from_the_pods_scheduling() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-05-04T11:55:00Z"}
+    seen = observed(pod({"waiting": {"reason": "ErrImagePull"}}, conditions=[scheduled]))
+    early, late = diagnosis(seen), diagnosis(seen, NOW + timedelta(minutes=5))
+    assert early
+    assert late
+    assert (early.final, late.final) == (False, True)
+
+
+def test_long_log_keeps_its_end() -> None:
+    found = diagnosis(observed(ended_pod(1, "x" * 4000 + "the error")))
+    assert found
+    assert found.as_failure().message.endswith("the error")
+    assert len(found.as_failure().message) < 2000

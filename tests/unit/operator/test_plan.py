@@ -1,0 +1,223 @@
+"""What is changed in the cluster, for each state that it can be found in."""
+
+from __future__ import annotations
+
+import copy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.operator.objects import (
+    EARLIER,
+    NOW,
+    SETTINGS,
+    batch_job,
+    ended_pod,
+    live,
+    rtj,
+    running_pod,
+    training_job,
+)
+
+from reasoning_operator.acceptance import accept
+from reasoning_operator.children import config, network_policy, volume
+from reasoning_operator.children import training_job as batch
+from reasoning_operator.model import Json, Observed
+from reasoning_operator.plan import RETRY_SECONDS, Plan, difference, plan
+
+
+def whole(old: Json | None = None, *, pods: tuple[Json, ...] = (), end: str = "", **parts: Any) -> Observed:
+    """Return a job with all its children as they should be."""
+    job = training_job(**parts)
+    return Observed(
+        job=rtj(old, **parts),
+        batch_job=batch_job(batch.build(job, SETTINGS), end),
+        claim=live(volume.build(job)),
+        config_map=live(config.build(job)),
+        network_policy=live(network_policy.build(job)),
+        pods=pods,
+    )
+
+
+def changed(observed: Observed, **fields: Any) -> Observed:
+    return Observed(**(vars(observed) | fields))
+
+
+def decide(observed: Observed, after: float = 0) -> Plan:
+    return plan(observed, accept(observed, SETTINGS), SETTINGS, NOW + timedelta(seconds=after))
+
+
+def kinds(things: tuple[Json, ...]) -> list[str]:
+    return [thing["kind"] for thing in things]
+
+
+def test_new_job_gets_its_children_the_job_last() -> None:
+    made = decide(Observed(rtj(), inputs={})).create
+    assert kinds(made) == ["ConfigMap", "NetworkPolicy", "PersistentVolumeClaim", "Job"]
+
+
+def test_existing_claim_is_not_made() -> None:
+    observed = Observed(rtj(storage={"existingClaim": "mine"}), claim={"metadata": {"name": "mine"}}, inputs={})
+    assert "PersistentVolumeClaim" not in kinds(decide(observed).create)
+
+
+def test_policy_is_made_only_if_wanted() -> None:
+    assert "NetworkPolicy" not in kinds(decide(Observed(rtj(pod={"networkPolicy": False}), inputs={})).create)
+    unwanted = whole(pod={"networkPolicy": False})
+    assert kinds(decide(unwanted).delete) == ["NetworkPolicy"]
+
+
+def test_nothing_is_done_when_all_is_as_wanted() -> None:
+    assert decide(whole(pods=(running_pod(),))) == Plan()
+
+
+def test_api_servers_defaults_are_not_drift() -> None:
+    observed = whole(pods=(running_pod(),))
+    job, policy = copy.deepcopy(observed.batch_job), copy.deepcopy(observed.network_policy)
+    assert job
+    assert policy
+    job["spec"] |= {"completionMode": "NonIndexed", "manualSelector": False}
+    del policy["spec"]["egress"]  # an empty list is left out
+    assert decide(changed(observed, batch_job=job, network_policy=policy)) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("child", "where", "patch"),
+    [
+        ("batch_job", ("spec", "suspend"), {"spec": {"suspend": False}}),
+        ("batch_job", ("spec", "backoffLimit"), {"spec": {"backoffLimit": 2}}),
+        ("batch_job", ("spec", "activeDeadlineSeconds"), {"spec": {"activeDeadlineSeconds": None}}),
+        ("config_map", ("data", "job.json"), None),
+        ("network_policy", ("spec", "policyTypes"), {"spec": {"policyTypes": ["Ingress", "Egress"]}}),
+        ("claim", ("metadata", "labels"), {"metadata": {"labels": {"reasoning-operator.io/job": "sums"}}}),
+    ],
+)
+def test_drift_is_patched(child: str, where: tuple[str, str], patch: Json | None) -> None:
+    observed = whole(pods=(running_pod(),))
+    edited = copy.deepcopy(getattr(observed, child))
+    if where[1] == "labels":
+        del edited["metadata"]["labels"]["reasoning-operator.io/job"]
+    else:
+        edited[where[0]][where[1]] = 99
+    ((thing, made),) = decide(changed(observed, **{child: edited})).patch
+    assert thing is edited
+    assert patch is None or made == patch
+    assert list(made) == [where[0]]
+
+
+def test_users_own_labels_and_a_bigger_volume_are_left_alone() -> None:
+    observed = whole(pods=(running_pod(),))
+    claim = copy.deepcopy(observed.claim)
+    assert claim
+    claim["metadata"]["labels"]["mine"] = "x"
+    claim["spec"]["resources"]["requests"]["storage"] = "500Gi"
+    assert decide(changed(observed, claim=claim)) == Plan()
+
+
+def test_retain_moves_the_owner_of_the_claim() -> None:
+    observed = whole(pods=(running_pod(),))
+    ((_, patch),) = decide(changed(observed, job=rtj(storage={"retain": False}))).patch[-1:]
+    assert patch["metadata"]["ownerReferences"][0]["uid"] == observed.uid
+    owned = whole(pods=(running_pod(),), storage={"retain": False})
+    ((_, patch),) = decide(changed(owned, job=rtj())).patch[-1:]
+    assert patch["metadata"] == {"ownerReferences": []}
+
+
+def test_suspend_and_resume_patch_the_job() -> None:
+    observed = whole(pods=(running_pod(),))
+    suspended = decide(changed(observed, job=rtj(suspend=True)))
+    assert [patch for _, patch in suspended.patch] == [{"spec": {"suspend": True}}]
+    resumed = decide(changed(whole(suspend=True), job=rtj()))
+    assert [patch for _, patch in resumed.patch] == [{"spec": {"suspend": False}}]
+
+
+def test_changed_template_of_a_suspended_job_makes_it_anew() -> None:
+    observed = changed(whole(suspend=True), job=rtj(suspend=True, pod={"image": "other:1"}))
+    assert kinds(decide(observed).delete) == ["Job"]
+    still_ending = changed(observed, pods=(running_pod(),))
+    assert decide(still_ending).delete == ()
+
+
+def test_running_job_is_not_disturbed_by_another_template() -> None:
+    observed = whole(pods=(running_pod(),))
+    job = copy.deepcopy(observed.batch_job)
+    assert job
+    job["metadata"]["annotations"] = {"reasoning-operator.io/template-hash": "of-an-older-operator"}
+    assert decide(changed(observed, batch_job=job)) == Plan()
+
+
+def test_deleted_job_is_made_again_when_its_pods_are_over() -> None:
+    observed = changed(whole(), batch_job=None, inputs={})
+    assert kinds(decide(observed).create) == ["Job"]
+    assert kinds(decide(changed(observed, pods=(ended_pod(137),))).create) == ["Job"]
+    assert decide(changed(observed, pods=(running_pod(),))).create == ()
+
+
+def test_job_that_is_being_deleted_is_waited_for() -> None:
+    observed = whole(pods=(running_pod(),))
+    job = copy.deepcopy(observed.batch_job)
+    assert job
+    job["metadata"]["deletionTimestamp"] = EARLIER
+    assert decide(changed(observed, batch_job=job)) == Plan()
+
+
+def test_object_that_is_being_deleted_is_left_alone() -> None:
+    job = rtj()
+    job["metadata"]["deletionTimestamp"] = EARLIER
+    assert decide(Observed(job, inputs={})) == Plan()
+
+
+def test_refused_job_is_looked_at_again_unless_nothing_can_mend_it() -> None:
+    assert decide(Observed(rtj(storage={"existingClaim": "no"}), inputs={})) == Plan(requeue_after=RETRY_SECONDS)
+    assert decide(Observed(rtj(queue={"name": "a"}), inputs={})) == Plan()
+
+
+def test_pod_that_does_not_run_is_looked_at_again() -> None:
+    assert decide(whole()).requeue_after == RETRY_SECONDS
+    assert decide(whole(pods=(running_pod(),))).requeue_after is None
+
+
+def test_deadline_is_looked_at_when_it_comes() -> None:
+    started = {"phase": "Running", "startTime": "2026-05-04T11:59:00Z"}
+    observed = whole(started, pods=(running_pod(),), limits={"activeDeadlineSeconds": 100})
+    assert decide(observed).requeue_after == 40
+
+
+DONE = {"phase": "Succeeded", "completionTime": "2026-05-04T11:59:00Z"}
+
+
+def test_finished_job_is_left_alone_whatever_is_missing() -> None:
+    assert decide(Observed(rtj(DONE))) == Plan()
+
+
+def test_finished_job_is_deleted_after_its_time() -> None:
+    observed = whole(DONE, end="Complete", limits={"ttlSecondsAfterFinished": 100})
+    assert decide(observed) == Plan(requeue_after=40)
+    assert kinds(decide(observed, after=40).delete) == ["ReasoningTrainingJob"]
+
+
+def test_job_that_the_operator_let_fail_is_ended() -> None:
+    observed = whole({"phase": "Failed", "completionTime": EARLIER}, pods=(running_pod(),))
+    assert kinds(decide(observed).delete) == ["Job"]
+    assert decide(whole({"phase": "Failed", "completionTime": EARLIER}, end="Failed")) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "patch"),
+    [
+        ({"a": 1}, {"a": 1}, {}),
+        ({"a": 1, "b": 2}, {"a": 1}, {}),
+        ({"a": 1}, {"a": 2}, {"a": 2}),
+        ({}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3}}),
+        ({"a": [1]}, {"a": [1, 2]}, {"a": [1, 2]}),
+        ({"a": [{"b": 1, "default": 0}]}, {"a": [{"b": 1}]}, {}),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, {"a": [{"b": 2}]}),
+        ({}, {"a": []}, {}),
+        ({"a": [1]}, {"a": []}, {"a": []}),
+        ({"a": 1}, {"a": None}, {"a": None}),
+        ({}, {"a": None}, {}),
+    ],
+)
+def test_difference(live: Json, wanted: Json, patch: Json) -> None:
+    assert difference(live, wanted) == patch

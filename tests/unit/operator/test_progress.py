@@ -1,0 +1,88 @@
+"""The poller: what pods say is kept, what they do not say is no error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from tests.unit.operator.objects import ended_pod, report, running_pod
+
+from reasoning_operator.model import Json, Key
+from reasoning_operator.progress import ProgressPoller
+
+KEY = Key("team", "sums")
+UID = "uid-of-sums-train-a"
+
+
+class FakePods:
+    """Answers in the place of pods."""
+
+    def __init__(self, answer: bytes | Exception) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+
+    async def __call__(self, pod: Json) -> bytes:
+        self.asked.append(pod["metadata"]["name"])
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def document(step: int) -> bytes:
+    return report(step).model_dump_json(by_alias=True).encode()
+
+
+def poller(pods: FakePods) -> tuple[ProgressPoller, list[Key]]:
+    changed: list[Key] = []
+    return ProgressPoller(pods, 5, changed.append), changed
+
+
+def test_news_are_kept_and_told_once() -> None:
+    pods = FakePods(document(1))
+    polling, changed = poller(pods)
+    polling.follow(KEY, [running_pod()])
+    asyncio.run(polling.poll())
+    asyncio.run(polling.poll())
+    assert changed == [KEY]
+    pods.answer = document(2)
+    asyncio.run(polling.poll())
+    assert changed == [KEY, KEY]
+    assert polling.reports[UID].progress.step == 2
+
+
+def test_pods_that_are_over_are_not_asked_and_their_last_report_is_kept() -> None:
+    pods = FakePods(document(1))
+    polling, _ = poller(pods)
+    polling.follow(KEY, [running_pod()])
+    asyncio.run(polling.poll())
+    polling.follow(KEY, [ended_pod(0)])
+    asyncio.run(polling.poll())
+    assert pods.asked == ["sums-train-a"]
+    assert UID in polling.reports
+
+
+def test_pods_that_are_gone_are_forgotten() -> None:
+    polling, _ = poller(FakePods(document(1)))
+    polling.follow(KEY, [running_pod()])
+    asyncio.run(polling.poll())
+    polling.forget(KEY)
+    assert polling.reports == {}
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), TimeoutError()])
+def test_pod_that_does_not_serve_yet_is_no_error(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    polling, changed = poller(FakePods(error))
+    polling.follow(KEY, [running_pod()])
+    with caplog.at_level(logging.INFO):
+        asyncio.run(polling.poll())
+    assert (changed, polling.reports, caplog.records) == ([], {}, [])
+
+
+def test_report_that_cannot_be_read_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    polling, changed = poller(FakePods(b'{"schemaVersion": 9}'))
+    polling.follow(KEY, [running_pod()])
+    asyncio.run(polling.poll())
+    asyncio.run(polling.poll())
+    assert changed == []
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -1,0 +1,178 @@
+"""The status that each observation leads to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.operator.objects import (
+    EARLIER,
+    SETTINGS,
+    batch_job,
+    condition,
+    ended_pod,
+    last_word,
+    live,
+    pod,
+    report,
+    rtj,
+    running_pod,
+    status_of,
+    training_job,
+)
+
+from reasoning_contract.status import Status
+from reasoning_operator.announcements import announcements
+from reasoning_operator.children import training_job as batch
+from reasoning_operator.children import volume
+from reasoning_operator.model import Json, Observed, read_status
+
+
+def seen(
+    *pods: Json, old: Json | None = None, end: str = "", reason: str = "", progress: Any = None, **parts: Any
+) -> Observed:
+    job = training_job(**parts)
+    made = batch_job(batch.build(job, SETTINGS), end, reason)
+    claim = live(volume.build(job))
+    return Observed(rtj(old, **parts), batch_job=made, claim=claim, pods=pods, progress=progress or {})
+
+
+INTERRUPTED = ended_pod(90, last_word(90, "Interrupted", progress=report(25)))
+BAD_DATA = ended_pod(65, last_word(65, "DatasetColumnMissing"))
+TRANSIENT = ended_pod(80, last_word(80, "Transient"))
+PULLING = pod({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}})
+BAD_NAME = pod({"waiting": {"reason": "InvalidImageName", "message": "bad"}})
+
+
+@pytest.mark.parametrize(
+    ("observed", "phase"),
+    [
+        (Observed(rtj(), inputs={}), "Starting"),
+        (seen(), "Starting"),
+        (seen(pod()), "Starting"),
+        (seen(running_pod()), "Running"),
+        (seen(TRANSIENT), "Starting"),
+        (seen(INTERRUPTED), "Starting"),
+        (seen(TRANSIENT, running_pod("sums-train-b")), "Running"),
+        (seen(ended_pod(0)), "Running"),
+        (seen(ended_pod(0), end="Complete"), "Succeeded"),
+        (seen(BAD_DATA), "Running"),
+        (seen(BAD_DATA, end="Failed", reason="PodFailurePolicy"), "Failed"),
+        (seen(suspend=True), "Suspended"),
+        (seen(running_pod(), suspend=True), "Running"),
+        (seen(INTERRUPTED, suspend=True), "Suspended"),
+        (Observed(rtj(storage={"existingClaim": "no"}), inputs={}), "Pending"),
+        (Observed(rtj(queue={"name": "a"}), inputs={}), "Failed"),
+        (seen(PULLING, old={"phase": "Starting"}), "Failed"),  # an hour ago
+        (seen(BAD_NAME), "Failed"),
+        (Observed(rtj({"phase": "Succeeded"})), "Succeeded"),
+        (seen(running_pod(), old={"phase": "Failed"}), "Failed"),
+    ],
+)
+def test_phase(observed: Observed, phase: str) -> None:
+    assert status_of(observed)["phase"] == phase
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason"),
+    [
+        (seen(running_pod()), None),
+        (seen(INTERRUPTED), None),
+        (seen(TRANSIENT), "Transient"),
+        (seen(TRANSIENT, running_pod("sums-train-b")), None),
+        (seen(BAD_DATA, end="Failed"), "DatasetColumnMissing"),
+        (seen(ended_pod(0), end="Complete"), None),
+        (Observed(rtj(storage={"existingClaim": "no"}), inputs={}), "ClaimNotFound"),
+    ],
+)
+def test_failure(observed: Observed, reason: str | None) -> None:
+    assert status_of(observed).get("failure", {}).get("reason") == reason
+
+
+def test_report_of_the_running_pod_is_taken_over() -> None:
+    told = report(step=7, training={"reward": 0.5}, gpuSeconds=1800)
+    status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
+    assert (status["stage"], status["progress"]["eta"]) == ("reinforce", "9s")
+    assert (status["training"], status["gpuHours"]) == ({"reward": 0.5}, 0.5)
+
+
+def test_last_word_counts_more_than_what_was_polled_before() -> None:
+    ended = ended_pod(0, last_word(0, "Completed", progress=report(100)))
+    status = status_of(seen(ended, end="Complete", progress={"uid-of-sums-train-a": report(80)}))
+    assert status["progress"]["step"] == 100
+    assert (status["progress"]["percent"], status.get("stage")) == (100, None)
+
+
+def test_what_was_known_stays_when_the_pod_is_gone() -> None:
+    old = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": report(7, training={"reward": 0.5})}))
+    status = status_of(seen(old=old))
+    assert status["progress"]["step"] == 7
+    assert status["training"] == {"reward": 0.5}
+    assert "eta" not in status["progress"]
+    assert status["startTime"] == EARLIER
+
+
+def test_attempts_are_counted_by_the_volume_and_never_go_back() -> None:
+    second = report(attempt=2, resumedFromStep=25)
+    status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": second}))
+    assert (status["attempts"], status["resumedFromStep"]) == (2, 25)
+    assert status_of(seen(running_pod(), old=status))["attempts"] == 2
+    assert status_of(seen(TRANSIENT, running_pod("sums-train-b")))["attempts"] == 2
+
+
+def test_unchanged_world_gives_an_unchanged_status() -> None:
+    for observed in (seen(), seen(running_pod()), seen(TRANSIENT), seen(BAD_DATA, end="Failed"), seen(suspend=True)):
+        status = status_of(observed)
+        again = Observed(**(vars(observed) | {"job": observed.job | {"status": status}}))
+        assert status_of(again) == status
+
+
+def test_transition_time_moves_with_the_status_only() -> None:
+    since = "2026-01-01T00:00:00Z"
+    old_condition = {"type": "Running", "status": "False", "reason": "Old", "lastTransitionTime": since}
+    old = {"phase": "Starting", "conditions": [old_condition]}
+    assert condition(status_of(seen(old=old)), "Running")["lastTransitionTime"] == since
+    assert condition(status_of(seen(running_pod(), old=old)), "Running")["lastTransitionTime"] != since
+
+
+def test_learning_signal_becomes_a_condition() -> None:
+    told = report(learningSignal={"ok": False, "message": "all rewards are equal"})
+    status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
+    assert condition(status, "LearningSignal")["status"] == "False"
+    silent = status_of(seen(old=status))
+    assert condition(silent, "LearningSignal")["message"] == "all rewards are equal"
+
+
+def test_finished_job_says_when_and_what() -> None:
+    status = status_of(seen(BAD_DATA, end="Failed"))
+    assert status["completionTime"] == EARLIER
+    assert condition(status, "Failed")["reason"] == "DatasetColumnMissing"
+    assert condition(status, "Failed")["message"] == "it ended; do this"
+
+
+def test_status_of_another_version_is_read() -> None:
+    status = read_status(rtj({"phase": "Running", "fieldOfTheFuture": 1}))
+    assert status.phase == "Running"
+
+
+def _announced(before: Json, after: Json) -> list[tuple[str, str]]:
+    pair = Status.model_validate(before), Status.model_validate(after)
+    return [(each.type, each.reason) for each in announcements(*pair)]
+
+
+def test_events_of_a_run() -> None:
+    start, run = status_of(seen()), status_of(seen(running_pod()))
+    assert _announced({}, start) == [("Normal", "Starting")]
+    assert _announced(start, run) == [("Normal", "AttemptStarted")]
+    assert _announced(run, run) == []
+    step, next_step = (
+        status_of(seen(running_pod(), old=run, progress={"uid-of-sums-train-a": report(step)})) for step in (7, 8)
+    )
+    assert _announced(run, step) == [("Normal", "Stage")]
+    assert _announced(step, next_step) == [], "steps make no events"
+
+
+def test_events_of_a_failure_come_once_for_each_pod() -> None:
+    waiting = status_of(seen(TRANSIENT))
+    assert _announced(status_of(seen(running_pod())), waiting) == [("Normal", "Starting"), ("Warning", "Transient")]
+    assert _announced(waiting, waiting) == []

@@ -1,0 +1,83 @@
+"""Who may import whom in the operator: arrows point one way only, and what decides is pure."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "operator/reasoning_operator"
+LAYERS = [
+    {"__main__"},
+    {"handlers", "reconcile"},
+    {"observe", "apply", "progress", "lease"},
+    {"client", "workqueue"},
+    {"plan", "status", "announcements"},
+    {"acceptance", "diagnosis"},
+    {"children.training_job", "children.network_policy"},
+    {"children.pod"},
+    {"children.config", "children.volume"},
+    {"children.metadata"},
+    {"support", "inputs", "pods", "times", "metrics"},
+    {"model", "settings", "names"},
+    {"crd"},
+]
+"""Modules from the edge to the core: a module imports only from below. crd is imported for its names."""
+PURE = [name for layer in LAYERS[4:] for name in layer if name not in ("metrics", "crd")]
+ALLOWED_LIBRARIES = {"__future__", "collections", "dataclasses", "datetime", "hashlib", "json", "pydantic", "typing"}
+ALLOWED_LIBRARIES |= {"reasoning_contract"}
+
+
+def modules() -> dict[str, Path]:
+    paths = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    return {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in paths}
+
+
+def imported(name: str, path: Path) -> Iterator[tuple[bool, str]]:
+    """Yield what a module imports: whether it is of this package, and its name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((False, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield False, node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            parents = name.split(".")[: -node.level]
+            base = [*parents, *(node.module.split(".") if node.module else [])]
+            for alias in node.names:
+                full = ".".join([*base, alias.name])
+                yield True, full if full in modules() else ".".join(base)
+
+
+def layer_of(name: str) -> int:
+    return next(number for number, layer in enumerate(LAYERS) if name in layer)
+
+
+def test_every_module_has_a_layer() -> None:
+    assert set(modules()) == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("name", modules())
+def test_module_imports_only_from_below(name: str) -> None:
+    own = [other for inside, other in imported(name, modules()[name]) if inside]
+    assert [other for other in own if layer_of(other) <= layer_of(name)] == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_decides_is_pure(name: str) -> None:
+    outside = {other.split(".")[0] for inside, other in imported(name, modules()[name]) if not inside}
+    assert outside <= ALLOWED_LIBRARIES
+    source = modules()[name].read_text(encoding="utf-8")
+    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}
+    assert not calls & {"datetime.now", "datetime.utcnow", "open", "print", "input"}
+
+
+def test_only_one_module_writes_to_the_cluster() -> None:
+    writers = set()
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in ("create", "patch", "replace", "delete"):
+                owner = ast.unparse(node.value)
+                writers |= {name} if owner in ("cluster", "self._cluster") else set()
+    assert writers == {"apply", "lease"}
