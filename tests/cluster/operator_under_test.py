@@ -229,8 +229,19 @@ class Operator:
         self._process.send_signal(number)
         return self._process.wait(timeout=30)
 
+    def end(self) -> None:
+        """Stop it, unless the test has done so."""
+        if self._process and self._process.poll() is None:
+            self.stop()
+
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
+
+    def memory_mib(self) -> float:
+        """Return the resident memory of the process."""
+        assert self._process
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def requests(self) -> dict[str, float]:
         """Return the number of requests to the API server so far, watches excluded, by method."""
@@ -249,7 +260,7 @@ def running(operator: Operator) -> Iterator[Operator]:
     try:
         yield operator
     finally:
-        operator.stop()
+        operator.end()
 
 
 def free_port() -> int:
