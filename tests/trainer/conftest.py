@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from reasoning_contract.outcome import Outcome
+from reasoning_trainer import environment
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # threads that wait for each other on shared cores cost a tiny model more than they give it
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+environment.prepare()
 
 WORDS = [
     "<reasoning>",
@@ -75,7 +77,10 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=None,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = LlamaForCausalLM(config)
+    # a LoRA leaves the head alone: with one as small as it is made at random, nothing could become likely
+    model.lm_head.weight.data.mul_(10)
+    model.save_pretrained(folder)
     return folder
 
 

@@ -106,4 +106,4 @@ def test_preference_rises(
     assert outcome.exit_code == 0, outcome
     steps = history(tmp_path / "run")
     assert len([entry for entry in steps if "rewards/margins" in entry]) == STEPS
-    assert mean(steps[-4:], "rewards/margins") > mean(steps[:2], "rewards/margins") + 0.05
+    assert mean(steps[-4:], "rewards/margins") > mean(steps[:2], "rewards/margins") + 0.02

@@ -23,7 +23,9 @@ def history(run: Path, stage: str) -> list[dict[str, Any]]:
 
 def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
     job = manifest(
-        export={"formats": ["lora", "merged16bit"]}, evaluation={"samples": 2, "passAtK": [1, 4]}, lora={"rank": 4}
+        export={"formats": ["lora", "merged16bit"]},
+        evaluation={"samples": 2, "passAtK": [1, 4]},
+        warmup={"epochs": 2, "learningRate": 2e-2},
     )
     outcome = train(job)
 
@@ -63,8 +65,8 @@ def assert_loads_and_generates_the_same(artifacts: Path) -> None:
         adapted = AutoPeftModelForCausalLM.from_pretrained(artifacts / "lora")(tokens).logits
         merged = AutoModelForCausalLM.from_pretrained(artifacts / "merged16bit")(tokens).logits.float()
         base = AutoPeftModelForCausalLM.from_pretrained(artifacts / "lora").unload()(tokens).logits
-    assert torch.allclose(adapted, merged, atol=0.05)
-    assert not torch.allclose(base, merged, atol=0.05)
+    rounding, training = (adapted - merged).abs().mean(), (base - merged).abs().mean()
+    assert rounding < 0.1 * training
 
 
 def test_reference_of_rl_is_the_warmed_up_model(manifest: Manifest, train: Train, tmp_path: Path) -> None:

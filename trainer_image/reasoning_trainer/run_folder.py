@@ -34,6 +34,8 @@ from reasoning_contract.spec import Spec
 from .errors import TrainerError
 
 COMPLETE = "complete"
+STAGES = ("warmup", "reinforce")
+"""Stages that train."""
 RECIPE_PARTS = ("backend", "model", "lora", "chatTemplate", "data", "warmup", "reinforce", "rewards")
 """Parts of the spec that decide what is learned. Another pod, limit or report is no other run."""
 
@@ -199,12 +201,14 @@ class RunFolder:
         Raises
         ------
         TrainerError
-            If the recipe changed and the spec does not say to start over; the changed fields are named.
+            If something is trained already, the recipe changed, and the spec does not say to start over; the changed
+            fields are named.
         """
         path = self.path / "recipe.json"
         before = json.loads(path.read_text("utf-8")) if path.exists() else recipe
         changed = changes(before, recipe)
-        if changed and on_change == "refuse":
+        trained = any(self.stage(name).checkpoints() or self.stage(name).is_done for name in STAGES)
+        if changed and trained and on_change == "refuse":
             raise TrainerError(
                 ExitCode.SPEC_CHANGED,
                 "SpecChanged",
@@ -216,7 +220,7 @@ class RunFolder:
         write_atomic(path, json.dumps(recipe, ensure_ascii=False))
 
     def _start_over(self) -> None:
-        for name in ("warmup", "reinforce", "evaluation", "artifacts"):
+        for name in (*STAGES, "evaluation", "artifacts"):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
 

@@ -92,6 +92,14 @@ def test_changed_fields_are_named() -> None:
     assert changes(now, now) == []
 
 
+def test_a_recipe_may_change_while_nothing_is_trained(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.agree_on_recipe({"rows": "a"}, "refuse")
+    folder.evaluation.mkdir()
+    folder.agree_on_recipe({"rows": "b"}, "refuse")
+    assert not folder.evaluation.exists()
+
+
 def test_a_changed_recipe_is_refused_or_starts_over(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.agree_on_recipe({"rows": "a"}, "refuse")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from jinja2 import TemplateError
 
 from reasoning_contract.outcome import ExitCode
@@ -55,10 +57,9 @@ def _apply_custom(policy: Policy, template: ChatTemplate) -> None:
 def _knows_system_role(policy: Policy) -> bool:
     """Try it: templates refuse a system role with an error, or leave its text out."""
     marker = "system-role-probe"
-    try:
-        return marker in render(policy, opening(PROBE, marker))
-    except TemplateError:
-        pass
+    with suppress(TemplateError):
+        if marker in render(policy, opening(PROBE, marker)):
+            return True
     try:
         text = render(policy, opening(PROBE, ""))
     except TemplateError as error:
