@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 
@@ -103,9 +104,10 @@ class Cluster:
             if error.status != 404:
                 raise
 
-    async def read(self, path: str) -> bytes:
+    async def read(self, path: str, timeout_seconds: float) -> bytes:
         """Return what is served under a path, whatever it is."""
-        return await self._send("GET", path, None, None, "application/json")
+        async with asyncio.timeout(timeout_seconds):
+            return await self._send("GET", path, None, None, "application/json")
 
     async def _request(
         self,

@@ -63,7 +63,10 @@ def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Di
     pod = observed.pods[-1]
     if pods.is_over(pod):
         return of_end(pod, observed)
-    return None if pods.is_running(pod) else _of_waiting(pod, observed, image_deadline, now)
+    if pods.is_running(pod):
+        return None
+    before = observed.pods[-2] if len(observed.pods) > 1 else None
+    return _of_waiting(pod, observed, image_deadline, now) or (before and of_end(before, observed))
 
 
 def of_end(pod: Json, observed: Observed) -> Diagnosis | None:

@@ -18,7 +18,7 @@ from .model import Json, Key
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = aiohttp.ClientTimeout(total=4)
+TIMEOUT_SECONDS = 4.0
 CONCURRENCY = 32
 
 
@@ -36,7 +36,7 @@ def through_api_server(cluster: Cluster) -> Route:
         meta = pod["metadata"]
         where = path("v1", "Pod", meta["namespace"], f"{meta['name']}:{PORT}", "proxy/progress")
         try:
-            return await cluster.read(where)
+            return await cluster.read(where, TIMEOUT_SECONDS)
         except ApiError as error:
             raise ConnectionError(str(error)) from error
 
@@ -46,10 +46,12 @@ def through_api_server(cluster: Cluster) -> Route:
 def straight(session: aiohttp.ClientSession) -> Route:
     """Return the way straight to the pod's address."""
 
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+
     async def fetch(pod: Json) -> bytes:
         address = pod["status"].get("podIP")
         host = f"[{address}]" if ":" in address else address
-        async with session.get(f"http://{host}:{PORT}/progress", timeout=TIMEOUT) as response:
+        async with session.get(f"http://{host}:{PORT}/progress", timeout=timeout) as response:
             if response.status != 200:
                 raise ConnectionError(f"status {response.status}")
             return await response.read()

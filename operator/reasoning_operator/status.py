@@ -160,8 +160,12 @@ def _conditions(
 def _accepted(verdict: Verdict) -> _Claim:
     if isinstance(verdict, Refusal):
         return _Claim("Accepted", False, verdict.reason, f"{verdict.message}; {verdict.hint}")
-    checks = "; data and rewards are checked first thing in the training pod"
-    return _Claim("Accepted", True, "Valid", f"the spec can be run{checks}")
+    # guards.preflight is left to later versions: a job on a GPU should know that its checks take place on it
+    gpu = (
+        " (this version has no preflight: the GPU is held meanwhile)" if verdict.spec.parallelism.gpus_per_node else ""
+    )
+    checks = f"data and rewards are checked first thing in the training pod{gpu}"
+    return _Claim("Accepted", True, "Valid", f"the spec can be run; {checks}")
 
 
 def _running(new: Status, observed: Observed) -> _Claim:

@@ -1,7 +1,8 @@
 """Measures the operator against a control plane of its own, and prints one line a figure.
 
 ``python tests/bench/bench_operator.py``: idle cost with 100 finished jobs, time from the creation of a job to its pod,
-time from a trainer's step to the status. Pods, their kubelet and the trainer are stand-ins; the API server and its controllers are real.
+time from a trainer's step to the status. The kubelet and the trainer are stand-ins; the API server and its controllers
+are real.
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ def test_phase(observed: Observed, phase: str) -> None:
         (seen(running_pod()), None),
         (seen(INTERRUPTED), None),
         (seen(TRANSIENT), "Transient"),
+        (seen(TRANSIENT, pod(name="sums-train-b")), "Transient"),
         (seen(TRANSIENT, running_pod("sums-train-b")), None),
         (seen(BAD_DATA, end="Failed"), "DatasetColumnMissing"),
         (seen(ended_pod(0), end="Complete"), None),
@@ -176,3 +177,8 @@ def test_events_of_a_failure_come_once_for_each_pod() -> None:
     waiting = status_of(seen(TRANSIENT))
     assert _announced(status_of(seen(running_pod())), waiting) == [("Normal", "Starting"), ("Warning", "Transient")]
     assert _announced(waiting, waiting) == []
+
+
+def test_job_on_a_gpu_is_told_that_there_is_no_preflight() -> None:
+    told = [condition(status_of(seen(parallelism={"gpusPerNode": gpus})), "Accepted")["message"] for gpus in (0, 1)]
+    assert ["no preflight" in message for message in told] == [False, True]
