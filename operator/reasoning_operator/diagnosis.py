@@ -12,6 +12,8 @@ from .model import Json, Observed
 from .times import parse
 
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
+SETTLING = timedelta(seconds=20)
+"""How long a new pod may lack a node or a volume before it is called a problem: volumes are made while it waits."""
 _TEXT_LIMIT = 1500
 _MEMORY_FIELDS = "reinforce.batchSize, reinforce.numGenerations or reinforce.maxCompletionLength"
 
@@ -65,8 +67,9 @@ def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Di
         return of_end(pod, observed)
     if pods.is_running(pod):
         return None
-    before = observed.pods[-2] if len(observed.pods) > 1 else None
-    return _of_waiting(pod, observed, image_deadline, now) or (before and of_end(before, observed))
+    if problem := _of_waiting(pod, observed, image_deadline, now):
+        return problem
+    return of_end(observed.pods[-2], observed) if len(observed.pods) > 1 else None
 
 
 def of_end(pod: Json, observed: Observed) -> Diagnosis | None:
@@ -113,8 +116,9 @@ def _of_missing_pod(observed: Observed) -> Diagnosis | None:
 
 def _of_waiting(pod: Json, observed: Observed, image_deadline: timedelta, now: datetime) -> Diagnosis | None:
     name = pod["metadata"]["name"]
-    problem = _of_image(pod, image_deadline, now) or _of_config(pod) or _of_volume(observed)
-    problem = problem or _of_scheduling(pod, observed)
+    problem = _of_image(pod, image_deadline, now) or _of_config(pod)
+    if problem is None and now >= parse(pod["metadata"]["creationTimestamp"]) + SETTLING:
+        problem = _of_volume(observed) or _of_scheduling(pod, observed)
     return problem and replace(problem, pod=name)
 
 

@@ -74,7 +74,7 @@ class Observed:
 
     @property
     def status(self) -> Status:
-        """The status as it was written last; empty where it cannot be read, since it is made anew anyway."""
+        """The status as it was written last."""
         return read_status(self.job)
 
     def owns(self, child: Json | None) -> bool:

@@ -160,6 +160,14 @@ def test_image_is_given_ten_minutes_from_the_pods_scheduling() -> None:
     assert (early.final, late.final) == (False, True)
 
 
+def test_new_pod_may_wait_for_its_volume() -> None:
+    seen = observed(pod(conditions=[UNSCHEDULABLE]), claim=UNBOUND)
+    created = datetime.fromisoformat(EARLIER)
+    early, late = (diagnosis(seen, created + timedelta(seconds=seconds)) for seconds in (5, 20))
+    assert early is None
+    assert late
+
+
 def test_long_log_keeps_its_end() -> None:
     found = diagnosis(observed(ended_pod(1, "x" * 4000 + "the error")))
     assert found
