@@ -24,7 +24,7 @@ def history(run: Path, stage: str) -> list[dict[str, Any]]:
 def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
     job = manifest(
         export={"formats": ["lora", "merged16bit"]},
-        evaluation={"samples": 2, "passAtK": [1, 4]},
+        evaluation={"samples": 2, "passAtK": [1, 4], "everySteps": 2},
         warmup={"epochs": 2, "learningRate": 2e-2},
     )
     outcome = train(job)
@@ -43,6 +43,10 @@ def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
     steps = history(run, "reinforce")
     assert len(steps) == 4
     assert {"reward", "rewards/correct/mean", "rewards/format/mean"} <= steps[0].keys()
+    assert sorted(path.name for path in (run / "evaluation").glob("reinforce*.json")) == [
+        "reinforce-2.json",
+        "reinforce.json",
+    ]
     assert len((run / "evaluation/base.jsonl").read_text().splitlines()) == 2
     artifacts = progress.artifacts or []
     assert [artifact.kind for artifact in artifacts] == ["lora", "merged16bit"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import reasoning_trainer
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.progress import Progress
 
@@ -31,8 +32,16 @@ def attempt(job: Path, output: Path, said: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def context() -> multiprocessing.context.ForkServerContext:
+def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def context(monkeypatch_module: pytest.MonkeyPatch) -> multiprocessing.context.ForkServerContext:
     """Starts processes that have the libraries imported."""
+    # Python 3.11 hands the fork server no path of its own, and it leaves out without a word what it cannot import
+    monkeypatch_module.setenv("PYTHONPATH", str(Path(reasoning_trainer.__file__).parents[1]))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [f"reasoning_trainer.stages.{name}" for name in ("warmup", "reinforce", "evaluate", "export")]

@@ -48,6 +48,9 @@ class TransformersBackend:
 
     def check(self, spec: Spec) -> None:
         """Refuse what neither Transformers nor TRL can be told."""
+        parallelism = spec.parallelism
+        if parallelism.nodes * parallelism.gpus_per_node > 1 or parallelism.vllm == "server":
+            raise _not_supported("parallelism of more than one GPU", "set nodes and gpusPerNode to 1, vllm to colocate")
         if spec.model.load_in == "fp8":
             raise _not_supported("model.loadIn fp8", "use 4bit, 8bit or 16bit, or backend unsloth")
         changed = [
@@ -183,6 +186,7 @@ class TransformersBackend:
     def save_adapter(self, model: PeftModel, folder: Path) -> None:
         """Write the adapter alone: a reference that TRL keeps beside it is none of the result."""
         model.save_pretrained(folder, selected_adapters=[ADAPTER])
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, not filled in
 
     def save_merged(self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
         """Merge in the precision of training, and round once, to bfloat16."""

@@ -128,6 +128,7 @@ class UnslothBackend:
     def save_adapter(self, model: Any, folder: Path) -> None:
         """Write the adapter."""
         model.save_pretrained(folder, selected_adapters=[ADAPTER])
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, not filled in
 
     def save_merged(self, model: Any, tokenizer: Any, folder: Path) -> None:
         """Write the merged model in 16 bits."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,9 +70,19 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
         tracker.finish(phase, earlier=True)
     else:
         tracker.begin(phase, _detail(stage, 0, len(rows)), total=len(rows))
-        _measure(attempt, policy, stage, rows, path)
+        with policy.model.disable_adapter() if stage == "base" else nullcontext():
+            _measure(attempt, policy, rows, path, lambda row: tracker.advance(row, _detail(stage, row, len(rows))))
         tracker.finish(phase)
     tracker.report(evaluation=compare(read_results(attempt), spec.evaluation.pass_at_k))
+
+
+def evaluate_on_the_way(attempt: Attempt, policy: Policy, rows: Sequence[Example], step: int) -> None:
+    """Evaluate the model in the middle of RL; the result lies beside the others and stays out of the comparison."""
+    path = attempt.folder.evaluation / f"reinforce-{step}.json"
+    if not path.exists():
+        detail = f"evaluating at step {step}, row {{}} of {len(rows)}"
+        result = _measure(attempt, policy, rows, path, lambda row: attempt.tracker.say(detail.format(row)))
+        attempt.say(f"step {step}: held-out accuracy {fmean(result.right):.3f}")
 
 
 def phase_of(stage: Stage) -> str:
@@ -84,34 +94,35 @@ def _detail(stage: Stage, row: int, rows: int) -> str:
     return f"{NAMES[stage]}, row {row} of {rows}"
 
 
-def _measure(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Example], path: Path) -> None:
+def _measure(
+    attempt: Attempt, policy: Policy, rows: Sequence[Example], path: Path, report: Callable[[int], None]
+) -> Result:
     spec = attempt.spec
     greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
     grader = Grader(spec.rewards, spec.chat_template)
     answers: list[Completion] = []
     sampled_right: list[int] = []
-    with policy.model.disable_adapter() if stage == "base" else nullcontext():
-        for start in range(0, len(rows), BATCH):
-            attempt.interruption.check()
-            batch = rows[start : start + BATCH]
-            prompts = [render(policy, question(attempt, policy, row.prompt or "")) for row in batch]
-            answers += [each[0] for each in policy.backend.generate(policy.model, policy.tokenizer, prompts, greedy)]
-            if max(spec.evaluation.pass_at_k) > 1:
-                drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(attempt, start))
-                sampled_right += [
-                    sum(_is_right(grader, each.text, row) for each in group)
-                    for group, row in zip(drawn, batch, strict=True)
-                ]
-            done = start + len(batch)
-            attempt.tracker.advance(done, _detail(stage, done, len(rows)))
+    for start in range(0, len(rows), BATCH):
+        attempt.interruption.check()
+        batch = rows[start : start + BATCH]
+        prompts = [render(policy, question(attempt, policy, row.prompt or "")) for row in batch]
+        answers += [each[0] for each in policy.backend.generate(policy.model, policy.tokenizer, prompts, greedy)]
+        if max(spec.evaluation.pass_at_k) > 1:
+            drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(attempt, start))
+            sampled_right += [
+                sum(_is_right(grader, each.text, row) for each in group)
+                for group, row in zip(drawn, batch, strict=True)
+            ]
+        report(start + len(batch))
     result = Result(
         right=[_is_right(grader, answer.text, row) for answer, row in zip(answers, rows, strict=True)],
         formatted=[grader.is_well_formed(answer.text) for answer in answers],
         lengths=[answer.tokens for answer in answers],
         sampled_right=sampled_right,
     )
-    _keep_samples(attempt, stage, rows, answers, result)
+    _keep_samples(path.with_suffix(".jsonl"), rows[: spec.evaluation.samples], answers, result)
     write_atomic(path, json.dumps(asdict(result)))
+    return result
 
 
 def _drawn(attempt: Attempt, start: int) -> Sampling:
@@ -132,15 +143,12 @@ def _is_right(grader: Grader, text: str, row: Example) -> bool:
     return grader.is_right(text, row.answer or "") is True
 
 
-def _keep_samples(
-    attempt: Attempt, stage: Stage, rows: Sequence[Example], answers: Sequence[Completion], result: Result
-) -> None:
-    kept = attempt.spec.evaluation.samples
+def _keep_samples(path: Path, rows: Sequence[Example], answers: Sequence[Completion], result: Result) -> None:
     transcripts = [
         {"prompt": row.prompt, "answer": row.answer, "completion": answer.text, "right": right}
-        for row, answer, right in zip(rows, answers, result.right, strict=True)
+        for row, answer, right in zip(rows, answers, result.right, strict=False)
     ]
-    write_lines(attempt.folder.evaluation / f"{stage}.jsonl", transcripts[:kept])
+    write_lines(path, transcripts)
 
 
 def read_results(attempt: Attempt) -> dict[Stage, Result]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import nn
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl.experimental.ppo import PPOConfig, PPOTrainer
 
 from reasoning_contract.outcome import ExitCode
@@ -28,7 +28,7 @@ NOTHING = -1
 """What stands in the reward model's hidden state where there is padding."""
 
 
-def reinforce_by_ppo(attempt: Attempt, policy: Policy, splits: Splits) -> None:
+def reinforce_by_ppo(attempt: Attempt, policy: Policy, splits: Splits, callback: TrainerCallback) -> None:
     """Run the RL stage with PPO.
 
     The reference is a frozen copy of the adapter as it is now. TRL's PPO does not resume: an interrupted stage begins
@@ -55,7 +55,7 @@ def reinforce_by_ppo(attempt: Attempt, policy: Policy, splits: Splits) -> None:
         reward_model=scorer,
         value_model=policy.backend.value_model(attempt.spec, policy.folder),
         train_dataset=Dataset.from_list([{"input_ids": ids} for ids in rows]),
-        callbacks=[Callback(attempt, scorer.means, lambda: rewards.unscored)],
+        callbacks=[Callback(attempt, scorer.means, lambda: rewards.unscored), callback],
     )
     trainer.remove_callback(PrinterCallback)
     _clip_gradients(trainer.optimizer, attempt.spec.reinforce.max_grad_norm)

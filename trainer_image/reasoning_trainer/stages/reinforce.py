@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from datasets import Dataset
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
@@ -18,6 +18,7 @@ from ..conversation import preference
 from ..data import Splits
 from ..rewards import build
 from ..trl_arguments import reinforce_arguments
+from .evaluate import evaluate_on_the_way
 from .ppo import reinforce_by_ppo
 from .template import question
 from .training import StageCallback, drop_reference, reuse, train
@@ -32,7 +33,7 @@ def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     algorithm = attempt.spec.reinforce.algorithm
     attempt.tracker.begin(STAGE, "preparing")
     if algorithm == "PPO":
-        reinforce_by_ppo(attempt, policy, splits)
+        reinforce_by_ppo(attempt, policy, splits, EvaluationCallback(attempt, policy, splits))
     else:
         make = _make_preference_trainer if algorithm in PREFERENCE else _make_reward_trainer
         train(attempt, policy, STAGE, make(attempt, policy, splits))
@@ -56,7 +57,7 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Tr
         args=_config(attempt, policy, config, policy.backend.generation_arguments(attempt.spec)),
         train_dataset=Dataset.from_list(rows),
         processing_class=policy.tokenizer,
-        callbacks=[_callback(attempt, lambda: rewards.unscored)],
+        callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),
     )
 
 
@@ -69,7 +70,7 @@ def _make_preference_trainer(attempt: Attempt, policy: Policy, splits: Splits) -
         args=_config(attempt, policy, config, {}),
         train_dataset=Dataset.from_list(rows),
         processing_class=policy.tokenizer,
-        callbacks=[_callback(attempt)],
+        callbacks=_callbacks(attempt, policy, splits),
     )
 
 
@@ -82,8 +83,28 @@ def _config(attempt: Attempt, policy: Policy, config: type, more: dict[str, Any]
     )
 
 
-def _callback(attempt: Attempt, unscored: Callable[[], dict[str, int]] = dict) -> TrainerCallback:
-    return StageCallback(attempt, STAGE, attempt.folder.stage(STAGE), unscored)
+def _callbacks(
+    attempt: Attempt, policy: Policy, splits: Splits, unscored: Callable[[], dict[str, int]] = dict
+) -> list[TrainerCallback]:
+    return [
+        StageCallback(attempt, STAGE, attempt.folder.stage(STAGE), unscored),
+        EvaluationCallback(attempt, policy, splits),
+    ]
+
+
+class EvaluationCallback(TrainerCallback):
+    """Evaluates every ``evaluation.everySteps`` steps. It draws nothing from the trainer's random numbers."""
+
+    def __init__(self, attempt: Attempt, policy: Policy, splits: Splits) -> None:
+        self._attempt, self._policy, self._rows = attempt, policy, splits.held_out
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Evaluate where a step is due, but for the last one, after which the stage's own evaluation follows."""
+        evaluation = self._attempt.spec.evaluation
+        due = evaluation.every_steps is not None and state.global_step % evaluation.every_steps == 0
+        if evaluation.enabled and due and state.global_step < state.max_steps and not control.should_training_stop:
+            evaluate_on_the_way(self._attempt, self._policy, self._rows, state.global_step)
+            self._policy.model.train()
 
 
 _CLASSES: dict[str, tuple[type, type]] = {
