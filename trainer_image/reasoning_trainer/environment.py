@@ -12,6 +12,8 @@ SETTINGS = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    # PyTorch asks for the user's name when it is imported, and the pod's user has none
+    "LOGNAME": "trainer",
     # threads that spin while they wait take the CPU from those that they wait for, once it is shared
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
