@@ -52,7 +52,4 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create]
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get]  # only those that a spec names, to say which key is missing
 {{- end -}}
