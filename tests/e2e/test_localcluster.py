@@ -148,6 +148,14 @@ def test_a_second_up_and_load_change_nothing(image, localcluster):
     assert wanted <= {process.pid for process in daemons.found(OURS.folder)}
 
 
+def test_a_build_that_failed_does_not_hinder_the_next(image, localcluster, tmp_path):
+    (tmp_path / "Dockerfile").write_text("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nARG PROGRAM\nRUN $PROGRAM\n")
+    build = ["build-image", "localhost/localcluster-failing:local", "--file", tmp_path / "Dockerfile"]
+    with pytest.raises(subprocess.CalledProcessError):
+        localcluster(*build, "--context", tmp_path, "--build-arg", "PROGRAM=false")
+    localcluster(*build, "--context", tmp_path, "--build-arg", "PROGRAM=true")
+
+
 class TestBesideIt:
     """A second checkout, in a path with a space; its binaries are this one's, so that nothing is built."""
 

