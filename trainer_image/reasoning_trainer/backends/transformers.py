@@ -53,9 +53,11 @@ class TransformersBackend:
             raise _not_supported("parallelism of more than one GPU", "set nodes and gpusPerNode to 1, vllm to colocate")
         if spec.model.load_in == "fp8":
             raise _not_supported("model.loadIn fp8", "use 4bit, 8bit or 16bit, or backend unsloth")
+        unheard = ["max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby"]
+        unheard += ["gpu_memory_utilization"] if spec.inference.engine == "transformers" else []
         changed = [
             name
-            for name in ("max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby")
+            for name in unheard
             if getattr(spec.inference, name) != Inference.model_fields[name].default
         ]
         if changed:
