@@ -1,7 +1,7 @@
 """Trains the demo's tiny base model from scratch: `python -m hack.tinymodel.make_model FOLDER`.
 
 The folder is an ordinary Hugging Face model: a Llama of 0.7 million parameters and a byte-level tokenizer, which
-encodes any text. The model has read sums worked column by column, amid filler and chat turns, and never a held-out sum.
+encodes any text. The model has read sums worked column by column, amid prose and chat turns, and never a held-out sum.
 It has not seen how to think and answer in tags: that is what a ReasoningTrainingJob teaches it. The same seed,
 libraries and number of threads give the same weights.
 """
@@ -19,7 +19,7 @@ from hack.tinymodel import sums
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-STEPS, BATCH_SIZE, PEAK_LEARNING_RATE, RAMP_STEPS = 1500, 32, 3e-3, 50
+STEPS, BATCH_SIZE, PEAK_LEARNING_RATE, RAMP_STEPS = 1200, 32, 3e-3, 50
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (  # ChatML
     "{% for message in messages %}"
@@ -31,27 +31,29 @@ WORDS = """
     What Think the number sum of what is think step by step between and then give final answer reasoning question how
     note add plus equals total result item name user system assistant first second in
 """.split()  # noqa: SIM905
-SNIPPETS = (*WORDS, "<", "></", ">", "</", ".\n", ", ", ": ", "\n", f"{TURN_END}\n", TURN_START, "\n\n")
+TURN = f"{TURN_END}\n{TURN_START}assistant\n"
 
 
 def document(rng: random.Random) -> str:
-    """Return a text: filler, and mostly a sum worked in columns within it."""
+    """Return a text: prose, or a sum worked in columns with prose or the turns of a chat around it."""
     if rng.random() < 0.1:
-        return _filler(rng, 3, 12) + END_OF_TEXT
+        return "".join(_prose(rng) for _ in range(rng.randint(1, 3))) + END_OF_TEXT
     terms = sums.draw(rng, held_out=False)
-    before = _filler(rng, 0, 12) if rng.random() < 0.5 else ""
-    between = _filler(rng, 1, 5) if rng.random() < 0.5 else "\n"
-    after = _filler(rng, 1, 4) if rng.random() < 0.5 else "\n"
-    return f"{before}{sums.question(terms)}{between}{sums.reasoning(terms)}{after}{sums.answer(terms)}{END_OF_TEXT}"
+    before = _prose(rng) if rng.random() < 0.5 else ""
+    between = rng.choice(("\n", "\n", TURN, f"\n{_prose(rng)}"))
+    return f"{before}{sums.question(terms)}{between}{sums.reasoning(terms)}\n{sums.answer(terms)}{END_OF_TEXT}"
 
 
-def _filler(rng: random.Random, fewest: int, most: int) -> str:
-    return "".join(_snippet(rng) for _ in range(rng.randint(fewest, most)))
-
-
-def _snippet(rng: random.Random) -> str:
-    snippet = rng.choice(SNIPPETS)
-    return f" {snippet}" if snippet.isalpha() and rng.random() < 0.5 else snippet
+def _prose(rng: random.Random) -> str:
+    words = " ".join(rng.choices(WORDS, k=rng.randint(1, 5)))
+    name = rng.choice(WORDS)
+    forms = (
+        f"{words}.\n",
+        f"<{name}>{words}</{name}>\n",
+        f"{words} <{name}> and </{name}>, {name}.\n",
+        f"{TURN_START}{name}\n{words}.{TURN_END}\n{TURN_START}user\n",
+    )
+    return rng.choice(forms)
 
 
 def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:

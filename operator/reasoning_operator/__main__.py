@@ -132,6 +132,7 @@ async def _watch(queue: WorkQueue[Key], settings: Settings, end: _End) -> None:
             registry=handlers.registry(queue.add),
             settings=handlers.kopf_settings(),
             ready_flag=ready,
+            identity=MANAGER,  # else kopf looks for a user's name, and in a container there is none
             clusterwide=not settings.namespaces,
             namespaces=settings.namespaces,
         )
