@@ -55,11 +55,7 @@ class TransformersBackend:
             raise _not_supported("model.loadIn fp8", "use 4bit, 8bit or 16bit, or backend unsloth")
         unheard = ["max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby"]
         unheard += ["gpu_memory_utilization"] if spec.inference.engine == "transformers" else []
-        changed = [
-            name
-            for name in unheard
-            if getattr(spec.inference, name) != Inference.model_fields[name].default
-        ]
+        changed = [name for name in unheard if getattr(spec.inference, name) != Inference.model_fields[name].default]
         if changed:
             names = ", ".join(Inference.model_fields[name].alias or name for name in changed)
             raise _not_supported(f"inference.{names}", "remove it, or use backend unsloth")
