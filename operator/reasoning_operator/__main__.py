@@ -77,7 +77,7 @@ async def _serve_probe(port: int) -> web.AppRunner:
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz)])
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, port=port).start()
     return runner

@@ -34,7 +34,8 @@ def registry(add: Callable[[Key], None]) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
 
     async def login(**context: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**context) or kopf.login_via_client(**context)
+        # Not kopf.login_with_service_account: that one needs a cluster DNS, and the others take the address from the pod.
+        return kopf.login_via_client(**context)
 
     async def job(namespace: str, name: str, **_: Any) -> None:
         add(Key(namespace, name))
