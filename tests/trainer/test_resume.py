@@ -98,7 +98,7 @@ def test_two_runs_are_equal(manifest: Manifest, train: Train, tmp_path: Path) ->
 
 @pytest.mark.timeout(600)
 def test_killed_runs_end_like_an_unbroken_one(manifest: Manifest, start: Callable, tmp_path: Path) -> None:
-    """SIGKILL at random moments, in one run after the other, until ten attempts were killed."""
+    """SIGKILL at random moments, in one run after the other, until twenty attempts were killed."""
     reinforce = {"steps": 6, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12, "learningRate": 1e-3}
     job = manifest(reinforce=reinforce | {"beta": 0.1})
     unbroken = tmp_path / "unbroken"
@@ -109,11 +109,11 @@ def test_killed_runs_end_like_an_unbroken_one(manifest: Manifest, start: Callabl
     duration = (unbroken / "README.md").stat().st_mtime - (unbroken / "run.lock").stat().st_mtime
 
     rng, kills, runs = random.Random(1), 0, 0
-    while kills < 10:
+    while kills < 20:
         run, runs = tmp_path / f"run{runs}", runs + 1
         while True:
             process = start(job, run)
-            process.join(rng.uniform(0.1, duration) if kills < 10 else DEADLINE)
+            process.join(rng.uniform(0.1, duration) if kills < 20 else DEADLINE)
             if process.exitcode is not None:
                 break
             os.kill(process.pid, signal.SIGKILL)
