@@ -34,7 +34,7 @@ def registry(add: Callable[[Key], None]) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
 
     async def login(**context: Any) -> kopf.ConnectionInfo | None:
-        # Not kopf.login_with_service_account: that one needs a cluster DNS, and the others take the address from the pod.
+        # Not kopf.login_with_service_account: that one needs a cluster DNS.
         return kopf.login_via_client(**context)
 
     async def job(namespace: str, name: str, **_: Any) -> None:

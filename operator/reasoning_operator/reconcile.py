@@ -72,7 +72,8 @@ class Reconciler:
             verdict = refused(str(error))
         new = status(observed, verdict, self._settings, now)
         if await write_status(self._cluster, observed, new):
-            logger.info("%s/%s is %s", *key, new.phase)
+            if new.phase != observed.status.phase:
+                logger.info("%s/%s is %s", *key, new.phase)
             for announcement in announcements(observed.status, new):
                 await announce(self._cluster, observed.job, announcement, now)
         self._poller.follow(key, observed.pods)
