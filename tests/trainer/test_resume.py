@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -163,6 +164,19 @@ def test_half_written_checkpoint_is_not_used(manifest: Manifest, start: Callable
     process.join(DEADLINE)
     assert process.exitcode == 0
     assert progress(run).resumed_from_step == whole
+
+
+@pytest.mark.parametrize("stage", ["warmup", "reinforce"])
+def test_killed_after_the_last_checkpoint(manifest: Manifest, train: Train, tmp_path: Path, stage: str) -> None:
+    """The stage has all its steps, but was not finished: no step too many is made."""
+    job, run = manifest(), tmp_path / "run"
+    assert train(job).exit_code == 0
+    expected = metrics(run, stage), hashes(run)
+    (run / stage / "history.jsonl").unlink()
+    shutil.rmtree(run / stage / "adapter")
+    shutil.rmtree(run / "artifacts")
+    assert train(job).exit_code == 0
+    assert (metrics(run, stage), hashes(run)) == expected
 
 
 def test_changed_recipe_is_refused_or_starts_over(manifest: Manifest, train: Train, tmp_path: Path) -> None:

@@ -129,6 +129,12 @@ def train(attempt: Attempt, policy: Policy, stage: RunStage, trainer: Trainer) -
             resumed_from_step=step,
             last_checkpoint=CheckpointStatus(stage=stage, step=step, path=str(checkpoint)),
         )
+    if checkpoint is not None:
+        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        if state.global_step >= state.max_steps:  # the trainer would make one step more
+            policy.backend.load_adapter(policy.model, checkpoint)
+            finish(attempt, policy, stage, state)
+            return
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         judge_budget(attempt.spec.limits, attempt.tracker.gpu_seconds).raise_if_failed()
