@@ -36,6 +36,7 @@ def export(attempt: Attempt, policy: Policy) -> None:
     The merged model comes last: it consumes the model in memory.
     """
     attempt.tracker.begin("export", "writing")
+    _forget_batching(policy)
     artifacts = []
     for kind in sorted(set(attempt.spec.export.formats), key=SUPPORTED.index):
         attempt.interruption.check()
@@ -48,6 +49,13 @@ def export(attempt: Attempt, policy: Policy) -> None:
         attempt.tracker.report(artifacts=list(artifacts))
     write_atomic(attempt.folder.path / "README.md", model_card(attempt.job, attempt.tracker.progress()))
     attempt.tracker.finish("export")
+
+
+def _forget_batching(policy: Policy) -> None:
+    """Take padding and truncation of the last batch out of what the tokenizer writes."""
+    if policy.tokenizer.is_fast:
+        policy.tokenizer.backend_tokenizer.no_padding()
+        policy.tokenizer.backend_tokenizer.no_truncation()
 
 
 def _write_lora(policy: Policy, folder: Path) -> None:
