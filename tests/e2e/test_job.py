@@ -172,12 +172,14 @@ def test_a_killed_and_a_suspended_run_go_on_and_end_with_the_adapter_on_the_volu
 
 
 def assert_on_volume(namespace: Namespace, status: Status) -> None:
-    """Read the adapter back from the claim, in another pod, and hold its hash against the status."""
+    """Read the adapter back from the claim, as another user in another pod, and hold its hash against the status."""
     lora = next(artifact for artifact in status["artifacts"] if artifact["kind"] == "lora")
-    listing = f"cd {lora['path']} && find . -type f -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum && ls"
+    hashes = "find . -type f -printf '%P\\n' | xargs sha256sum | LC_ALL=C sort | tee /dev/stderr | sha256sum"
+    listing = f"cd {lora['path']} && {hashes}"
     claim = {"persistentVolumeClaim": {"claimName": status["storage"]["claimName"]}}
     pod = {
         "restartPolicy": "Never",
+        "securityContext": {"runAsUser": 1000},
         "volumes": [{"name": "output", **claim}],
         "containers": [
             {
@@ -192,7 +194,9 @@ def assert_on_volume(namespace: Namespace, status: Status) -> None:
     reader = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": pod}
     namespace.kubectl("apply", "-f", "-", stdin=json.dumps(reader))
     namespace.kubectl("wait", "pod/reader", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-    assert "adapter_model.safetensors" in namespace.kubectl("logs", "reader")
+    log = namespace.kubectl("logs", "reader")
+    assert "adapter_model.safetensors" in log
+    assert lora["sha256"] in log
 
 
 def test_a_run_without_trouble_shows_every_stage(namespace: Namespace) -> None:

@@ -51,6 +51,7 @@ def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
     artifacts = progress.artifacts or []
     assert [artifact.kind for artifact in artifacts] == ["lora", "merged16bit"]
     assert [describe(each.kind, Path(each.path)) for each in artifacts] == artifacts
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in (run / "artifacts").rglob("*"))
     card = (run / "README.md").read_text()
     assert artifacts[0].sha256 in card
     assert "algorithm: GRPO" in card

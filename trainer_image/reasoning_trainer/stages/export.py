@@ -45,6 +45,7 @@ def export(attempt: Attempt, policy: Policy) -> None:
         if not path.exists():
             with whole_folder(path) as folder:
                 _WRITERS[kind](policy, folder)
+                _let_all_read(folder)
         artifacts.append(describe(kind, path))
         attempt.tracker.report(artifacts=list(artifacts))
     write_atomic(attempt.folder.path / "README.md", model_card(attempt.job, attempt.tracker.progress()))
@@ -68,6 +69,12 @@ def _write_merged(policy: Policy, folder: Path) -> None:
 
 
 _WRITERS: dict[str, Callable[[Policy, Path], None]] = {"lora": _write_lora, "merged16bit": _write_merged}
+
+
+def _let_all_read(folder: Path) -> None:
+    """Let whoever serves the model read it: safetensors writes files that only the trainer's own user may read."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
 
 
 def describe(kind: str, path: Path) -> Artifact:
