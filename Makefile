@@ -41,7 +41,8 @@ lint: .venv/.light ## Style and formatting
 
 .PHONY: types
 types: .venv/.light ## Types
-	.venv/bin/mypy operator trainer_image
+	.venv/bin/mypy operator trainer_image hack/demo
+	cd hack/localcluster && ../../.venv/bin/mypy --strict --config-file= localcluster.py
 
 .PHONY: verify
 verify: .venv/.light ## What is generated is up to date
