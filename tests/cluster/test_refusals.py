@@ -42,7 +42,7 @@ def manifest(name: str, **patch: Any) -> str:
 @pytest.fixture(scope="module")
 def kubectl(api_server: Path, kubectl_of: Any) -> Kubectl:
     run = kubectl_of(api_server)
-    run("apply", "--server-side", "-f", str(ROOT / "crds"))
+    run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     run("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
     return run.ask
 
