@@ -73,7 +73,8 @@ def outcome(pod: Json) -> Outcome | None:
 
 def was_last(pod: Json) -> bool:
     """Whether no other pod follows one that is over: it did its work, or another would end the same way."""
-    return pod.get("status", {}).get("phase") == "Succeeded" or exit_code(pod) in USERS_FAULT
+    # The trainer's exit code is known a moment before the pod's phase says so.
+    return pod.get("status", {}).get("phase") == "Succeeded" or exit_code(pod) in (0, *USERS_FAULT)
 
 
 def was_interrupted(pod: Json) -> bool:

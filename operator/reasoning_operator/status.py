@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reasoning_contract.progress import Progress
-from reasoning_contract.status import Condition, Failure, Phase, ProgressStatus, Status, StorageStatus
+from reasoning_contract.resolve import choose
+from reasoning_contract.spec import Spec
+from reasoning_contract.status import (
+    Condition,
+    Failure,
+    ModelStatus,
+    Phase,
+    ProgressStatus,
+    Status,
+    StorageStatus,
+)
 
 from . import pods
 from .acceptance import Refusal, Verdict
@@ -58,6 +68,7 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
             "start_time": old.start_time or _first_start(observed),
             "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and problem.as_failure(),
             "storage": old.storage if isinstance(verdict, Refusal) else _storage(verdict),
+            "model": old.model if isinstance(verdict, Refusal) else _model(report, observed),
         }
     )
     new = _at_phase(new, observed, now)
@@ -110,11 +121,18 @@ def _storage(verdict: Verdict) -> StorageStatus | None:
     return StorageStatus(claim_name=claim_name(verdict), path=run_folder(verdict.name, verdict.uid))
 
 
+def _model(report: Progress | None, observed: Observed) -> ModelStatus | None:
+    """Return what was loaded, and why: the trainer sees a spec in which every choice is made, so the reason is here."""
+    model = report.model if report and report.model else observed.status.model
+    reason = choose(Spec.model_validate(observed.job["spec"])).reason
+    return model and model.model_copy(update={"reason": reason})
+
+
 def _with_report(old: Status, report: Progress | None) -> Status:
     """Take over what the trainer reports. What is not in it stays: the last report may have been shortened to fit."""
     if report is None:
         return old
-    names = ("stage", "progress", "training", "evaluation", "last_checkpoint", "model", "artifacts", "report")
+    names = ("stage", "progress", "training", "evaluation", "last_checkpoint", "artifacts", "report")
     told = {name: value for name in names if (value := getattr(report, name)) is not None}
     hours = round(report.gpu_seconds / 3600, 3)
     told |= {"resumed_from_step": report.resumed_from_step, "gpu_hours": max(hours, old.gpu_hours or 0) or None}

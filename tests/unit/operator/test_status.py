@@ -21,6 +21,7 @@ from tests.unit.operator.objects import (
     training_job,
 )
 
+from reasoning_contract.resolve import choose
 from reasoning_contract.status import Status
 from reasoning_operator.announcements import announcements
 from reasoning_operator.children import training_job as batch
@@ -35,6 +36,11 @@ def seen(
     made = batch_job(batch.build(job, SETTINGS), end, reason)
     claim = live(volume.build(job))
     return Observed(rtj(old, **parts), batch_job=made, claim=claim, pods=pods, progress=progress or {})
+
+
+def phase_lags(pod: Json) -> Json:
+    """Return a pod whose container has ended before its phase says so."""
+    return pod | {"status": pod["status"] | {"phase": "Running"}}
 
 
 INTERRUPTED = ended_pod(90, last_word(90, "Interrupted", progress=report(25)))
@@ -55,6 +61,7 @@ BAD_NAME = pod({"waiting": {"reason": "InvalidImageName", "message": "bad"}})
         (seen(INTERRUPTED), "Starting"),
         (seen(TRANSIENT, running_pod("sums-train-b")), "Running"),
         (seen(ended_pod(0)), "Running"),
+        (seen(phase_lags(ended_pod(0))), "Running"),
         (seen(ended_pod(0), end="Complete"), "Succeeded"),
         (seen(BAD_DATA), "Running"),
         (seen(BAD_DATA, end="Failed", reason="PodFailurePolicy"), "Failed"),
@@ -95,6 +102,19 @@ def test_report_of_the_running_pod_is_taken_over() -> None:
     status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
     assert (status["stage"], status["progress"]["eta"]) == ("reinforce", "9s")
     assert (status["training"], status["gpuHours"]) == ({"reward": 0.5}, 0.5)
+
+
+def test_reason_of_the_choice_is_that_of_the_users_spec() -> None:
+    """The trainer sees every choice made, and would say that the spec asks for it."""
+    loaded = {
+        "backend": "transformers",
+        "loadIn": "16bit",
+        "engine": "transformers",
+        "reason": "spec.backend asks for it",
+    }
+    told = report(step=7, model=loaded)
+    status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
+    assert status["model"]["reason"] == choose(training_job().spec.model_copy(update={"backend": "auto"})).reason
 
 
 def test_last_word_counts_more_than_what_was_polled_before() -> None:
