@@ -29,7 +29,7 @@ clean: down ## Delete everything that was made here: cluster, images, caches, vi
 
 ##@ Test
 .PHONY: test
-test: lint types verify test-unit test-trainer tools images test-cluster ## Everything: what CI runs; sets itself up on a bare machine
+test: tools lint types verify test-unit test-trainer images test-cluster ## Everything: what CI runs; sets itself up on a bare machine
 
 .PHONY: unit
 unit: .venv/.light test-unit ## Unit tests alone: no root, no torch, no cluster, under a minute
