@@ -1,7 +1,7 @@
 """Trains the demo's tiny base model from scratch: `python -m hack.tinymodel.make_model FOLDER`.
 
 The folder is an ordinary Hugging Face model: a Llama of 0.7 million parameters and a byte-level tokenizer, which
-encodes any text. The model has read sums worked column by column, amid prose and chat turns, and never a held-out sum.
+encodes any text. The model has read sums worked column by column, amid prose and in chats, and never a held-out sum.
 It has not seen how to think and answer in tags: that is what a ReasoningTrainingJob teaches it. The same seed,
 libraries and number of threads give the same weights.
 """
@@ -19,7 +19,7 @@ from hack.tinymodel import sums
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-STEPS, BATCH_SIZE, PEAK_LEARNING_RATE, RAMP_STEPS = 1200, 32, 3e-3, 50
+STEPS, BATCH_SIZE, PEAK_LEARNING_RATE, RAMP_STEPS = 1500, 32, 3e-3, 50
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (  # ChatML
     "{% for message in messages %}"
@@ -31,35 +31,47 @@ WORDS = """
     What Think the number sum of what is think step by step between and then give final answer reasoning question how
     note add plus equals total result item name user system assistant first second in
 """.split()  # noqa: SIM905
-TURN = f"{TURN_END}\n{TURN_START}assistant\n"
 
 
 def document(rng: random.Random) -> str:
-    """Return a text: prose, or a sum worked in columns with prose or the turns of a chat around it."""
+    """Return a text: prose, a sum worked in columns after prose, or a chat in which one is asked for and worked.
+
+    Anything may stand before the working and before the answer, so that the model learns to find the digits wherever
+    they are: with them always at one distance it would be lost as soon as a tag comes between.
+    """
     if rng.random() < 0.1:
-        return "".join(_prose(rng) for _ in range(rng.randint(1, 3))) + END_OF_TEXT
+        return _prose(rng) + END_OF_TEXT
     terms = sums.draw(rng, held_out=False)
-    before = _prose(rng) if rng.random() < 0.5 else ""
-    between = rng.choice(("\n", "\n", TURN, f"\n{_prose(rng)}"))
-    return f"{before}{sums.question(terms)}{between}{sums.reasoning(terms)}\n{sums.answer(terms)}{END_OF_TEXT}"
+    worked = f"{_lead(rng)}{sums.reasoning(terms)}\n{_lead(rng)}{sums.answer(terms)}"
+    if rng.random() < 0.5:
+        turns = {"system": _prose(rng), "user": sums.question(terms), "assistant": worked}
+        return "".join(f"{TURN_START}{role}\n{text}{TURN_END}\n" for role, text in turns.items()) + END_OF_TEXT
+    return f"{rng.choice(('', _prose(rng)))}{sums.question(terms)}\n{worked}{END_OF_TEXT}"
+
+
+def _lead(rng: random.Random) -> str:
+    words = " ".join(rng.choices(WORDS, k=rng.randint(1, 4)))
+    return rng.choice(("", "", f"{words}: ", f"<{rng.choice(WORDS)}>", f"</{rng.choice(WORDS)}>", f"{words}.\n"))
 
 
 def _prose(rng: random.Random) -> str:
+    return " ".join(_sentence(rng) for _ in range(rng.randint(1, 3)))
+
+
+def _sentence(rng: random.Random) -> str:
     words = " ".join(rng.choices(WORDS, k=rng.randint(1, 5)))
     name = rng.choice(WORDS)
-    forms = (
-        f"{words}.\n",
-        f"<{name}>{words}</{name}>\n",
-        f"{words} <{name}> and </{name}>, {name}.\n",
-        f"{TURN_START}{name}\n{words}.{TURN_END}\n{TURN_START}user\n",
-    )
-    return rng.choice(forms)
+    return rng.choice((f"{words}.", f"<{name}>{words}</{name}>", f"{words} <{name}> and </{name}>,"))
 
 
 def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE in which every digit is a token."""
+    """Train a byte-level BPE in which every digit and every line break is a token.
+
+    A token over a line break would join the end of a chat prompt with the completion: the trainer, which tokenises both
+    together, would then teach another text than the one that the model is asked to go on from.
+    """
     tokenizer = Tokenizer(models.BPE())
-    split = pre_tokenizers.Split(Regex(r"\d| ?\p{L}+|[^\d\p{L}]+"), "isolated")
+    split = pre_tokenizers.Split(Regex(r"\n|\d| ?\p{L}+|[^\n\d\p{L}]+"), "isolated")
     bytes_of = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_of])
     tokenizer.decoder = decoders.ByteLevel()
