@@ -2,7 +2,7 @@
 #
 #   docker build -t reasoning-operator .
 #
-# BASE_IMAGE is any image with Python >= 3.11 and its venv module.
+# BASE_IMAGE is any image with Python >= 3.11 and its venv module. On top of it come 168 MB, 126 of them the Kubernetes client.
 ARG BASE_IMAGE=python:3.12-slim
 
 FROM ${BASE_IMAGE} AS build

@@ -29,7 +29,7 @@ from tests.cluster.operator_under_test import (
 
 def tool(name: str, *words: str | Path, stdin: str | None = None) -> str:
     """Run kubectl or helm and return what it printed."""
-    find = [sys.executable, ROOT / "hack/localcluster/localcluster.py", "tool", name]
+    find = [sys.executable, str(ROOT / "hack/localcluster/localcluster.py"), "tool", name]
     binary = subprocess.run(find, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     return subprocess.run([binary, *words], check=True, stdout=subprocess.PIPE, text=True, input=stdin).stdout
 
