@@ -199,8 +199,8 @@ def assert_on_volume(namespace: Namespace, status: Status) -> None:
     assert lora["sha256"] in log
 
 
-def test_a_run_without_trouble_shows_every_stage(namespace: Namespace) -> None:
-    namespace.apply("plain")
+def test_a_run_without_trouble_shows_its_stages_in_order(namespace: Namespace) -> None:
+    namespace.apply("plain", reinforce=small()["reinforce"] | {"steps": 100})
     stages: list[str] = []
 
     def ended(status: Status) -> bool:
@@ -209,7 +209,9 @@ def test_a_run_without_trouble_shows_every_stage(namespace: Namespace) -> None:
         return status.get("phase") == "Succeeded"
 
     namespace.wait("plain", ended, seconds=240)
-    assert [stage for stage in ("load", "warmup", "reinforce") if stage in stages] == ["load", "warmup", "reinforce"]
+    # A stage that is shorter than the operator's pause between two looks may go unseen; these two are not.
+    assert {"load", "reinforce"} <= set(stages)
+    assert stages == [stage for stage in ("load", "evaluate", "warmup", "reinforce", "export") if stage in stages]
     listing = namespace.kubectl("get", "rtj")
     assert re.search(r"plain\s+Succeeded.*100%", listing)
     namespace.kubectl("delete", "rtj", "plain", "--cascade=foreground", "--timeout=60s")
