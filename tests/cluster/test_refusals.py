@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,22 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.manifests import TABLE, merge
 
 ROOT = Path(__file__).parents[2]
-TABLE = yaml.safe_load((ROOT / "tests" / "bad_manifests.yaml").read_text())
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 """Runs kubectl and returns whatever comes: most of what is tested here is refused."""
-
-
-def merge(document: Any, patch: Any) -> Any:
-    """RFC 7396."""
-    if not isinstance(patch, dict):
-        return patch
-    result = copy.deepcopy(document) if isinstance(document, dict) else {}
-    for key, value in patch.items():
-        result.pop(key, None) if value is None else result.update({key: merge(result.get(key), value)})
-    return result
 
 
 def manifest(name: str, **patch: Any) -> str:

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
+from tests.manifests import TABLE, merge
 
 from reasoning_contract.outcome import MESSAGE_LIMIT, ExitCode, Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import ALGORITHM_DEFAULTS, choose, resolve
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import Artifact, ProgressStatus
-
-TABLE = yaml.safe_load((Path(__file__).parents[1] / "bad_manifests.yaml").read_text())
-
-
-def merge(document: Any, patch: Any) -> Any:
-    """RFC 7396."""
-    if not isinstance(patch, dict):
-        return patch
-    result = copy.deepcopy(document) if isinstance(document, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge(result.get(key), value)
-    return result
 
 
 def spec(**patch: Any) -> Spec:
