@@ -16,8 +16,6 @@ TEMPLATE_HASH = f"{GROUP}/template-hash"
 """Annotation of the batch/v1 Job: hash of the template that it was made with; the API server rewrites the template."""
 
 CONTAINER = "trainer"
-USERS_FAULT = range(64, 80)
-"""Exit codes of the trainer after which another attempt would end the same way; see `ExitCode`."""
 RUN_AS = 65532
 """UID and GID of the trainer."""
 

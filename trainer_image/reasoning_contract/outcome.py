@@ -19,6 +19,9 @@ MESSAGE_LIMIT = 4096
 _TEXT_LIMIT = 700
 """Bytes that are kept of a failure's message and of its hint, each, when the whole does not fit."""
 
+USERS_FAULT = range(64, 80)
+"""Exit codes after which another attempt would end the same way; see `ExitCode`."""
+
 
 class ExitCode(IntEnum):
     """Exit codes of the trainer. 64-79 is the user's to mend and never retried, 80-89 is transient and retried."""
@@ -43,7 +46,7 @@ class ExitCode(IntEnum):
     @property
     def is_users_fault(self) -> bool:
         """Whether another attempt would end the same way."""
-        return 64 <= self < 80
+        return self in USERS_FAULT
 
 
 class Outcome(Part):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.outcome import USERS_FAULT, ExitCode
 
 from ..model import Json, TrainingJob
-from ..names import CONTAINER, TEMPLATE_HASH, USERS_FAULT, batch_job
+from ..names import CONTAINER, TEMPLATE_HASH, batch_job
 from ..settings import Settings
 from . import pod
 from .metadata import metadata
