@@ -121,7 +121,8 @@ def make_namespace(layout: Layout) -> IPv4Address:
     run([*inside, "link", "set", "eth0", "up"])
     run(["ip", "link", "set", layout.host_link, "up"])
     # Between pods and Services, inside the namespace only: the host's own setting stays as it is.
-    run(["ip", "netns", "exec", layout.name, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    # not by sysctl: a bare Debian has no procps
+    run(["ip", "netns", "exec", layout.name, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
     return _cluster_address(layout)
 
 
