@@ -19,6 +19,8 @@ SETTINGS = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "warning",
     "TRL_EXPERIMENTAL_SILENCE": "1",
+    # Unsloth's torch.compile traces the first step of GRPO for minutes, up to never; without it the step starts at once
+    "UNSLOTH_COMPILE_DISABLE": "1",
     "UNSLOTH_DISABLE_STATISTICS": "1",
     "VLLM_NO_USAGE_STATS": "1",
 }

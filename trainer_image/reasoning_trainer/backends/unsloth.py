@@ -23,6 +23,12 @@ from ..errors import TrainerError
 from .base import Completion, Sampling
 
 ADAPTER = "default"
+ADAPTER_FOLDER = "evaluated_adapter"
+"""Where Unsloth writes the adapter's configuration for vLLM: in the working directory, as its own are."""
+MAX_NUM_SEQS = 255
+"""Completions that vLLM decodes at once. Unsloth takes 256 for `pick from the free memory`, and so do its tokens a
+batch: a figure that differs from start to start, for which nothing compiled earlier fits."""
+MAX_NUM_BATCHED_TOKENS = 8192
 
 
 class UnslothBackend:
@@ -109,7 +115,8 @@ class UnslothBackend:
             seed=sampling.seed,
         )
         active = bool(model.active_adapters) and not _is_switched_off(model)
-        adapter = model.load_lora(_snapshot(model)) if active else None
+        # the adapter as it is in memory, by the same call that generates during RL
+        adapter = model.load_lora(ADAPTER_FOLDER, load_tensors=True) if active else None
         outputs = model.fast_generate(list(prompts), parameters, lora_request=adapter, use_tqdm=False)
         return [[Completion(each.text, len(each.token_ids)) for each in output.outputs] for output in outputs]
 
@@ -138,10 +145,18 @@ class UnslothBackend:
 def _engine(spec: Spec) -> dict[str, Any]:
     if spec.inference.engine != "vllm":
         return {"fast_inference": False}
+    from vllm.config import CompilationConfig
+
     inference = spec.inference
-    sequences = {"max_num_seqs": inference.max_num_seqs} if inference.max_num_seqs else {}
-    return sequences | {
+    sequences = inference.max_num_seqs or MAX_NUM_SEQS
+    return {
         "fast_inference": True,
+        "max_num_seqs": sequences,
+        "max_num_batched_tokens": max(MAX_NUM_BATCHED_TOKENS, spec.model.max_sequence_length),
+        # CUDA graphs of decoding alone, and nothing compiled: that takes minutes of every start, decoding gains little
+        "compilation_config": CompilationConfig(
+            mode=0, cudagraph_mode="FULL_DECODE_ONLY", cudagraph_capture_sizes=_capture_sizes(sequences)
+        ),
         "gpu_memory_utilization": inference.gpu_memory_utilization,
         "float8_kv_cache": inference.kv_cache_dtype == "fp8",
         "enforce_eager": inference.enforce_eager,
@@ -149,16 +164,19 @@ def _engine(spec: Spec) -> dict[str, Any]:
     }
 
 
+def _capture_sizes(sequences: int) -> list[int]:
+    """Return the batch sizes to record: a batch in between is padded to the next.
+
+    >>> _capture_sizes(20)
+    [1, 2, 4, 8, 16, 20]
+    """
+    powers = [1 << power for power in range(sequences.bit_length())]
+    return sorted({*powers, sequences})
+
+
 def _is_switched_off(model: Any) -> bool:
     layers = (module for module in model.modules() if hasattr(module, "disable_adapters"))
     return any(layer.disable_adapters for layer in layers)
-
-
-def _snapshot(model: Any) -> str:
-    """Write the adapter for vLLM to read; the folder is in the working directory, as Unsloth's own are."""
-    folder = "evaluated_adapter"
-    model.save_lora(folder)
-    return folder
 
 
 def _not_supported(what: str, hint: str) -> TrainerError:
