@@ -1,5 +1,6 @@
 """Writes the demo's rows: `python -m hack.tinymodel.make_data FOLDER`.
 
+`warmup-running.jsonl` works the sums of `warmup.jsonl` one term after the other, for a model that knows sums.
 `warmup.jsonl` and `train.jsonl` share no sum, and neither has a sum of `heldout.jsonl`, in whatever order of its terms.
 """
 
@@ -45,8 +46,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    for name, drawn in make_files(options.seed).items():
+    files = make_files(options.seed)
+    for name, drawn in files.items():
         write(options.folder / f"{name}.jsonl", map(row, drawn))
+    running = (row(terms) | {"reasoning": sums.running_sums(terms)} for terms in files["warmup"])
+    write(options.folder / "warmup-running.jsonl", running)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from itertools import accumulate
 
 Terms = tuple[int, ...]
 
@@ -56,6 +57,18 @@ def reasoning(terms: Terms) -> str:
     units = [term % 10 for term in terms]
     tens = [term // 10 for term in terms] + [sum(units) // 10]
     return "\n".join(f"{' + '.join(map(str, column))} = {sum(column)}" for column in (units, tens))
+
+
+def running_sums(terms: Terms) -> str:
+    """Return the reasoning of a model that knows sums of two numbers: one term after the other.
+
+    >>> print(running_sums((47, 28, 11)))
+    47 + 28 = 75
+    75 + 11 = 86
+    """
+    totals = list(accumulate(terms))
+    pairs = zip(totals, terms[1:], totals[1:], strict=False)
+    return "\n".join(f"{before} + {term} = {after}" for before, term, after in pairs)
 
 
 def answer(terms: Terms) -> str:

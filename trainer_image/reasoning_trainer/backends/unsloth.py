@@ -12,6 +12,7 @@ from typing import Any
 
 import unsloth  # noqa: F401 before transformers, peft and trl, which it patches
 from peft import set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import load_peft_weights
 from unsloth import FastLanguageModel
 from unsloth.chat_templates import get_chat_template
@@ -114,7 +115,7 @@ class UnslothBackend:
             min_p=sampling.min_p or 0.0,
             seed=sampling.seed,
         )
-        active = bool(model.active_adapters) and not _is_switched_off(model)
+        active = not _is_switched_off(model)
         # the adapter as it is in memory, by the same call that generates during RL
         adapter = model.load_lora(ADAPTER_FOLDER, load_tensors=True) if active else None
         outputs = model.fast_generate(list(prompts), parameters, lora_request=adapter, use_tqdm=False)
@@ -175,8 +176,8 @@ def _capture_sizes(sequences: int) -> list[int]:
 
 
 def _is_switched_off(model: Any) -> bool:
-    layers = (module for module in model.modules() if hasattr(module, "disable_adapters"))
-    return any(layer.disable_adapters for layer in layers)
+    # by type: every Transformers model has a method of this name
+    return any(module.disable_adapters for module in model.modules() if isinstance(module, BaseTunerLayer))
 
 
 def _not_supported(what: str, hint: str) -> TrainerError:
