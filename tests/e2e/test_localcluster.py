@@ -186,7 +186,9 @@ class TestBesideIt:
     @pytest.mark.parametrize("reached", ["cluster/kubeadm.yaml", "logs/etcd.log", "logs/kubelet.log"])
     def test_goes_on_after_an_interruption(self, second, reached, eventually):
         environment = os.environ | {"STATE_DIR": str(second.folder.parent)}
-        with subprocess.Popen([sys.executable, LOCALCLUSTER, "up"], env=environment) as interrupted:
+        # a job in the background of a shell ignores SIGINT, and its children inherit that
+        command = ["env", "--default-signal=INT", sys.executable, LOCALCLUSTER, "up"]
+        with subprocess.Popen(command, env=environment) as interrupted:
             eventually(lambda: (second.folder / reached).exists(), 60, pause=0.01)
             interrupted.send_signal(signal.SIGINT)
         assert interrupted.returncode == 130

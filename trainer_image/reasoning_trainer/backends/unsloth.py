@@ -1,7 +1,7 @@
 """Backend unsloth: one NVIDIA GPU, vLLM in the same process, the least memory.
 
-Written from Unsloth 2026.10.7's documented interface; not run on a GPU yet. Unsloth patches the other libraries, so it
-is imported before them: this module is the first that the stages import when the spec asks for it.
+Unsloth patches the other libraries, so it is imported before them: this module is the first that the stages import when
+the spec asks for it. docs/benchmarks.md says what of it has run on a GPU.
 """
 
 from __future__ import annotations
