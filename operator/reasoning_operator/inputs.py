@@ -31,6 +31,12 @@ class Reference:
 
 
 def references(spec: Spec) -> list[Reference]:
+    """Return the ConfigMaps and claims that must be there before a job can start, but for the one it writes to."""
+    cache = spec.storage.cache_claim
+    return inputs(spec) + ([Reference("PersistentVolumeClaim", cache, "", "spec.storage.cacheClaim")] if cache else [])
+
+
+def inputs(spec: Spec) -> list[Reference]:
     """Return the ConfigMaps and claims that a spec reads, in order of the spec."""
     named = [_reference(source, field) for field, source in _sources(spec)]
     rewards = [

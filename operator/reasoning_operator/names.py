@@ -22,6 +22,7 @@ RUN_AS = 65532
 INPUT_FOLDER = "/etc/reasoning-trainer"
 OUTPUT_FOLDER = "/output"
 CLAIM_FOLDER = "/mnt/claims"
+CACHE_FOLDER = "/cache"
 
 
 def batch_job(job: str) -> str:

@@ -608,6 +608,8 @@ class Storage(Part):
     """A claim of yours to write to, instead of one that is made."""
     retain: bool = True
     """Keep the claim that was made when the job is deleted. A claim of yours is always kept."""
+    cache_claim: Name | None = None
+    """A claim of yours for downloaded models and compiled kernels. Jobs that trust each other may share it."""
 
     @rule(
         rf"self.size.matches(r'{SIZE_PATTERN}') && !self.size.matches(r'^[0.]+[A-Za-z]*$')",

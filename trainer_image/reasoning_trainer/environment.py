@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -26,11 +28,48 @@ SETTINGS = {
 }
 
 
+CACHES = {
+    "HF_HOME": "huggingface",
+    "VLLM_CACHE_ROOT": "vllm",
+    "TORCHINDUCTOR_CACHE_DIR": "inductor",
+    "TRITON_CACHE_DIR": "triton",
+    "FLASHINFER_WORKSPACE_BASE": "flashinfer",
+}
+"""Variable -> its folder in the cache that processes share. These libraries write a file elsewhere and move it, or
+lock it, and name it after versions, device and content: none is stale, and none is seen half written. What vLLM
+writes otherwise, `engine_cache` guards."""
+PRIVATE = {
+    # Unsloth writes its modules in place and anew at every start, under names that say nothing of model and settings,
+    # and executes them: sharing them saves nothing, and a job of other settings would change them under one that reads
+    "UNSLOTH_COMPILE_LOCATION": "unsloth",
+    # code of a model's repository is copied file by file
+    "HF_MODULES_CACHE": "modules",
+    # parts of files that the shared cache holds whole
+    "HF_XET_CACHE": "xet",
+    "VLLM_CONFIG_ROOT": "vllm-config",
+}
+"""Variable -> its folder among those that only this process writes to."""
+
+
 def prepare() -> None:
-    """Switch telemetry and progress bars off and fit threads to CPUs, unless the pod's environment says otherwise."""
-    for name, value in SETTINGS.items():
+    """Set what libraries read when they are imported, unless the environment says otherwise."""
+    for name, value in (SETTINGS | folders(os.environ)).items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("OMP_NUM_THREADS", str(cpus()))
+
+
+def folders(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return where libraries keep what they download and compile, by variable.
+
+    Parameters
+    ----------
+    environment
+        XDG_CACHE_HOME in it is the shared cache; ``~/.cache`` without it, as the XDG Base Directory Specification says.
+    """
+    shared = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute()
+    private = Path(tempfile.gettempdir(), f"reasoning-trainer-{os.getpid()}")
+    caches = {name: str(shared / folder) for name, folder in CACHES.items()}
+    return caches | {name: str(private / folder) for name, folder in PRIVATE.items()}
 
 
 def cpus(quota: Path = CPU_QUOTA) -> int:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from reasoning_contract.progress import PORT
 
-from ..inputs import Reference, references
+from ..inputs import Reference, inputs
 from ..model import Json, TrainingJob
-from ..names import CLAIM_FOLDER, CONTAINER, INPUT_FOLDER, OUTPUT_FOLDER, RUN_AS, run_folder, spec_config_map
+from ..names import (
+    CACHE_FOLDER,
+    CLAIM_FOLDER,
+    CONTAINER,
+    INPUT_FOLDER,
+    OUTPUT_FOLDER,
+    RUN_AS,
+    run_folder,
+    spec_config_map,
+)
 from ..settings import Settings
 from . import config, volume
 from .metadata import labels
 
 GRACE_SECONDS = 120
 """Time that the trainer has to save a checkpoint when it is told to stop."""
-_ENVIRONMENT = {"HOME": "/tmp/home", "HF_HOME": "/tmp/huggingface", "TMPDIR": "/tmp"}
-_RESERVED_FOLDERS = (INPUT_FOLDER, OUTPUT_FOLDER, CLAIM_FOLDER, "/tmp", "/dev/shm")
+_ENVIRONMENT = {"HOME": "/tmp/home", "TMPDIR": "/tmp"}
+_RESERVED_FOLDERS = (INPUT_FOLDER, OUTPUT_FOLDER, CLAIM_FOLDER, CACHE_FOLDER, "/tmp", "/dev/shm")
 
 
 def build(job: TrainingJob, settings: Settings) -> Json:
@@ -125,7 +134,9 @@ def _arguments(job: TrainingJob) -> list[str]:
 
 
 def _environment(job: TrainingJob) -> list[Json]:
-    variables: list[Json] = [{"name": name, "value": value} for name, value in _ENVIRONMENT.items()]
+    cache = CACHE_FOLDER if job.spec.storage.cache_claim else "/tmp/cache"
+    fixed = _ENVIRONMENT | {"XDG_CACHE_HOME": cache}
+    variables: list[Json] = [{"name": name, "value": value} for name, value in fixed.items()]
     if token := job.spec.model.token_secret_ref:
         reference = {"secretKeyRef": {"name": token.name, "key": token.key}}
         variables.append({"name": "HF_TOKEN", "valueFrom": reference})
@@ -153,6 +164,8 @@ def _volumes(job: TrainingJob) -> list[Json]:
     ]
     if job.spec.parallelism.gpus_per_node:
         volumes.append({"name": "shared-memory", "emptyDir": {"medium": "Memory"}})
+    if job.spec.storage.cache_claim:
+        volumes.append({"name": "cache", "persistentVolumeClaim": {"claimName": job.spec.storage.cache_claim}})
     for name, claim in _claims(job).items():
         volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
     return volumes
@@ -166,6 +179,8 @@ def _mounts(job: TrainingJob) -> list[Json]:
     ]
     if job.spec.parallelism.gpus_per_node:
         mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})
+    if job.spec.storage.cache_claim:
+        mounts.append({"name": "cache", "mountPath": CACHE_FOLDER})
     for name, claim in _claims(job).items():
         mounts.append({"name": name, "mountPath": f"{CLAIM_FOLDER}/{claim}", "readOnly": True})
     return mounts
@@ -186,7 +201,7 @@ def _claims(job: TrainingJob) -> dict[str, str]:
 
 
 def _of_kind(job: TrainingJob, kind: str) -> list[Reference]:
-    return [each for each in references(job.spec) if each.kind == kind]
+    return [each for each in inputs(job.spec) if each.kind == kind]
 
 
 def _given(fields: Json) -> Json:

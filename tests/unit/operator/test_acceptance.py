@@ -84,6 +84,15 @@ def test_missing_input_is_waited_for(inputs: Any, reason: str, says: str) -> Non
     assert says in verdict.message
 
 
+def test_missing_cache_claim_is_waited_for() -> None:
+    job = rtj(storage={"cacheClaim": "caches"})
+    verdict = refusal(Observed(job, inputs={}))
+    assert (verdict.reason, verdict.final) == ("ClaimNotFound", False)
+    assert "spec.storage.cacheClaim: there is no PersistentVolumeClaim caches" in verdict.message
+    there = {("PersistentVolumeClaim", "caches"): frozenset[str]()}
+    assert isinstance(accept(Observed(job, inputs=there), SETTINGS), TrainingJob)
+
+
 def test_inputs_that_are_there_are_enough() -> None:
     assert isinstance(accept(Observed(rtj(data=ROWS), inputs=BOTH), SETTINGS), TrainingJob)
 

@@ -24,7 +24,7 @@ EVERYTHING: Json = {
         "warmup": {"source": "pvc://library/warmup.parquet"},
         "heldOut": {"source": "configmap://rows/test.jsonl"},
     },
-    "storage": {"existingClaim": "results"},
+    "storage": {"existingClaim": "results", "cacheClaim": "caches"},
     "limits": {"maxAttempts": 5, "activeDeadlineSeconds": 3600},
     "suspend": True,
     "pod": {
@@ -66,6 +66,15 @@ def test_children(name: str) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
     assert text == golden.read_text(encoding="utf-8")
+
+
+def test_cache_claim_is_written_to_and_named_to_the_libraries() -> None:
+    spec = batch_job.build(training_job(storage={"cacheClaim": "caches"}), SETTINGS)["spec"]["template"]["spec"]
+    assert {"name": "cache", "persistentVolumeClaim": {"claimName": "caches"}} in spec["volumes"]
+    (container,) = spec["containers"]
+    (mount,) = [each for each in container["volumeMounts"] if each["name"] == "cache"]
+    assert not mount.get("readOnly")
+    assert {"name": "XDG_CACHE_HOME", "value": mount["mountPath"]} in container["env"]
 
 
 def test_pod_has_no_rights() -> None:
@@ -117,6 +126,7 @@ def test_only_a_job_that_needs_the_network_gets_out(parts: Json, open_: bool) ->
         ({"volumeMounts": [{"name": "x", "mountPath": "/output/x"}]}, "spec.pod.volumeMounts[0].mountPath"),
         ({"volumeMounts": [{"name": "x", "mountPath": "/tmp"}]}, "spec.pod.volumeMounts[0].mountPath"),
         ({"volumeMounts": [{"name": "x", "mountPath": "/etc"}]}, "spec.pod.volumeMounts[0].mountPath"),
+        ({"volumeMounts": [{"name": "x", "mountPath": "/cache/hub"}]}, "spec.pod.volumeMounts[0].mountPath"),
         ({"env": [{"name": "HOME", "value": "/"}]}, "spec.pod.env[0].name"),
         ({"env": [{"name": "HF_TOKEN", "value": "x"}]}, None),
         ({"volumeMounts": [{"name": "x", "mountPath": "/outputs"}]}, None),

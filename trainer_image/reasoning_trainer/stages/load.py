@@ -11,6 +11,7 @@ from reasoning_contract.status import ModelStatus
 
 from ..attempt import Attempt, Policy
 from ..backends.base import Backend
+from ..engine_cache import exclusive
 from ..errors import TrainerError
 
 
@@ -27,7 +28,8 @@ def load(attempt: Attempt, backend: Backend) -> Policy:
     folder, revision = _fetch(attempt)
     attempt.interruption.check()
     attempt.tracker.say(f"loading {spec.model.source}")
-    model, tokenizer = backend.load(spec, folder)
+    with exclusive(attempt.say, when=spec.backend == "unsloth" and spec.inference.engine == "vllm"):
+        model, tokenizer = backend.load(spec, folder)
     attempt.interruption.check()
     return Policy(backend, model, tokenizer, folder, revision)
 

@@ -16,6 +16,7 @@ from reasoning_contract.status import RunStage
 from ..attempt import Attempt, Policy
 from ..conversation import preference
 from ..data import Splits
+from ..engine_cache import exclusive
 from ..rewards import build
 from ..trl_arguments import reinforce_arguments
 from .evaluate import evaluate_on_the_way
@@ -51,14 +52,17 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Tr
         {"prompt": question(attempt, policy, example.prompt or ""), "answer": example.answer}
         for example in splits.train
     ]
-    return trainer(
-        model=policy.model,
-        reward_funcs=list(rewards.functions),
-        args=_config(attempt, policy, config, policy.backend.generation_arguments(attempt.spec)),
-        train_dataset=Dataset.from_list(rows),
-        processing_class=policy.tokenizer,
-        callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),
-    )
+    spec = attempt.spec
+    # TRL builds vLLM's engine here; Unsloth had it beside the model
+    with exclusive(attempt.say, when=spec.backend == "transformers" and spec.inference.engine == "vllm"):
+        return trainer(
+            model=policy.model,
+            reward_funcs=list(rewards.functions),
+            args=_config(attempt, policy, config, policy.backend.generation_arguments(spec)),
+            train_dataset=Dataset.from_list(rows),
+            processing_class=policy.tokenizer,
+            callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),
+        )
 
 
 def _make_preference_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
