@@ -100,6 +100,10 @@ class Score(Part):
     """Mean completion length, tokens."""
     pass_at_k: dict[str, float] | None = None
     """Chance that one of k sampled completions is right, by k, where k > 1 was asked for."""
+    preferred: float | None = None
+    """Share of rows whose chosen completion the model finds likelier than the rejected one, where rows are pairs."""
+    margin: float | None = None
+    """Mean log-probability of the chosen completion less that of the rejected one, in nats, where rows are pairs."""
 
 
 class HeldOutStatus(Part):

@@ -1,4 +1,4 @@
-"""What the stages of one attempt share."""
+"""What the stages of a command share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .backends.base import Backend
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt at a job.
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """A job that is worked on: trained, or only evaluated.
 
     Attributes
     ----------
@@ -28,8 +28,6 @@ class Attempt:
         The job.
     inputs
         Where its sources lie.
-    folder
-        Where it writes.
     tracker
         Where it reports.
     interruption
@@ -40,7 +38,6 @@ class Attempt:
 
     job: Job
     inputs: Inputs
-    folder: RunFolder
     tracker: Tracker
     interruption: Interruption
     say: Callable[[str], None]
@@ -51,30 +48,55 @@ class Attempt:
         return self.job.spec
 
 
-@dataclass
-class Policy:
+@dataclass(frozen=True, kw_only=True)
+class Attempt(Context):
+    """One attempt at training.
+
+    Attributes
+    ----------
+    folder
+        Where it writes.
+    """
+
+    folder: RunFolder
+
+
+@dataclass(kw_only=True)
+class Chat:
+    """How a model is talked to.
+
+    Attributes
+    ----------
+    tokenizer
+        The library's own object, with the job's chat template.
+    system_role
+        Whether the template knows a system role.
+    new_tokens
+        Tokens that were added to the vocabulary.
+    """
+
+    tokenizer: Any
+    system_role: bool = True
+    new_tokens: list[int] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Policy(Chat):
     """The model that is trained, with what belongs to it. Stages change its adapter in place.
 
     Attributes
     ----------
     backend
         The library that holds it.
-    model, tokenizer
-        The library's own objects.
+    model
+        The library's own object.
     folder
         Where the base model lies on this machine.
     revision
         Commit of the Hub repository; None for a model from elsewhere.
-    system_role
-        Whether its chat template knows a system role.
-    new_tokens
-        Tokens that were added to the vocabulary.
     """
 
     backend: Backend
     model: Any
-    tokenizer: Any
     folder: Path
     revision: str | None = None
-    system_role: bool = True
-    new_tokens: list[int] = field(default_factory=list)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from reasoning_contract.spec import ChatTemplate
 
 
 @dataclass(frozen=True)
@@ -90,3 +93,12 @@ FAMILIES = (
     }
 )
 """Families that backend transformers has templates for."""
+
+
+def apply_family(tokenizer: Any, template: ChatTemplate) -> Any:
+    """Set a family's template; turns end with its token, or with the tokenizer's where that has no such token."""
+    family = FAMILIES[template.family or ""]
+    if family.end in tokenizer.get_vocab():
+        tokenizer.eos_token = family.end
+    tokenizer.chat_template = family.jinja(tokenizer.eos_token)
+    return tokenizer

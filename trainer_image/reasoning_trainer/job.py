@@ -16,6 +16,7 @@ from reasoning_contract.resolve import Choice, choose, resolve
 from reasoning_contract.spec import Spec
 
 from .errors import TrainerError
+from .run_folder import write_atomic
 
 KIND = "ReasoningTrainingJob"
 
@@ -141,6 +142,14 @@ class Inputs:
         if not path.exists():
             raise _missing(source, f"there is nothing at {path}")
         return path
+
+
+def inputs_of(job: Job, config_maps: Path | None, claims: Path | None, folder: Path) -> Inputs:
+    """Return where the sources of a job lie; ConfigMaps of the manifest itself are written into `folder`, and used."""
+    for name, data in job.config_maps.items():
+        for key, text in data.items():
+            write_atomic(folder / name / key, text)
+    return Inputs(folder if job.config_maps else config_maps, claims)
 
 
 def _missing(source: str, what: str) -> TrainerError:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 
 from . import backends
-from .attempt import Attempt, Policy
+from .attempt import Attempt, Context, Policy
 from .data import Example, Splits, within_length
 from .data import load as load_data
 from .errors import TrainerError
@@ -33,6 +32,7 @@ def run(attempt: Attempt) -> None:
     splits = read_data(attempt)
     # the libraries take seconds to import: by now somebody may be looking at /progress; the backend's come first,
     # because unsloth patches the others
+    backends.check(attempt.spec)
     backend = backends.choose(attempt.spec)
     from .stages.adapt import adapt
     from .stages.evaluate import evaluate
@@ -43,11 +43,14 @@ def run(attempt: Attempt) -> None:
     from .stages.warmup import warm_up
 
     refuse_formats(attempt.spec)
-    backend.check(attempt.spec)
     policy = load(attempt, backend)
-    apply_template(attempt, policy)
+    apply_template(attempt.spec, policy, backend.apply_family)
     adapt(attempt, policy)
-    splits = fit_lengths(attempt, policy, splits)
+    splits = Splits(
+        train=fit_lengths(attempt, policy, splits.train, "data.train"),
+        warmup=splits.warmup,
+        held_out=fit_lengths(attempt, policy, splits.held_out, "data.heldOut"),
+    )
     attempt.tracker.finish("load")
 
     evaluate(attempt, policy, "base", splits.held_out)
@@ -85,25 +88,20 @@ def read_data(attempt: Attempt) -> Splits:
     return splits
 
 
-def fit_lengths(attempt: Attempt, policy: Policy, splits: Splits) -> Splits:
+def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
     """Leave out rows whose prompts are longer than ``reinforce.maxPromptLength``, and say how many."""
     from .stages.template import prompt_tokens
 
-    limit = attempt.spec.reinforce.max_prompt_length
+    spec = context.spec
+    limit = spec.reinforce.max_prompt_length
     if limit is None:
         raise AssertionError("a resolved spec has reinforce.maxPromptLength")
-
-    def kept(examples: tuple[Example, ...], field: str) -> tuple[Example, ...]:
-        if not examples:
-            return examples
-        rows, left_out = within_length(
-            examples, lambda row: prompt_tokens(attempt, policy, row.prompt or ""), limit, field
-        )
-        if left_out:
-            attempt.say(f"{field}: {left_out} of {len(examples)} rows left out: prompts of more than {limit} tokens")
-        return tuple(rows)
-
-    return replace(splits, train=kept(splits.train, "data.train"), held_out=kept(splits.held_out, "data.heldOut"))
+    if not rows:
+        return rows
+    kept, left_out = within_length(rows, lambda row: prompt_tokens(spec, policy, row.prompt or ""), limit, field)
+    if left_out:
+        context.say(f"{field}: {left_out} of {len(rows)} rows left out: prompts of more than {limit} tokens")
+    return tuple(kept)
 
 
 def plan(spec: Spec, splits: Splits) -> list[Phase]:

@@ -20,8 +20,8 @@ from .display import Display
 from .errors import TrainerError
 from .exporter import Exporter
 from .interruption import Interruption, interrupted
-from .job import Inputs, Job, read_job
-from .run_folder import RunFolder, write_atomic
+from .job import Job, inputs_of, read_job
+from .run_folder import RunFolder
 from .tracker import Phase, Tracker
 
 INTERNAL_ERROR = 1
@@ -67,7 +67,11 @@ def _attempt(options: Options, display: Display, progress: list[Progress]) -> No
             stack.callback(Exporter(options.port, tracker.progress).close)
         interruption = Interruption(lambda: _abandon(options, tracker))
         interruption.install()
-        pipeline.run(Attempt(job, _inputs(options, job, folder), folder, tracker, interruption, display.say))
+        inputs = inputs_of(job, options.configmaps, options.claims, folder.path / "configmaps")
+        attempt = Attempt(
+            job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say, folder=folder
+        )
+        pipeline.run(attempt)
         folder.save_progress(tracker.progress())
 
 
@@ -99,17 +103,6 @@ class Publisher:
         if progress.stage != self._stage or moment - self._saved >= SAVE_SECONDS:
             self._stage, self._saved = progress.stage, moment
             self._folder.save_progress(progress)
-
-
-def _inputs(options: Options, job: Job, folder: RunFolder) -> Inputs:
-    """Return where sources lie; ConfigMaps of the manifest itself are written out."""
-    config_maps = options.configmaps
-    if job.config_maps:
-        config_maps = folder.path / "configmaps"
-        for name, data in job.config_maps.items():
-            for key, text in data.items():
-                write_atomic(config_maps / name / key, text)
-    return Inputs(config_maps, options.claims)
 
 
 def _abandon(options: Options, tracker: Tracker) -> None:

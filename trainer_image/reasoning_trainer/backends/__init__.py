@@ -7,6 +7,9 @@ from reasoning_contract.spec import Spec
 
 from ..errors import TrainerError
 from .base import Backend
+from .support import check
+
+__all__ = ["check", "choose"]
 
 
 def choose(spec: Spec) -> Backend:

@@ -53,9 +53,6 @@ class Backend(Protocol):
 
     name: str
 
-    def check(self, spec: Spec) -> None:
-        """Raise `TrainerError` with reason NotSupported if the spec asks for what this backend cannot do."""
-
     def load(self, spec: Spec, folder: Path) -> tuple[Any, Any]:
         """Return model and tokenizer of a folder on this machine.
 
@@ -81,6 +78,20 @@ class Backend(Protocol):
         self, model: Any, tokenizer: Any, prompts: Sequence[str], sampling: Sampling
     ) -> list[list[Completion]]:
         """Return ``sampling.count`` completions of each prompt, which chat template and all is text."""
+
+    def log_likelihoods(
+        self, model: Any, tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]
+    ) -> list[float]:
+        """Return the log-probability of each completion after its prompt, in nats; both are texts, template and all."""
+
+    def switch_adapter(self, model: Any, folder: Path) -> None:
+        """Generate with a saved adapter from now on, whatever this job's own is like.
+
+        Raises
+        ------
+        TrainerError
+            If there is no adapter for this model.
+        """
 
     def load_adapter(self, model: Any, folder: Path) -> None:
         """Put the weights of a saved adapter into the model's own."""

@@ -21,7 +21,6 @@ from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     BitsAndBytesConfig,
     GenerationConfig,
     PreTrainedModel,
@@ -31,14 +30,18 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import ChatTemplate, Inference, Spec
+from reasoning_contract.spec import ChatTemplate, Spec
 
 from ..errors import TrainerError
-from ..families import FAMILIES
+from ..families import apply_family
 from .base import Completion, Sampling
+from .likelihood import log_likelihoods
+from .tokenizer import load_tokenizer, unreadable
 
 ADAPTER = "default"
 """PEFT's name of the one adapter that is trained; TRL looks for it by this name."""
+COMPARED = "compared"
+"""Name of an adapter that is only evaluated."""
 
 
 class TransformersBackend:
@@ -46,47 +49,18 @@ class TransformersBackend:
 
     name = "transformers"
 
-    def check(self, spec: Spec) -> None:
-        """Refuse what neither Transformers nor TRL can be told."""
-        parallelism = spec.parallelism
-        if parallelism.nodes * parallelism.gpus_per_node > 1 or parallelism.vllm == "server":
-            raise _not_supported("parallelism of more than one GPU", "set nodes and gpusPerNode to 1, vllm to colocate")
-        if spec.model.load_in == "fp8":
-            raise _not_supported("model.loadIn fp8", "use 4bit, 8bit or 16bit, or backend unsloth")
-        unheard = ["max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby"]
-        unheard += ["gpu_memory_utilization"] if spec.inference.engine == "transformers" else []
-        changed = [name for name in unheard if getattr(spec.inference, name) != Inference.model_fields[name].default]
-        if changed:
-            names = ", ".join(Inference.model_fields[name].alias or name for name in changed)
-            raise _not_supported(f"inference.{names}", "remove it, or use backend unsloth")
-        family = spec.chat_template.family
-        if family is not None and family not in FAMILIES:
-            raise _not_supported(
-                f"chatTemplate.family {family}",
-                "leave family empty to use the template of the model's tokenizer, give jinja, or use backend unsloth",
-            )
-
     def load(self, spec: Spec, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Load safetensors: 32-bit floats on a CPU, else bfloat16 or quantised by bitsandbytes."""
-        trust = spec.model.trust_remote_code
         transformers_logging.disable_progress_bar()
+        tokenizer = load_tokenizer(spec, folder)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
             model = AutoModelForCausalLM.from_pretrained(
-                folder, trust_remote_code=trust, use_safetensors=True, **_precision(spec)
+                folder, trust_remote_code=spec.model.trust_remote_code, use_safetensors=True, **_precision(spec)
             )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            raise TrainerError(
-                ExitCode.MODEL_INVALID,
-                "ModelUnreadable",
-                f"model.source {spec.model.source} cannot be loaded: {error}",
-                "it must be a folder as save_pretrained writes it: config.json, *.safetensors and a tokenizer",
-            ) from error
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        tokenizer.padding_side = "left"
+            raise unreadable(str(folder), error) from error
         return model, tokenizer
 
     def adapt(self, model: PreTrainedModel, spec: Spec, new_tokens: Sequence[int]) -> PeftModel:
@@ -116,12 +90,8 @@ class TransformersBackend:
         return adapted
 
     def apply_family(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> PreTrainedTokenizerBase:
-        """Set the family's template; turns end with its token, or with the tokenizer's where that has no such token."""
-        family = FAMILIES[template.family or ""]
-        if family.end in tokenizer.get_vocab():
-            tokenizer.eos_token = family.end
-        tokenizer.chat_template = family.jinja(tokenizer.eos_token)
-        return tokenizer
+        """Set the family's template."""
+        return apply_family(tokenizer, template)
 
     def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return device and precision."""
@@ -154,6 +124,31 @@ class TransformersBackend:
             output = model.generate(**batch, generation_config=config)
         completions = [_completion(tokenizer, row) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
         return [completions[index : index + sampling.count] for index in range(0, len(completions), sampling.count)]
+
+    def log_likelihoods(
+        self,
+        model: PeftModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompts: Sequence[str],
+        completions: Sequence[str],
+    ) -> list[float]:
+        """Score one padded batch."""
+        return log_likelihoods(model, tokenizer, prompts, completions)
+
+    def switch_adapter(self, model: PeftModel, folder: Path) -> None:
+        """Read the adapter with its own rank and modules, beside the one that is trained."""
+        if COMPARED in model.peft_config:
+            model.delete_adapter(COMPARED)
+        try:
+            model.load_adapter(str(folder), COMPARED)
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            raise TrainerError(
+                ExitCode.MODEL_INVALID,
+                "AdapterInvalid",
+                f"{folder} is no adapter for this model: {error}",
+                "give a folder with the adapter_config.json and weights of an adapter for the manifest's model.source",
+            ) from error
+        model.set_adapter(COMPARED)
 
     def load_adapter(self, model: PeftModel, folder: Path) -> None:
         """Read the adapter's weights into the adapter that is trained."""
@@ -229,8 +224,3 @@ def _generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -
 def _completion(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> Completion:
     end = tokens.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in tokens else len(tokens)
     return Completion(tokenizer.decode(tokens[:end], skip_special_tokens=True), end)
-
-
-def _not_supported(what: str, hint: str) -> TrainerError:
-    message = f"{what} is not supported by backend transformers"
-    return TrainerError(ExitCode.NOT_SUPPORTED, "NotSupported", message, hint)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import unsloth  # noqa: F401 before transformers, peft and trl, which it patches
-from peft import set_peft_model_state_dict
+from peft import PeftConfig, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import load_peft_weights
 from unsloth import FastLanguageModel
@@ -22,6 +22,7 @@ from reasoning_contract.spec import ChatTemplate, Spec
 
 from ..errors import TrainerError
 from .base import Completion, Sampling
+from .likelihood import log_likelihoods
 
 ADAPTER = "default"
 ADAPTER_FOLDER = "evaluated_adapter"
@@ -36,24 +37,6 @@ class UnslothBackend:
     """Loads, adapts and generates with Unsloth."""
 
     name = "unsloth"
-
-    def check(self, spec: Spec) -> None:
-        """Refuse what Unsloth cannot do."""
-        if spec.inference.engine == "vllm" and spec.model.trust_remote_code:
-            raise _not_supported(
-                "model.trustRemoteCode with inference.engine vllm", "use inference.engine transformers"
-            )
-        if spec.reinforce.algorithm == "PPO":
-            raise _not_supported("reinforce.algorithm PPO", "use GRPO, or backend transformers")
-        if spec.inference.kv_cache_dtype == "fp8" and spec.inference.engine != "vllm":
-            raise _not_supported("inference.kvCacheDtype without vLLM", "use inference.engine vllm")
-        reference = spec.reinforce.beta and spec.reinforce.algorithm not in ("DPO", "ORPO")
-        if reference and spec.data.warmup and not spec.warmup.skip:
-            raise _not_supported(
-                "reinforce.beta above 0 after a warm-up",
-                "Unsloth measures the divergence from the base model, not from the warmed-up one: set beta to 0, skip "
-                "the warm-up, or use backend transformers",
-            )
 
     def load(self, spec: Spec, folder: Path) -> tuple[Any, Any]:
         """Load the model and, for engine vllm, the engine beside it."""
@@ -120,6 +103,26 @@ class UnslothBackend:
         adapter = model.load_lora(ADAPTER_FOLDER, load_tensors=True) if active else None
         outputs = model.fast_generate(list(prompts), parameters, lora_request=adapter, use_tqdm=False)
         return [[Completion(each.text, len(each.token_ids)) for each in output.outputs] for output in outputs]
+
+    def log_likelihoods(
+        self, model: Any, tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]
+    ) -> list[float]:
+        """Score one padded batch with the model itself: the engine knows only what it generates."""
+        return log_likelihoods(model, tokenizer, prompts, completions)
+
+    def switch_adapter(self, model: Any, folder: Path) -> None:
+        """Read the weights into the adapter of the manifest: the engine is set up for that one."""
+        names = ("r", "lora_alpha", "use_rslora")
+        own, other = model.peft_config[ADAPTER], PeftConfig.from_pretrained(str(folder))
+        differing = [name for name in names if getattr(own, name) != getattr(other, name)]
+        if set(own.target_modules) != set(other.target_modules):
+            differing.append("target_modules")
+        if differing:
+            raise _not_supported(
+                f"an adapter ({folder}) that differs from the manifest's spec.lora in {', '.join(differing)}",
+                "set spec.lora to the adapter's values, or use backend transformers",
+            )
+        self.load_adapter(model, folder)
 
     def load_adapter(self, model: Any, folder: Path) -> None:
         """Read the adapter's weights into the adapter that is trained."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ..attempt import Attempt, Policy
+from ..attempt import Context, Policy
 from .load import report
 
 
-def adapt(attempt: Attempt, policy: Policy) -> None:
+def adapt(context: Context, policy: Policy) -> None:
     """Add a fresh adapter. The training stages change it, or read what they made of it in an earlier attempt."""
-    attempt.tracker.say("adding the adapter")
-    policy.model = policy.backend.adapt(policy.model, attempt.spec, policy.new_tokens)
-    report(attempt, policy)
+    context.tracker.say("adding the adapter")
+    if policy.new_tokens:
+        policy.model.resize_token_embeddings(len(policy.tokenizer))
+    policy.model = policy.backend.adapt(policy.model, context.spec, policy.new_tokens)
+    report(context, policy)

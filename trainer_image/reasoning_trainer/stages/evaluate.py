@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
-from reasoning_contract.spec import Stage
+from reasoning_contract.spec import Spec, Stage
 from reasoning_contract.status import EvaluationStatus, HeldOutStatus, Score
 
-from ..attempt import Attempt, Policy
+from ..attempt import Attempt, Context, Policy
 from ..backends.base import Completion, Sampling
 from ..data import Example
 from ..rewards import Grader
 from ..run_folder import write_atomic, write_lines
 from ..statistics import mcnemar_exact_one_sided, pass_at_k, wilson_interval
-from .template import question, render
+from .template import continuation, question, render
 
 BATCH = 32
 """Prompts that are generated from at once."""
@@ -40,12 +41,16 @@ class Result:
         Length of each completion, tokens.
     sampled_right
         How many of the sampled completions of each row are right; empty without pass@k.
+    margins
+        Log-probability of the chosen completion of each row less that of the rejected one, in nats; empty where the
+        rows are no pairs.
     """
 
     right: list[bool]
     formatted: list[bool]
     lengths: list[int]
     sampled_right: list[int]
+    margins: list[float] = field(default_factory=list)
 
 
 def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Example]) -> None:
@@ -71,7 +76,8 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
     else:
         tracker.begin(phase, _detail(stage, 0, len(rows)), total=len(rows))
         with policy.model.disable_adapter() if stage == "base" else nullcontext():
-            _measure(attempt, policy, rows, path, lambda row: tracker.advance(row, _detail(stage, row, len(rows))))
+            measured = measure(attempt, policy, rows, lambda row: tracker.advance(row, _detail(stage, row, len(rows))))
+        keep(measured, path)
         tracker.finish(phase)
     tracker.report(evaluation=compare(read_results(attempt), spec.evaluation.pass_at_k))
 
@@ -81,8 +87,9 @@ def evaluate_on_the_way(attempt: Attempt, policy: Policy, rows: Sequence[Example
     path = attempt.folder.evaluation / f"reinforce-{step}.json"
     if not path.exists():
         detail = f"evaluating at step {step}, row {{}} of {len(rows)}"
-        result = _measure(attempt, policy, rows, path, lambda row: attempt.tracker.say(detail.format(row)))
-        attempt.say(f"step {step}: held-out accuracy {fmean(result.right):.3f}")
+        measured = measure(attempt, policy, rows, lambda row: attempt.tracker.say(detail.format(row)))
+        keep(measured, path)
+        attempt.say(f"step {step}: held-out accuracy {fmean(measured.result.right):.3f}")
 
 
 def phase_of(stage: Stage) -> str:
@@ -94,61 +101,102 @@ def _detail(stage: Stage, row: int, rows: int) -> str:
     return f"{NAMES[stage]}, row {row} of {rows}"
 
 
-def _measure(
-    attempt: Attempt, policy: Policy, rows: Sequence[Example], path: Path, report: Callable[[int], None]
-) -> Result:
-    spec = attempt.spec
-    greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
+@dataclass(frozen=True)
+class Measured:
+    """A result, and what the model wrote."""
+
+    result: Result
+    transcripts: list[dict[str, Any]]
+
+
+def measure(context: Context, policy: Policy, rows: Sequence[Example], report: Callable[[int], None]) -> Measured:
+    """Have the model answer rows.
+
+    Parameters
+    ----------
+    context
+        The job.
+    policy
+        The model as it is.
+    rows
+        Rows with prompt and answer; at least one.
+    report
+        Called with the number of rows that are done.
+
+    Raises
+    ------
+    TrainerError
+        If the process is told to stop.
+    """
+    spec = context.spec
     grader = Grader(spec.rewards, spec.chat_template)
+    pairs = all(row.chosen and row.rejected for row in rows)
     answers: list[Completion] = []
     sampled_right: list[int] = []
+    margins: list[float] = []
     for start in range(0, len(rows), BATCH):
-        attempt.interruption.check()
+        context.interruption.check()
         batch = rows[start : start + BATCH]
-        prompts = [render(policy, question(attempt, policy, row.prompt or "")) for row in batch]
+        prompts = [render(policy, question(spec, policy, row.prompt or "")) for row in batch]
+        greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
         answers += [each[0] for each in policy.backend.generate(policy.model, policy.tokenizer, prompts, greedy)]
         if max(spec.evaluation.pass_at_k) > 1:
-            drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(attempt, start))
+            drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(spec, start))
             sampled_right += [
                 sum(_is_right(grader, each.text, row) for each in group)
                 for group, row in zip(drawn, batch, strict=True)
             ]
+        if pairs:
+            margins += _margins(spec, policy, batch, prompts)
         report(start + len(batch))
     result = Result(
         right=[_is_right(grader, answer.text, row) for answer, row in zip(answers, rows, strict=True)],
         formatted=[grader.is_well_formed(answer.text) for answer in answers],
         lengths=[answer.tokens for answer in answers],
         sampled_right=sampled_right,
+        margins=margins,
     )
-    _keep_samples(path.with_suffix(".jsonl"), rows[: spec.evaluation.samples], answers, result)
-    write_atomic(path, json.dumps(asdict(result)))
-    return result
+    transcripts = [
+        {"prompt": row.prompt, "answer": row.answer, "completion": answer.text, "right": right}
+        for row, answer, right in zip(rows, answers, result.right, strict=True)
+    ]
+    return Measured(result, transcripts[: spec.evaluation.samples])
 
 
-def _drawn(attempt: Attempt, start: int) -> Sampling:
-    reinforce = attempt.spec.reinforce
+def keep(measured: Measured, path: Path) -> None:
+    """Write what was measured; the result last, so that its presence says that the evaluation is finished."""
+    write_lines(path.with_suffix(".jsonl"), measured.transcripts)
+    write_atomic(path, json.dumps(asdict(measured.result)))
+
+
+def _drawn(spec: Spec, start: int) -> Sampling:
+    reinforce = spec.reinforce
     return Sampling(
         max_tokens=reinforce.max_completion_length,
         temperature=reinforce.temperature,
         top_p=reinforce.top_p,
         top_k=reinforce.top_k or 0,
         min_p=reinforce.min_p,
-        count=max(attempt.spec.evaluation.pass_at_k),
+        count=max(spec.evaluation.pass_at_k),
         seed=reinforce.seed + start,
     )
+
+
+def _margins(spec: Spec, policy: Policy, rows: Sequence[Example], prompts: Sequence[str]) -> list[float]:
+    def likelihoods(completions: list[str | None]) -> list[float]:
+        texts = [
+            continuation(spec, policy, row.prompt or "", text or "")
+            for row, text in zip(rows, completions, strict=True)
+        ]
+        return policy.backend.log_likelihoods(policy.model, policy.tokenizer, prompts, texts)
+
+    chosen, rejected = likelihoods([row.chosen for row in rows]), likelihoods([row.rejected for row in rows])
+    return [better - worse for better, worse in zip(chosen, rejected, strict=True)]
 
 
 def _is_right(grader: Grader, text: str, row: Example) -> bool:
     """Tell whether a completion is right; one whose reference cannot be judged is not shown to be."""
     return grader.is_right(text, row.answer or "") is True
-
-
-def _keep_samples(path: Path, rows: Sequence[Example], answers: Sequence[Completion], result: Result) -> None:
-    transcripts = [
-        {"prompt": row.prompt, "answer": row.answer, "completion": answer.text, "right": right}
-        for row, answer, right in zip(rows, answers, result.right, strict=False)
-    ]
-    write_lines(path, transcripts)
 
 
 def read_results(attempt: Attempt) -> dict[Stage, Result]:
@@ -174,10 +222,10 @@ def compare(results: dict[Stage, Result], ks: Sequence[int] = (1,)) -> Evaluatio
     return EvaluationStatus(
         held_out=HeldOutStatus(size=len(last.right), **{stage: score(each, ks) for stage, each in results.items()}),
         final_accuracy=round(fmean(last.right), DIGITS),
-        improvement=_gain(base, trained),
-        p_value=_p_value(base, trained),
-        reinforce_improvement=_gain(warmup, final),
-        reinforce_p_value=_p_value(warmup, final),
+        improvement=gain(base, trained),
+        p_value=p_value(base, trained),
+        reinforce_improvement=gain(warmup, final),
+        reinforce_p_value=p_value(warmup, final),
     )
 
 
@@ -195,12 +243,16 @@ def score(result: Result, ks: Sequence[int] = (1,)) -> Score:
         format=round(fmean(result.formatted), DIGITS),
         mean_length=round(fmean(result.lengths), 1),
         pass_at_k=chances or None,
+        preferred=round(fmean(margin > 0 for margin in result.margins), DIGITS) if result.margins else None,
+        margin=round(fmean(result.margins), DIGITS) if result.margins else None,
     )
 
 
-def _gain(before: Result | None, after: Result | None) -> float | None:
+def gain(before: Result | None, after: Result | None) -> float | None:
+    """Return the difference of the accuracies; None without both."""
     return round(fmean(after.right) - fmean(before.right), DIGITS) if before and after else None
 
 
-def _p_value(before: Result | None, after: Result | None) -> float | None:
+def p_value(before: Result | None, after: Result | None) -> float | None:
+    """Return p of the one-sided exact McNemar test that `after` is better; None without both."""
     return float(f"{mcnemar_exact_one_sided(before.right, after.right):.3g}") if before and after else None

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import ModelStatus
 
-from ..attempt import Attempt, Policy
+from ..attempt import Context, Policy
 from ..backends.base import Backend
 from ..engine_cache import exclusive
 from ..errors import TrainerError
+from ..job import Inputs
+
+NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack")
+"""Files of a Hub repository that the trainer never reads."""
 
 
-def load(attempt: Attempt, backend: Backend) -> Policy:
+def load(context: Context, backend: Backend) -> Policy:
     """Bring the model onto this machine and into memory.
 
     Raises
@@ -23,23 +28,43 @@ def load(attempt: Attempt, backend: Backend) -> Policy:
     TrainerError
         If the model is not there or cannot be read.
     """
-    spec = attempt.spec
-    attempt.tracker.say(f"fetching {spec.model.source}")
-    folder, revision = _fetch(attempt)
-    attempt.interruption.check()
-    attempt.tracker.say(f"loading {spec.model.source}")
-    with exclusive(attempt.say, when=spec.backend == "unsloth" and spec.inference.engine == "vllm"):
+    spec = context.spec
+    context.tracker.say(f"fetching {spec.model.source}")
+    folder, revision = fetch(spec, context.inputs)
+    context.interruption.check()
+    context.tracker.say(f"loading {spec.model.source}")
+    with exclusive(context.say, when=spec.backend == "unsloth" and spec.inference.engine == "vllm"):
         model, tokenizer = backend.load(spec, folder)
-    attempt.interruption.check()
-    return Policy(backend, model, tokenizer, folder, revision)
+    context.interruption.check()
+    return Policy(backend=backend, model=model, tokenizer=tokenizer, folder=folder, revision=revision)
 
 
-def _fetch(attempt: Attempt) -> tuple[Path, str | None]:
-    spec = attempt.spec
+def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ) -> tuple[Path, str | None]:
+    """Bring the model's files onto this machine.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    inputs
+        Where its sources lie.
+    ignore
+        Patterns of the files that a download leaves out.
+
+    Returns
+    -------
+    tuple
+        The folder, and the commit of a Hub repository.
+
+    Raises
+    ------
+    TrainerError
+        If the model is not there or cannot be fetched.
+    """
     if spec.model.source.startswith("hf://"):
-        return _download(spec)
+        return _download(spec, ignore)
     try:
-        return attempt.inputs.locate(spec.model.source), None
+        return inputs.locate(spec.model.source), None
     except TrainerError as error:
         raise TrainerError(
             ExitCode.MODEL_INVALID,
@@ -49,7 +74,7 @@ def _fetch(attempt: Attempt) -> tuple[Path, str | None]:
         ) from None
 
 
-def _download(spec: Spec) -> tuple[Path, str]:
+def _download(spec: Spec, ignore: Sequence[str]) -> tuple[Path, str]:
     """Take a snapshot of the Hub repository; its folder is named after the commit."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -68,7 +93,7 @@ def _download(spec: Spec) -> tuple[Path, str]:
             name,
             revision=spec.model.revision,
             token=os.environ.get("HF_TOKEN"),
-            ignore_patterns=["*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack"],
+            ignore_patterns=list(ignore),
         )
     except GatedRepoError as error:
         raise _not_found(spec, error, "accept the model's terms on the Hub and give model.tokenSecretRef") from None
@@ -88,9 +113,9 @@ def _not_found(spec: Spec, error: Exception, hint: str) -> TrainerError:
     return TrainerError(ExitCode.MODEL_INVALID, "ModelNotFound", f"model.source {spec.model.source}: {error}", hint)
 
 
-def report(attempt: Attempt, policy: Policy) -> None:
+def report(context: Context, policy: Policy) -> None:
     """Put what was loaded, and why so, into the report."""
-    spec, choice = attempt.spec, attempt.job.choice
+    spec, choice = context.spec, context.job.choice
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in policy.model.parameters()]
     status = ModelStatus(
         revision=policy.revision,
@@ -101,4 +126,4 @@ def report(attempt: Attempt, policy: Policy) -> None:
         parameters=sum(size for size, _ in sizes),
         trainable_parameters=sum(size for size, trained in sizes if trained),
     )
-    attempt.tracker.report(model=status)
+    context.tracker.report(model=status)

@@ -35,7 +35,7 @@ def reinforce_by_ppo(attempt: Attempt, policy: Policy, splits: Splits, callback:
     again.
     """
     folder = attempt.folder.stage(STAGE)
-    rows = [tokens_of(policy, render(policy, question(attempt, policy, row.prompt or ""))) for row in splits.train]
+    rows = [tokens_of(policy, render(policy, question(attempt.spec, policy, row.prompt or ""))) for row in splits.train]
     rewards = build(attempt.spec.rewards, attempt.spec.chat_template)
     scorer = RewardModel(policy.tokenizer, rewards, dict(zip(map(tuple, rows), splits.train, strict=True)))
     policy.backend.copy_adapter(policy.model, REFERENCE)

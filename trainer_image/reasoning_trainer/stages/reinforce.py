@@ -49,7 +49,7 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Tr
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
     rewards = build(attempt.spec.rewards, attempt.spec.chat_template)
     rows = [
-        {"prompt": question(attempt, policy, example.prompt or ""), "answer": example.answer}
+        {"prompt": question(attempt.spec, policy, example.prompt or ""), "answer": example.answer}
         for example in splits.train
     ]
     spec = attempt.spec

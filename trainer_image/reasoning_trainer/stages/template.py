@@ -2,66 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from jinja2 import TemplateError
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import ChatTemplate
+from reasoning_contract.spec import ChatTemplate, Spec
 
-from ..attempt import Attempt, Policy
+from ..attempt import Chat
 from ..conversation import opening
 from ..errors import TrainerError
 
 PROBE = "a question"
 
 
-def apply_template(attempt: Attempt, policy: Policy) -> None:
+def apply_template(spec: Spec, chat: Chat, apply_family: Callable[[Any, ChatTemplate], Any]) -> None:
     """Give the tokenizer the template that the spec asks for, and find out whether it knows a system role.
 
-    Runs before the adapter is made, because tokens of a custom template enlarge the embeddings.
+    Parameters
+    ----------
+    spec
+        The job.
+    chat
+        Receives the template.
+    apply_family
+        Returns a tokenizer with the template of a family; the backends differ in it.
 
     Raises
     ------
     TrainerError
         If there is no template, or it cannot write a conversation.
     """
-    template = attempt.spec.chat_template
+    template = spec.chat_template
     if template.family is not None:
-        policy.tokenizer = policy.backend.apply_family(policy.tokenizer, template)
+        chat.tokenizer = apply_family(chat.tokenizer, template)
     elif template.jinja is not None:
-        _apply_custom(policy, template)
-    elif not policy.tokenizer.chat_template:
+        _apply_custom(chat, template)
+    elif not chat.tokenizer.chat_template:
         raise TrainerError(
             ExitCode.MODEL_INVALID,
             "ChatTemplateMissing",
-            f"the tokenizer of {attempt.spec.model.source} carries no chat template",
+            f"the tokenizer of {spec.model.source} carries no chat template",
             "set chatTemplate.family: chatml, or another family, or give chatTemplate.jinja",
         )
-    policy.system_role = _knows_system_role(policy)
+    chat.system_role = _knows_system_role(chat)
 
 
-def _apply_custom(policy: Policy, template: ChatTemplate) -> None:
-    vocabulary = policy.tokenizer.get_vocab()
+def _apply_custom(chat: Chat, template: ChatTemplate) -> None:
+    vocabulary = chat.tokenizer.get_vocab()
     tokens = [*template.special_tokens, *([template.eos_token] if template.eos_token else [])]
     new = [token for token in dict.fromkeys(tokens) if token not in vocabulary]
     if new:
-        policy.tokenizer.add_special_tokens({"additional_special_tokens": new})
-        policy.model.resize_token_embeddings(len(policy.tokenizer))
-        policy.new_tokens = policy.tokenizer.convert_tokens_to_ids(new)
+        chat.tokenizer.add_special_tokens({"additional_special_tokens": new})
+        chat.new_tokens = chat.tokenizer.convert_tokens_to_ids(new)
     if template.eos_token:
-        policy.tokenizer.eos_token = template.eos_token
-    policy.tokenizer.chat_template = template.jinja
+        chat.tokenizer.eos_token = template.eos_token
+    chat.tokenizer.chat_template = template.jinja
 
 
-def _knows_system_role(policy: Policy) -> bool:
+def _knows_system_role(chat: Chat) -> bool:
     """Try it: templates refuse a system role with an error, or leave its text out."""
     marker = "system-role-probe"
     with suppress(TemplateError):
-        if marker in render(policy, opening(PROBE, marker)):
+        if marker in render(chat, opening(PROBE, marker)):
             return True
     try:
-        text = render(policy, opening(PROBE, ""))
+        text = render(chat, opening(PROBE, ""))
     except TemplateError as error:
         raise _unusable(str(error)) from None
     if PROBE not in text:
@@ -78,17 +86,29 @@ def _unusable(what: str) -> TrainerError:
     )
 
 
-def render(policy: Policy, messages: list[dict[str, str]]) -> str:
+def render(chat: Chat, messages: list[dict[str, str]]) -> str:
     """Return the text that the model goes on from."""
-    return str(policy.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    return str(chat.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
-def question(attempt: Attempt, policy: Policy, prompt: str) -> list[dict[str, str]]:
+def question(spec: Spec, chat: Chat, prompt: str) -> list[dict[str, str]]:
     """Return the conversation that a row's prompt opens."""
-    return opening(prompt, attempt.spec.chat_template.system_prompt, system_role=policy.system_role)
+    return opening(prompt, spec.chat_template.system_prompt, system_role=chat.system_role)
 
 
-def prompt_tokens(attempt: Attempt, policy: Policy, prompt: str) -> int:
+def prompt_tokens(spec: Spec, chat: Chat, prompt: str) -> int:
     """Return the length of a row's prompt in tokens, template included."""
-    text = render(policy, question(attempt, policy, prompt))
-    return len(policy.tokenizer(text, add_special_tokens=False)["input_ids"])
+    return count_tokens(chat, render(chat, question(spec, chat, prompt)))
+
+
+def count_tokens(chat: Chat, text: str) -> int:
+    """Return the length in tokens of a text that template and all is complete."""
+    return len(chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def continuation(spec: Spec, chat: Chat, prompt: str, completion: str) -> str:
+    """Return what follows a row's rendered prompt where the assistant says the completion: it, and the turn's end."""
+    messages = question(spec, chat, prompt)
+    turn = {"role": "assistant", "content": completion}
+    whole = str(chat.tokenizer.apply_chat_template([*messages, turn], tokenize=False))
+    return whole.removeprefix(render(chat, messages))
