@@ -85,6 +85,11 @@ def load(spec: Spec, locate: Locate, token: str | None = None) -> Splits:
     return Splits(tuple(train), tuple(warmup), tuple(held_out))
 
 
+def load_held_out(spec: Spec, locate: Locate, token: str | None = None) -> tuple[Example, ...]:
+    """Load the held-out rows alone: whether they are trained on too is not asked. Parameters and errors as `load`."""
+    return tuple(_Loader(spec, locate, token).held_out())
+
+
 class _Loader:
     def __init__(self, spec: Spec, locate: Locate, token: str | None) -> None:
         self._spec, self._data, self._seed = spec, spec.data, spec.reinforce.seed
@@ -92,20 +97,26 @@ class _Loader:
 
     def train_and_held_out(self) -> tuple[list[Example], list[Example]]:
         train = self._examples(self._data.train, "data.train", self._train_roles())
-        train, held_out = self._hold_out(train)
+        wanted = self._data.held_out
+        if wanted is None or wanted.fraction is None:
+            held_out = self.held_out()
+        else:
+            train, share = split_by_hash(train, wanted.fraction)
+            not_empty(train, "data.train, without what data.heldOut.fraction holds out,")
+            held_out = self._limited(share, wanted)
         return sample(train, self._data.train.limit, self._seed), held_out
 
-    def _hold_out(self, train: list[Example]) -> tuple[list[Example], list[Example]]:
-        wanted, field = self._data.held_out, "data.heldOut"
+    def held_out(self) -> list[Example]:
+        wanted = self._data.held_out
         if wanted is None:
-            return train, []
+            return []
         if wanted.fraction is not None:
-            train, held_out = split_by_hash(train, wanted.fraction)
-            not_empty(train, "data.train, without what data.heldOut.fraction holds out,")
-        else:
-            rows = wanted if wanted.kinds else _other_split(self._data.train, wanted)
-            held_out = self._examples(rows, field, self._held_out_roles())
-        return train, sample(not_empty(held_out, field), wanted.limit, self._seed)
+            return self.train_and_held_out()[1]
+        rows = wanted if wanted.kinds else _other_split(self._data.train, wanted)
+        return self._limited(self._examples(rows, "data.heldOut", self._held_out_roles()), wanted)
+
+    def _limited(self, rows: list[Example], wanted: HeldOut) -> list[Example]:
+        return sample(not_empty(rows, "data.heldOut"), wanted.limit, self._seed)
 
     def warmup(self) -> list[Example]:
         rows = self._data.warmup

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
@@ -55,8 +55,8 @@ class Display:
             self._stage, self._last = progress.stage, moment
             self._console.print(summary(progress), markup=False)
 
-    def say(self, text: str) -> None:
-        """Print a line that stays."""
+    def say(self, text: RenderableType) -> None:
+        """Print a line or a table that stays."""
         self._console.print(text, markup=False)
 
     def __enter__(self) -> Self:

@@ -40,6 +40,8 @@ class Job:
     ----------
     name, namespace, uid
         From the metadata; the uid is empty for a manifest that no API server has seen.
+    given
+        The spec as the manifest has it.
     spec
         The resolved spec.
     choice
@@ -51,6 +53,7 @@ class Job:
     name: str
     namespace: str
     uid: str
+    given: Spec
     spec: Spec
     choice: Choice
     config_maps: Mapping[str, Mapping[str, str]]
@@ -78,6 +81,7 @@ def read_job(path: Path) -> Job:
         name=str(metadata.get("name", "job")),
         namespace=str(metadata.get("namespace", "default")),
         uid=str(metadata.get("uid", "")),
+        given=given,
         spec=spec,
         choice=choose(given),
         config_maps={

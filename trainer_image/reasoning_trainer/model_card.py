@@ -41,7 +41,7 @@ def model_card(job: Job, progress: Progress) -> str:
             "",
             "## Versions",
             "",
-            "\n".join(f"- {name} {number}" for name, number in _versions().items()),
+            "\n".join(f"- {name} {number}" for name, number in versions().items()),
             "",
             "## Recipe",
             "",
@@ -79,7 +79,8 @@ def _scores(evaluation: EvaluationStatus) -> str:
     return "\n".join(lines)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that are installed, by name."""
     found = {}
     for name in PACKAGES:
         try:

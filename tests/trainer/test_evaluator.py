@@ -1,0 +1,117 @@
+"""The command `evaluate`: what it says of an adapter and of a merged model is what the run said of them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_trainer.display import Display
+from reasoning_trainer.evaluator import Options, evaluate
+
+Manifest = Callable[..., Path]
+CHANGES: dict[str, Any] = {
+    "warmup": {"epochs": 4, "batchSize": 4, "gradientAccumulation": 1, "learningRate": 2e-2},
+    "reinforce": {"algorithm": "none", "maxCompletionLength": 12},
+    "rewards": None,
+    "evaluation": {"samples": 2, "passAtK": [1, 2]},
+}
+
+
+@pytest.fixture(scope="module")
+def run_folder(
+    write_manifest: Manifest, train_in: Callable[[Path, Path], Outcome], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run whose adapter was warmed up."""
+    folder = tmp_path_factory.mktemp("warmed-up")
+    job = write_manifest(folder, **CHANGES, export={"formats": ["lora", "merged16bit"]})
+    outcome = train_in(job, folder / "run")
+    assert outcome.exit_code == 0, outcome
+    return folder / "run"
+
+
+def compare(job: Path, *models: Path, **options: Any) -> tuple[Outcome, dict[str, Any], str]:
+    output = io.StringIO()
+    json_path = job.parent / "comparison.json"
+    with Display(Console(file=output, width=200)) as display:
+        outcome = evaluate(Options(job, list(models), json=json_path, **options), display)
+    return outcome, json.loads(json_path.read_text()) if json_path.exists() else {}, output.getvalue()
+
+
+def test_the_figures_are_those_of_the_run(manifest: Manifest, run_folder: Path) -> None:
+    lora, merged = run_folder / "artifacts/lora", run_folder / "artifacts/merged16bit"
+    # the manifest's adapter is of another rank: an adapter brings its own
+    outcome, found, shown = compare(manifest(**CHANGES, lora={"rank": 4}), merged, lora)
+    assert outcome.exit_code == 0, outcome
+    ran = json.loads((run_folder / "progress.json").read_text())["evaluation"]
+    base, merged_found, lora_found = found["models"]
+    assert [each["model"] for each in found["models"]] == ["base", str(merged), str(lora)]
+    assert base["score"] == ran["heldOut"]["base"]
+    assert lora_found["score"] == ran["heldOut"]["warmup"]
+    assert (lora_found["gain"], lora_found["pValue"]) == (ran["improvement"], ran["pValue"])
+    assert merged_found["score"] == pytest.approx(lora_found["score"], abs=0.3)
+    assert merged_found["score"]["format"] > base["score"]["format"]
+    assert "gain" not in base
+    transcripts = [json.loads(line) for line in (run_folder / "evaluation/warmup.jsonl").read_text().splitlines()]
+    assert lora_found["transcripts"] == transcripts
+    assert len(lora_found["right"]) == found["rows"] == 8
+    assert f"{lora_found['score']['format']:.3f}" in shown
+    assert "pass@2" in shown
+
+
+def test_other_rows(manifest: Manifest, tmp_path: Path) -> None:
+    """Rows of a file, whose columns the manifest names; they may be trained on, and nothing is read of data.train."""
+    (tmp_path / "rows.csv").write_text("sum,result\n1+1,= 2\n2+2,= 4\n")
+    train = {
+        "source": "file:///nowhere.jsonl",
+        "columns": {"prompt": "sum", "answer": "result"},
+        "answerPattern": "= (.*)",
+    }
+    job = manifest(data={"train": train}, warmup=None, evaluation={"enabled": False})
+    outcome, found, _ = compare(job, rows=str(tmp_path / "rows.csv"))
+    assert outcome.exit_code == 0, outcome
+    assert [(row["prompt"], row["answer"]) for row in found["models"][0]["transcripts"]] == [("1+1", "2"), ("2+2", "4")]
+
+
+def test_pairs_have_a_margin(manifest: Manifest, tmp_path: Path) -> None:
+    rows = [{"prompt": "1", "answer": "1", "chosen": "<answer>1</answer>", "rejected": "<answer>2</answer>"}]
+    swapped = [rows[0] | {"chosen": rows[0]["rejected"], "rejected": rows[0]["chosen"]}]
+    margins = []
+    for pairs in (rows, swapped):
+        job = manifest(data={"train": {"rows": [{"prompt": "2"}]}, "heldOut": {"rows": pairs}}, warmup=None)
+        outcome, found, shown = compare(job)
+        assert outcome.exit_code == 0, outcome
+        assert "preferred" in shown
+        margins.append(found["models"][0]["score"]["margin"])
+    assert margins[0] == pytest.approx(-margins[1], abs=1e-3)
+    assert margins[0] != 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "model", "code", "words"),
+    [
+        ({}, "empty", ExitCode.MODEL_INVALID, "neither an adapter nor a model"),
+        ({}, "wrong", ExitCode.MODEL_INVALID, "no adapter for this model"),
+        (
+            {"data": {"train": {"rows": [{"prompt": "1", "answer": "1"}]}}, "evaluation": {"enabled": False}},
+            None,
+            ExitCode.SPEC_INVALID,
+            "no held-out rows",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_named(
+    manifest: Manifest, tmp_path: Path, changes: dict[str, Any], model: str | None, code: ExitCode, words: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong/adapter_config.json").write_text('{"peft_type": "LORA", "target_modules": ["nope"]}')
+    outcome, _, _ = compare(manifest(**changes), *([tmp_path / model] if model else []))
+    assert (outcome.exit_code, words in outcome.message) == (code, True), outcome
+    assert outcome.hint

@@ -1,0 +1,219 @@
+"""The command `check`: all that can be found out about a job without its weights, and so without training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from rich.text import Text
+
+from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.spec import PREFERENCE, Spec
+
+from . import backends, findings
+from .attempt import Chat
+from .backends.tokenizer import load_tokenizer
+from .conversation import worked_answer
+from .data import Example, Splits
+from .data import load as load_data
+from .display import Display
+from .errors import TrainerError
+from .families import FAMILIES, apply_family
+from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
+from .job import Inputs, Job, inputs_of, read_job
+from .rewards import build
+from .runner import outcome_of
+from .trl_arguments import refuse_unknown
+
+COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
+NO_REASONING = "..."
+"""Stands for the reasoning of a row that has none."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; see its help."""
+
+    job: Path
+    resolved: bool = False
+    configmaps: Path | None = None
+    claims: Path | None = None
+
+
+def check(options: Options, display: Display) -> Outcome:
+    """Check a job, show what is found, and return how a run would fail; exit code 0 if it can be started."""
+    try:
+        job = read_job(options.job)
+        if options.resolved:
+            document = job.spec.model_dump(by_alias=True, exclude_none=True, mode="json")
+            display.say(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        with TemporaryDirectory() as scratch:
+            checker = Checker(job, inputs_of(job, options.configmaps, options.claims, Path(scratch)), display)
+            checker.run()
+    except Exception as error:
+        return outcome_of(error)
+    fault = findings.verdict(checker.found)
+    if fault is not None:
+        return Outcome(exit_code=fault.exit_code, reason=fault.reason, message=fault.message, hint=fault.hint)
+    warnings = sum(finding.level == "warning" for finding in checker.found)
+    message = f"{job.name} can be started" + (f", with {warnings} warning{'s' * (warnings > 1)}" if warnings else "")
+    return Outcome(exit_code=ExitCode.DONE, reason="Checked", message=message)
+
+
+class Checker:
+    """Gathers the facts and shows what they mean. What fails is a finding; what does not need it is checked too.
+
+    Attributes
+    ----------
+    found
+        What was found so far.
+    """
+
+    def __init__(self, job: Job, inputs: Inputs, display: Display) -> None:
+        self.found: list[Finding] = []
+        self._job, self._spec, self._inputs, self._display = job, job.spec, inputs, display
+
+    def run(self) -> None:
+        """Find everything out, in the order of a run."""
+        self._note(*findings.choices(self._job.given, self._spec, self._job.choice))
+        with self._guarded("spec"):
+            _refuse(self._spec)
+        splits = chat = None
+        with self._guarded("data"):
+            splits = load_data(self._spec, self._inputs.locate, os.environ.get("HF_TOKEN"))
+            self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
+        with self._guarded("model"):
+            chat = self._chat()
+        if splits and chat:
+            self._texts(splits, chat)
+        if splits:
+            with self._guarded("rewards"):
+                self._signal(splits.train, chat)
+
+    def _note(self, *found: Finding) -> None:
+        self.found += found
+        for finding in found:
+            self._display.say(_line(finding))
+
+    @contextmanager
+    def _guarded(self, subject: str) -> Iterator[None]:
+        try:
+            yield
+        except TrainerError as error:
+            self._note(findings.failure(subject, error))
+
+    def _chat(self) -> Chat | None:
+        """Return the tokenizer with the job's template; None where only the backend's library has it."""
+        from .stages.load import NOT_READ, fetch
+        from .stages.template import apply_template
+
+        spec = self._spec
+        folder, revision = fetch(spec, self._inputs, (*NOT_READ, "*.safetensors"))
+        chat = Chat(tokenizer=load_tokenizer(spec, folder))
+        at = f" at {revision}" if revision else ""
+        self._note(
+            Finding("model", f"{spec.model.source}{at}: {len(chat.tokenizer)} tokens; weights are not read here")
+        )
+        family = spec.chat_template.family
+        if family is not None and family not in FAMILIES:
+            hint = "the first row of a run shows whether it fits"
+            self._note(Finding("chatTemplate", f"family {family} is unsloth's own: not tried here", "warning", hint))
+            return None
+        apply_template(spec, chat, apply_family)
+        role = "a system role" if chat.system_role else "no system role: the system prompt opens the user's turn"
+        self._note(
+            Finding("chatTemplate", f"{family or 'own' if spec.chat_template.jinja else 'of the tokenizer'}, {role}")
+        )
+        return chat
+
+    def _texts(self, splits: Splits, chat: Chat) -> None:
+        """Measure prompts and worked answers, and show one row as the model sees it."""
+        from .stages.template import continuation, count_tokens, prompt_tokens, question, render
+
+        spec = self._spec
+        for field, rows in (("data.train", splits.train), ("data.heldOut", splits.held_out)):
+            if rows:
+                lengths = [prompt_tokens(spec, chat, row.prompt or "") for row in rows]
+                self._note(findings.prompt_lengths(field, lengths, spec.reinforce.max_prompt_length or 0))
+        for field, rows in (("data.warmup", splits.warmup), ("data.train", splits.train)):
+            worked = [worked_answer(row, spec.chat_template) for row in rows if row.reasoning and row.answer]
+            if worked:
+                lengths = [count_tokens(chat, text) for text in worked]
+                self._note(findings.answer_lengths(field, lengths, spec.reinforce.max_completion_length))
+        row = splits.train[0]
+        prompt = render(chat, question(spec, chat, row.prompt or ""))
+        texts = {"prompt": prompt}
+        if spec.reinforce.algorithm in PREFERENCE:
+            texts |= {"chosen": row.chosen or "", "rejected": row.rejected or ""}
+        elif row.answer:
+            texts["worked answer"] = _worked(spec, row)
+        for name, text in texts.items():
+            shown = text if name == "prompt" else continuation(spec, chat, row.prompt or "", text)
+            self._display.say(Text.assemble((f"\nfirst row of data.train, {name}:\n", "bold"), (shown, "dim")))
+        self._display.say("")
+
+    def _signal(self, train: Sequence[Example], chat: Chat | None) -> None:
+        """Try the rewards on completions whose worth is known."""
+        spec = self._spec
+        if spec.reinforce.algorithm in PREFERENCE:
+            self._note(findings.pairs(train))
+        if not spec.rewards:
+            return
+        rows = train[: spec.guards.preflight.sample_rows]
+        references = [row.answer for row in rows]
+        scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
+        functions = build(spec.rewards, spec.chat_template).functions
+        for kind, texts in _samples(spec, rows, chat).items():
+            ids = [chat.tokenizer(text)["input_ids"] for text in texts] if chat else None
+            for function in functions:
+                scores[function.__name__][kind] = function(
+                    prompts=[row.prompt or "" for row in rows], completions=texts, completion_ids=ids, answer=references
+                )
+        found: dict[str, Scores] = dict(scores)
+        self._note(*findings.rewards(spec, found, references))
+
+
+def _refuse(spec: Spec) -> None:
+    from .stages.export import refuse_formats
+
+    backends.check(spec)
+    refuse_formats(spec)
+    refuse_unknown(spec.reinforce)
+
+
+def _samples(spec: Spec, rows: Sequence[Example], chat: Chat | None) -> dict[str, list[str]]:
+    """Return completions of every row by kind; where rows have no answers only the empty text."""
+    samples = {}
+    if all(row.answer for row in rows):
+        worked = [_worked(spec, row) for row in rows]
+        samples[WORKED] = worked
+        answers = [row.answer for row in rows]
+        others = [next((other for other in answers if other != answer), None) for answer in answers]
+        if all(others):
+            samples[WRONG] = [
+                _worked(spec, replace(row, answer=other)) for row, other in zip(rows, others, strict=True)
+            ]
+        samples[LONG] = [_endless(spec, text, chat) for text in worked]
+    return samples | {EMPTY: [""] * len(rows)}
+
+
+def _worked(spec: Spec, row: Example) -> str:
+    return worked_answer(replace(row, reasoning=row.reasoning or NO_REASONING), spec.chat_template)
+
+
+def _endless(spec: Spec, text: str, chat: Chat | None) -> str:
+    """Repeat a worked answer until it is as long as a completion may be."""
+    length = len(chat.tokenizer(text)["input_ids"]) if chat else len(text)
+    return text * (1 + spec.reinforce.max_completion_length // max(length, 1))
+
+
+def _line(finding: Finding) -> Text:
+    line = Text.assemble(
+        (f"{finding.level:<8}", COLORS[finding.level]), (f"{finding.subject}: ", "bold"), finding.message
+    )
+    return line.append(f"\n{'':<8}hint: {finding.hint}") if finding.hint else line

@@ -1,0 +1,228 @@
+"""What can be said of a job before it is trained: pure, from facts that `checker` gathers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any, Literal
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.resolve import Choice
+from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
+
+from .data import Example, Splits
+from .errors import TrainerError
+
+WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
+"""Completions that rewards are tried on: right and brief, right in form only, right and too long, and nothing."""
+Scores = Mapping[str, Sequence[float | None]]
+"""Kind of completion -> the score of each sample row; None where the reward could not score it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found out.
+
+    Attributes
+    ----------
+    subject
+        What it is about: a field of the spec, or a part of the run.
+    message
+        What was found.
+    level
+        ``error`` if the job must not be started.
+    hint
+        What to do about it.
+    exit_code, reason
+        How a run would end, for an error.
+    """
+
+    subject: str
+    message: str
+    level: Literal["ok", "warning", "error"] = "ok"
+    hint: str = ""
+    exit_code: ExitCode = ExitCode.DONE
+    reason: str = ""
+
+
+def failure(subject: str, error: TrainerError) -> Finding:
+    """Return the finding that a step of the run would fail."""
+    return Finding(subject, error.message, "error", error.hint, error.exit_code, error.reason)
+
+
+def choices(given: Spec, spec: Spec, choice: Choice) -> list[Finding]:
+    """Tell what was left to the trainer, and what it makes of it."""
+    before, now = _flat(given), _flat(spec)
+    chosen = ("backend", "model.loadIn", "inference.engine")
+    filled = [
+        f"{name} {value}" for name, value in now.items() if before.get(name) != value and not name.startswith(chosen)
+    ]
+    backend = f"{choice.backend}, weights in {choice.load_in}, completions by {choice.engine}: {choice.reason}"
+    findings = [Finding("backend", backend)]
+    if filled:
+        findings.append(Finding("filled in", f"for {spec.reinforce.algorithm}: {', '.join(filled)}"))
+    return findings
+
+
+def _flat(part: Any, at: str = "") -> dict[str, Any]:
+    document = part.model_dump(by_alias=True, exclude_none=True) if isinstance(part, Spec) else part
+    if not isinstance(document, Mapping):
+        return {at: document}
+    return {
+        name: leaf
+        for key, value in document.items()
+        for name, leaf in _flat(value, f"{at}.{key}" if at else key).items()
+    }
+
+
+def rows(splits: Splits) -> list[Finding]:
+    """Count the rows of every set. That they do not overlap was seen to when they were read."""
+    sets = {"data.train": splits.train, "data.warmup": splits.warmup, "data.heldOut": splits.held_out}
+    findings = [Finding(field, f"{len(each)} rows") for field, each in sets.items() if each]
+    if splits.held_out:
+        findings.append(Finding("overlap", "no question of data.heldOut is in the rows that are trained on"))
+    return findings
+
+
+def plan(spec: Spec, train: Sequence[Example]) -> list[Finding]:
+    """Tell how much of the data the RL stage sees; nothing without one."""
+    reinforce = spec.reinforce
+    if reinforce.algorithm == "none":
+        return []
+    prompts, each = reinforce.batch_size * reinforce.gradient_accumulation, "prompts"
+    if reinforce.algorithm in PREFERENCE:
+        each = "pairs"
+    elif reinforce.algorithm in GROUPED:
+        prompts //= reinforce.num_generations
+        each = f"prompts with {reinforce.num_generations} completions each"
+    steps = reinforce.epochs * len(train) / prompts if reinforce.epochs is not None else float(reinforce.steps or 0)
+    passes = steps * prompts / len(train)
+    return [Finding("reinforce", f"{steps:.0f} steps of {prompts} {each}: {passes:.2g} passes over data.train")]
+
+
+def prompt_lengths(field: str, lengths: Sequence[int], limit: int) -> Finding:
+    """Judge the lengths of a set's prompts, in tokens, against ``reinforce.maxPromptLength``."""
+    message = f"{min(lengths)} to {max(lengths)} tokens, median {median(lengths):g}; at most {limit} are allowed"
+    long = sum(length > limit for length in lengths)
+    if not long:
+        return Finding(f"{field} prompts", message)
+    hint = "raise reinforce.maxPromptLength, and model.maxSequenceLength with it"
+    message = f"{long} of {len(lengths)} rows are left out as too long: {message}"
+    if long < len(lengths):
+        return Finding(f"{field} prompts", message, "warning", hint)
+    return Finding(f"{field} prompts", message, "error", hint, ExitCode.DATA_INVALID, "PromptsTooLong")
+
+
+def answer_lengths(field: str, lengths: Sequence[int], limit: int) -> Finding:
+    """Judge the lengths of worked answers, in tokens, against ``reinforce.maxCompletionLength``."""
+    message = f"{min(lengths)} to {max(lengths)} tokens, median {median(lengths):g}; completions are cut at {limit}"
+    long = sum(length > limit for length in lengths)
+    if not long:
+        return Finding(f"{field} answers", message)
+    message = f"{long} of {len(lengths)} worked answers do not fit into a completion: {message}"
+    return Finding(f"{field} answers", message, "warning", "raise reinforce.maxCompletionLength")
+
+
+def pairs(train: Sequence[Example]) -> Finding:
+    """Judge preference rows: a pair of equal completions teaches nothing."""
+    same = [row for row, example in enumerate(train, 1) if example.chosen == example.rejected]
+    if not same:
+        return Finding("data.train pairs", f"chosen and rejected differ in all {len(train)} rows")
+    message = f"chosen and rejected are the same in {len(same)} of {len(train)} rows, first in row {same[0]}"
+    hint = "remove those rows"
+    if len(same) < len(train):
+        return Finding("data.train pairs", message, "warning", hint)
+    return Finding("data.train pairs", message, "error", hint, ExitCode.NOT_LEARNING, "NothingToLearn")
+
+
+def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[str | None]) -> list[Finding]:
+    """Judge what the rewards gave for completions whose worth is known.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    scores
+        Scores by reward.
+    references
+        The answers of the sample rows.
+    """
+    findings = [_reward(reward, scores[reward.name], references) for reward in spec.rewards]
+    if all(_is_constant(scores[reward.name]) for reward in spec.rewards):
+        return [
+            *findings,
+            Finding(
+                "rewards",
+                "every reward scores everything alike: advantages are zero, and nothing can be learned",
+                "error",
+                "give a reward that tells completions apart, such as correctness or format",
+                ExitCode.NOT_LEARNING,
+                "NothingToLearn",
+            ),
+        ]
+    return [*findings, _total(spec, scores)]
+
+
+def _reward(reward: Reward, scores: Scores, references: Sequence[str | None]) -> Finding:
+    subject = f"reward {reward.name}"
+    figures = ", ".join(f"{kind} {_say(_mean(each))}" for kind, each in scores.items())
+    if reward.builtin == "correctness":
+        fault = _incorrect(scores, references)
+        if fault is not None:
+            hint = "mend the answers (answerPattern), or choose another params.parser"
+            message = f"{fault} ({figures})"
+            return Finding(subject, message, "error", hint, ExitCode.REWARD_FAILED, "RewardMisjudges")
+    if _is_constant(scores):
+        return Finding(
+            subject, f"scores everything alike: {figures}", "warning", "it teaches nothing: mend or remove it"
+        )
+    return Finding(subject, figures)
+
+
+def _incorrect(scores: Scores, references: Sequence[str | None]) -> str | None:
+    """Return what is wrong with a correctness reward: the worked answer gets full marks, an empty text none."""
+    wrong = [row for row, score in enumerate(scores.get(WORKED, [])) if score != 1.0]
+    if wrong:
+        first, of = wrong[0], f"{len(wrong)} of {len(scores[WORKED])}"
+        verdict = "cannot judge" if scores[WORKED][first] is None else "does not give full marks to"
+        return f"{verdict} the worked answer of {of} rows, first row {first + 1}: {references[first]!r:.100}"
+    if any(score is not None and score > 0 for score in scores[EMPTY]):
+        return "gives marks to an empty text"
+    if WRONG in scores and all(score == 1.0 for score in scores[WRONG]):
+        return "gives full marks to wrong answers"
+    return None
+
+
+def _total(spec: Spec, scores: Mapping[str, Scores]) -> Finding:
+    """Judge the weighted sum: the worked answer must be worth more than the wrong one and than nothing."""
+    kinds = next(iter(scores.values())).keys()
+    worth = {
+        kind: sum(reward.weight * (_mean(scores[reward.name][kind]) or 0.0) for reward in spec.rewards)
+        for kind in kinds
+    }
+    figures = ", ".join(f"{kind} {_say(value)}" for kind, value in worth.items())
+    beaten = [kind for kind in (WRONG, EMPTY) if kind in worth and WORKED in worth and worth[WORKED] <= worth[kind]]
+    if not beaten:
+        return Finding("rewards", f"weighted sum: {figures}")
+    message = f"the worked answer is worth no more than the {' and the '.join(beaten)}: {figures}"
+    hint = "mend the weights of the rewards"
+    return Finding("rewards", message, "error", hint, ExitCode.REWARD_FAILED, "RewardMisjudges")
+
+
+def _is_constant(scores: Scores) -> bool:
+    return len({score for each in scores.values() for score in each if score is not None}) < 2
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    scored = [score for score in scores if score is not None]
+    return fmean(scored) if scored else None
+
+
+def _say(value: float | None) -> str:
+    return "not scored" if value is None else f"{value:.3g}"
+
+
+def verdict(findings: Sequence[Finding]) -> Finding | None:
+    """Return the first error; None if the job can be started."""
+    return next((finding for finding in findings if finding.level == "error"), None)
