@@ -116,19 +116,17 @@ class Checker:
         folder, revision = fetch(spec, self._inputs, (*NOT_READ, "*.safetensors"))
         chat = Chat(tokenizer=load_tokenizer(spec, folder))
         at = f" at {revision}" if revision else ""
-        self._note(
-            Finding("model", f"{spec.model.source}{at}: {len(chat.tokenizer)} tokens; weights are not read here")
-        )
+        size = len(chat.tokenizer)
+        self._note(Finding("model", f"{spec.model.source}{at}: a vocabulary of {size}; the weights are not read here"))
         family = spec.chat_template.family
         if family is not None and family not in FAMILIES:
             hint = "the first row of a run shows whether it fits"
             self._note(Finding("chatTemplate", f"family {family} is unsloth's own: not tried here", "warning", hint))
             return None
         apply_template(spec, chat, apply_family)
+        template = family or ("jinja" if spec.chat_template.jinja else "that of the tokenizer")
         role = "a system role" if chat.system_role else "no system role: the system prompt opens the user's turn"
-        self._note(
-            Finding("chatTemplate", f"{family or 'own' if spec.chat_template.jinja else 'of the tokenizer'}, {role}")
-        )
+        self._note(Finding("chatTemplate", f"{template}, with {role}"))
         return chat
 
     def _texts(self, splits: Splits, chat: Chat) -> None:

@@ -1,71 +1,287 @@
-"""Shows the run to whoever started it: a live bar on a terminal, plain lines elsewhere."""
+"""Shows a command to whoever started it: on a terminal live, elsewhere in plain lines.
+
+What is over stays: a line for each stage, with what came of it.
+"""
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
 
 from reasoning_contract.progress import Progress
+from reasoning_contract.status import Score, TrainingStatus
+
+from .tracker import duration
 
 LINE_SECONDS = 10.0
 """Shortest time between two plain lines of one stage."""
+CURVE = 24
+"""Steps that the curve of the reward shows at most."""
+BAR = 24
+"""Characters of a bar."""
+BLOCKS = "▁▂▃▄▅▆▇█"
+TRAINED = ("warmup", "reinforce")
+MODELS = {"base": "base", "warmup": "warm-up", "reinforce": "final"}
 
 
 def summary(progress: Progress) -> str:
     """Return a report in one line: stage, progress, time left and the figures of the last step."""
-    status, training = progress.progress, progress.training
-    parts = [progress.stage, status.display, status.detail]
-    parts.append(f"{status.eta} left" if status.eta else None)
-    if training and progress.stage in ("warmup", "reinforce"):
-        figures = {
-            "loss": training.loss,
-            "reward": training.reward,
-            **(training.rewards or {}),
-            "kl": training.kl,
-            "length": training.completion_length,
-            "tokens/s": training.tokens_per_second,
-        }
-        parts.append(" ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None))
+    status = progress.progress
+    parts = [progress.stage, status.display, status.detail, f"{status.eta} left" if status.eta else None]
+    return "  ".join(part for part in (*parts, _figures(progress)) if part)
+
+
+def conclusion(progress: Progress, seconds: float) -> str:
+    """Return what came of a stage in one line, from its last report.
+
+    Parameters
+    ----------
+    progress
+        The report.
+    seconds
+        How long the stage took in this attempt.
+    """
+    status = progress.progress
+    parts = [f"{progress.stage:<9}", f"{duration(seconds):>6}"]
+    if progress.stage in TRAINED:
+        parts += [f"step {status.step} of {status.total_steps}", _figures(progress)]
+    elif progress.stage == "evaluate":
+        parts += [_subject(progress), _evaluated(progress)]
+    elif progress.stage == "export":
+        parts += [f"{each.kind} {each.path}" for each in progress.artifacts or []]
+    elif progress.model:
+        sizes = (progress.model.parameters, progress.model.trainable_parameters)
+        parts += [f"{progress.model.backend}, {sizes[0] or 0:,} parameters, {sizes[1] or 0:,} of them trained"]
     return "  ".join(part for part in parts if part)
 
 
+def curve(values: Sequence[float]) -> str:
+    """Return a curve of blocks, from the lowest value to the highest.
+
+    >>> curve([0.0, 0.5, 1.0])
+    '▁▅█'
+    """
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    top = len(BLOCKS) - 1
+    return "".join(BLOCKS[round(top * (value - low) / (high - low)) if high > low else 0] for value in values)
+
+
+def _figures(progress: Progress) -> str:
+    training = progress.training
+    if training is None or progress.stage not in TRAINED:
+        return ""
+    return " ".join(f"{name} {value}" for name, value in (_rewards(training) | _signals(training)).items())
+
+
+def _rewards(training: TrainingStatus) -> dict[str, str]:
+    figures = {"reward": training.reward, **(training.rewards or {})}
+    return {name: f"{value:.3g}" for name, value in figures.items() if value is not None}
+
+
+def _signals(training: TrainingStatus) -> dict[str, str]:
+    figures = {"loss": training.loss, "kl": training.kl, "length": training.completion_length}
+    shares = {"cut": training.clipped_share, "alike": training.zero_variance_share}
+    rate = training.tokens_per_second
+    return (
+        {name: f"{value:.3g}" for name, value in figures.items() if value is not None}
+        | {name: f"{value:.0%}" for name, value in shares.items() if value}
+        | ({"tokens/s": f"{rate:,.0f}"} if rate is not None else {})
+        | {f"unscored {name}": str(count) for name, count in (training.unscored or {}).items()}
+    )
+
+
+def _subject(progress: Progress) -> str:
+    """Return which model is evaluated, or nothing in the other stages."""
+    return (progress.progress.detail or "").partition(", row")[0] if progress.stage == "evaluate" else ""
+
+
+def _scores(progress: Progress) -> dict[str, Score]:
+    held_out = progress.evaluation.held_out if progress.evaluation else None
+    found = {title: getattr(held_out, model, None) for model, title in MODELS.items()}
+    return {title: score for title, score in found.items() if score is not None}
+
+
+def _evaluated(progress: Progress) -> str:
+    """Return the scores of the model that was evaluated last."""
+    scores = list(_scores(progress).values())
+    if not scores:
+        return ""
+    low, high = scores[-1].ci95
+    margin = f", margin {scores[-1].margin:.2f}" if scores[-1].margin is not None else ""
+    return (
+        f"accuracy {scores[-1].accuracy:.3f} (95% {low:.3f} - {high:.3f}), format {scores[-1].format:.3f}, "
+        f"length {scores[-1].mean_length:.1f}{margin}"
+    )
+
+
+class View:
+    """The live part of the terminal: what is running."""
+
+    def __init__(self) -> None:
+        self.progress: Progress | None = None
+        self.notice = ""
+        self.rewards: deque[float] = deque(maxlen=CURVE)
+        self._spinner = Spinner("dots", style="cyan")
+        self._started = time.monotonic()
+
+    def __rich__(self) -> RenderableType:
+        """Return one line each for the stage, the whole run, the rewards, the other figures and the scores."""
+        view = Table.grid(padding=(0, 2), expand=True)
+        view.add_column(no_wrap=True, style="dim", width=9)
+        view.add_column(ratio=1)
+        if self.progress is not None:
+            self._stage(view, self.progress)
+            self._figures(view, self.progress)
+        if self.notice:
+            view.add_row("", Text(self.notice, "yellow"))
+        return view
+
+    def _stage(self, view: Table, progress: Progress) -> None:
+        status = progress.progress
+        elapsed = f"{duration(time.monotonic() - self._started)} so far"
+        left = f", {status.eta} left" if status.eta else ""
+        if status.total_steps and status.step is not None:
+            pace = f", {status.step_seconds:.2g} s each" if status.step_seconds else ""
+            counted = f"{status.step} of {status.total_steps}{pace}"
+            detail = _subject(progress) or status.detail or ""
+            view.add_row(
+                Text(progress.stage, "bold cyan"), _Bar(status.step, status.total_steps, f"{counted}  {detail}")
+            )
+        else:
+            self._spinner.update(text=Text(status.detail or ""))
+            view.add_row(Text(progress.stage, "bold cyan"), self._spinner)
+        view.add_row("run", _Bar(status.percent, 100, f"{status.percent}%, {elapsed}{left}"))
+
+    def _figures(self, view: Table, progress: Progress) -> None:
+        training = progress.training
+        if training is not None and progress.stage in TRAINED:
+            rewards, signals = _rewards(training), _signals(training)
+            if rewards:
+                view.add_row("rewards", _pairs(rewards, curve(list(self.rewards))))
+            if signals:
+                view.add_row("signals", _pairs(signals))
+        scores = {name: f"{score.accuracy:.3f}" for name, score in _scores(progress).items()}
+        if scores:
+            view.add_row("held out", _pairs(scores))
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """A bar with a text beside it; where both do not fit, the text alone."""
+
+    done: float
+    total: float
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width < BAR + 2 + len(self.text):
+            yield self.text
+            return
+        bar = ProgressBar(self.total, self.done, width=BAR, complete_style="cyan", finished_style="green")
+        line = Table.grid(padding=(0, 2))
+        line.add_row(bar, self.text)
+        yield line
+
+
+def _pairs(figures: dict[str, str], curve: str = "") -> Text:
+    line = Text()
+    for number, (name, value) in enumerate(figures.items()):
+        line.append(f"{'   ' if number else ''}{name} ", "dim").append(value, "bold")
+        if curve and not number:
+            line.append(f" {curve}", "cyan")
+    return line
+
+
 class Display:
-    """Shows every report that it is given."""
+    """Shows every report that it is given.
+
+    Attributes
+    ----------
+    view
+        The live part.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
-        self._bar: Bar | None = None
-        if self._console.is_terminal:
-            self._bar = Bar(BarColumn(), TextColumn("{task.description}"), console=self._console)
-            self._task = self._bar.add_task("starting", total=100)
-        self._stage, self._last = "", -LINE_SECONDS
+        self.view = View()
+        self._live: Live | None = None
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(self.view, console=self._console, refresh_per_second=8, transient=True)
+        self._last: Progress | None = None
+        self._stage_began = time.monotonic()
+        self._shown = -LINE_SECONDS
 
     def show(self, progress: Progress) -> None:
         """Show a report; without a terminal, at most one a `LINE_SECONDS` of each stage."""
-        if self._bar:
-            self._bar.update(self._task, completed=progress.progress.percent, description=summary(progress))
-            return
-        moment = time.monotonic()
-        if progress.stage != self._stage or moment - self._last >= LINE_SECONDS:
-            self._stage, self._last = progress.stage, moment
-            self._console.print(summary(progress), markup=False)
+        begins = self._last is None or _part(progress) != _part(self._last)
+        if begins:
+            self._conclude("✓", "green")
+            self._stage_began, self._shown = time.monotonic(), -LINE_SECONDS
+            self.view.rewards.clear()
+        self._remember_reward(progress)
+        self._last = self.view.progress = progress
+        if self._live:
+            if not self._live.is_started:
+                self._live.start()
+        elif time.monotonic() - self._shown >= LINE_SECONDS:
+            self._shown = time.monotonic()
+            self.say(summary(progress))
+
+    def _remember_reward(self, progress: Progress) -> None:
+        reward = progress.training.reward if progress.training else None
+        before = self._last.training if self._last else None
+        if reward is not None and progress.training is not before and progress.stage in TRAINED:
+            self.view.rewards.append(reward)
+
+    def _conclude(self, sign: str, style: str) -> None:
+        """Leave a line of the stage that is over."""
+        if self._last is not None:
+            line = conclusion(self._last, time.monotonic() - self._stage_began)
+            self._console.print(Text.assemble((sign, style), " ", line) if self._live else Text(line))
 
     def say(self, text: RenderableType) -> None:
         """Print a line or a table that stays."""
         self._console.print(text, markup=False)
 
+    def notice(self, text: str) -> None:
+        """Show a line from now on, if there is a terminal; may be called by a signal handler, for it prints nothing."""
+        self.view.notice = text
+
+    def restore_terminal(self) -> None:
+        """Show the cursor again, where the process is about to end without leaving this context."""
+        if self._live:
+            os.write(self._console.file.fileno(), b"\r\x1b[?25h\n")
+
+    def finish(self) -> None:
+        """Conclude the last stage, and leave the terminal to others."""
+        if self._last is not None:
+            whole = self._last.progress.percent == 100
+            self._conclude("✓" if whole else "✗", "green" if whole else "red")
+        if self._live and self._live.is_started:
+            self._live.stop()
+        self._last = None
+
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        self.finish()
+
+
+def _part(progress: Progress) -> tuple[str, str]:
+    """Return what a report is about: the stage, and the model that is evaluated."""
+    return progress.stage, _subject(progress)

@@ -60,6 +60,7 @@ def evaluate(options: Options, display: Display) -> Outcome:
             write_atomic(options.json, comparison.model_dump_json(by_alias=True, exclude_none=True, indent=2) + "\n")
     except Exception as error:
         return outcome_of(error)
+    display.finish()
     display.say(table(comparison))
     count = len(comparison.models)
     message = f"{count} model{'' if count == 1 else 's'} on {comparison.rows} rows"
@@ -71,7 +72,7 @@ def _compare(options: Options, display: Display) -> Comparison:
     job = replace(given, spec=evaluated_spec(given.spec, options.rows))
     subjects = [_subject(job.spec, folder) for folder in options.models]
     tracker = Tracker([Phase("load", "load", 1.0)], publish=display.show)
-    interruption = Interruption(lambda: os._exit(ExitCode.INTERRUPTED))
+    interruption = Interruption(lambda: _abandon(display), display.notice)
     interruption.install()
     with TemporaryDirectory() as scratch:
         inputs = inputs_of(job, options.configmaps, options.claims, Path(scratch))
@@ -81,6 +82,11 @@ def _compare(options: Options, display: Display) -> Comparison:
         tracker.plan(_phases(subjects, rows))
         tracker.say("importing libraries")
         return _measure_all(context, subjects, rows, options.rows)
+
+
+def _abandon(display: Display) -> None:
+    display.restore_terminal()
+    os._exit(ExitCode.INTERRUPTED)
 
 
 def _subject(spec: Spec, folder: Path) -> Subject:

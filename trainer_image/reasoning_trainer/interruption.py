@@ -18,17 +18,21 @@ class Interruption:
     """Remembers that SIGTERM or SIGINT came.
 
     The training loops save a checkpoint at the next step boundary and stop; other loops stop between two batches. A
-    step that lasts longer than `PATIENCE` is abandoned: the next attempt goes on from the checkpoint before.
+    step that lasts longer than `PATIENCE` is abandoned: the next attempt goes on from the checkpoint before. So is one
+    during which SIGINT comes again: whoever sits at the terminal does not want to wait.
 
     Parameters
     ----------
     abandon
-        Called from another thread when patience ends; it must end the process.
+        Called when patience ends, from another thread or the signal handler; it must end the process.
+    notify
+        Called by the signal handler, with a line for people.
     """
 
-    def __init__(self, abandon: Callable[[], None]) -> None:
+    def __init__(self, abandon: Callable[[], None], notify: Callable[[str], None] = lambda text: None) -> None:
         self._requested = threading.Event()
         self._abandon = abandon
+        self._notify = notify
 
     def install(self) -> None:
         """Take the signals over; from the main thread only."""
@@ -36,11 +40,15 @@ class Interruption:
         signal.signal(signal.SIGINT, self._receive)
 
     def _receive(self, number: int, frame: object) -> None:
-        if not self._requested.is_set():
-            self._requested.set()
-            timer = threading.Timer(PATIENCE, self._abandon)
-            timer.daemon = True
-            timer.start()
+        if self._requested.is_set():
+            if number == signal.SIGINT:
+                self._abandon()
+            return
+        self._requested.set()
+        self._notify("stopping at the end of this step; Ctrl-C again stops at once, and loses it")
+        timer = threading.Timer(PATIENCE, self._abandon)
+        timer.daemon = True
+        timer.start()
 
     @property
     def requested(self) -> bool:

@@ -65,7 +65,7 @@ def _attempt(options: Options, display: Display, progress: list[Progress]) -> No
         stack.callback(lambda: progress.append(tracker.progress()))
         if options.port is not None:
             stack.callback(Exporter(options.port, tracker.progress).close)
-        interruption = Interruption(lambda: _abandon(options, tracker))
+        interruption = Interruption(lambda: _abandon(options, tracker, display), display.notice)
         interruption.install()
         inputs = inputs_of(job, options.configmaps, options.claims, folder.path / "configmaps")
         attempt = Attempt(
@@ -105,10 +105,11 @@ class Publisher:
             self._folder.save_progress(progress)
 
 
-def _abandon(options: Options, tracker: Tracker) -> None:
+def _abandon(options: Options, tracker: Tracker, display: Display) -> None:
     """End the process in the middle of a step that outlasts the grace period."""
     outcome = outcome_of(interrupted()).model_copy(update={"progress": tracker.progress()})
     _leave(outcome, options)
+    display.restore_terminal()
     os._exit(ExitCode.INTERRUPTED)
 
 

@@ -9,13 +9,23 @@ import math
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.progress import Progress
-from reasoning_contract.status import ProgressStatus, TrainingStatus
+from reasoning_contract.status import (
+    Artifact,
+    EvaluationStatus,
+    HeldOutStatus,
+    ProgressStatus,
+    RunStage,
+    Score,
+    TrainingStatus,
+)
 from reasoning_trainer.display import Display
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.exporter import Exporter
@@ -107,14 +117,87 @@ def test_plain_lines_without_a_terminal() -> None:
     with Display(Console(file=output, highlight=False, soft_wrap=True)) as display:
         for _ in range(5):
             display.show(PROGRESS)
-    assert output.getvalue() == "reinforce  63% (150/250)  4m10s left  reward 1.5 correct 0.25 length 33\n"
+    assert output.getvalue().splitlines() == [
+        "reinforce  63% (150/250)  4m10s left  reward 1.5 correct 0.25 length 33",
+        "reinforce      0s  step 150 of 250  reward 1.5 correct 0.25 length 33",
+    ]
 
 
-def test_live_bar_on_a_terminal() -> None:
+def show(*reports: Progress, notice: str = "", width: int = 200) -> tuple[str, list[str]]:
+    """Return the last frame that a terminal shows, and the lines that stay when it is over."""
+    output, frame = io.StringIO(), io.StringIO()
+    with Display(Console(file=output, force_terminal=True, width=200, no_color=True)) as display:
+        for report in reports:
+            display.show(report)
+        display.notice(notice)
+        Console(file=frame, width=width).print(display.view)
+    lines = Text.from_ansi(output.getvalue()).plain.splitlines()
+    return frame.getvalue(), [line for line in lines if line.startswith(("✓", "✗"))]
+
+
+def at(stage: RunStage, percent: int, **changes: Any) -> Progress:
+    figures = {"display": f"{percent}%", "percent": percent, "updated_at": "2026-01-01T00:00:00Z"}
+    figures |= {name: changes.pop(name) for name in ("step", "total_steps", "detail", "eta") if name in changes}
+    return PROGRESS.model_copy(update={"stage": stage, "progress": ProgressStatus(**figures)} | changes)
+
+
+def test_a_terminal_shows_stage_run_rewards_and_signals() -> None:
+    training = TrainingStatus(
+        reward=1.5, rewards={"correct": 0.25}, kl=0.0123, completion_length=33, clipped_share=0.02
+    )
+    steps = [
+        at(
+            "reinforce",
+            10 + step,
+            step=step,
+            total_steps=60,
+            eta="2m10s",
+            training=training.model_copy(update={"reward": step}),
+        )
+        for step in (1, 2, 3)
+    ]
+    frame, _ = show(*steps)
+    for words in ("3 of 60", "13%", "2m10s left", "reward 3 ▁▅█", "correct 0.25", "kl 0.0123", "length 33", "cut 2%"):
+        assert words in frame
+
+
+def test_nothing_is_lost_on_a_narrow_terminal() -> None:
+    frame, _ = show(PROGRESS, width=40)
+    for word in ("150", "250", "63%", "4m10s", "left", "1.5", "0.25", "33"):
+        assert word in frame.replace(",", " ").split()
+
+
+def test_what_is_over_stays() -> None:
+    score = Score(accuracy=0.5, ci95=[0.4, 0.6], format=1.0, mean_length=12.0)
+    evaluation = EvaluationStatus(held_out=HeldOutStatus(size=8, base=score))
+    artifact = Artifact(kind="lora", path="run/artifacts/lora", sha256="0", bytes=1)
+    _, lines = show(
+        at("load", 0, detail="starting"),
+        at("evaluate", 5, step=0, total_steps=8, detail="base model, row 0 of 8"),
+        at("evaluate", 9, step=8, total_steps=8, detail="base model, row 8 of 8", evaluation=evaluation),
+        at("evaluate", 12, step=0, total_steps=8, detail="final model, row 0 of 8", evaluation=evaluation),
+        at("export", 99, detail="writing lora"),
+        at("export", 100, artifacts=[artifact]),
+    )
+    assert [line.split()[:2] for line in lines] == [
+        ["✓", stage] for stage in ("load", "evaluate", "evaluate", "export")
+    ]
+    assert "base model  accuracy 0.500 (95% 0.400 - 0.600)" in lines[1]
+    assert "lora run/artifacts/lora" in lines[3]
+
+
+def test_a_stage_that_was_cut_off_is_marked_and_the_reader_told() -> None:
+    frame, lines = show(PROGRESS, notice="stopping at the end of this step")
+    assert "stopping at the end of this step" in frame
+    assert lines[0].startswith("✗ reinforce")
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
     output = io.StringIO()
-    with Display(Console(file=output, force_terminal=True, width=200)) as display:
+    with Display(Console(file=output, force_terminal=True, soft_wrap=True)) as display:
         display.show(PROGRESS)
-    assert "63% (150/250)" in output.getvalue()
+    assert "\x1b" not in output.getvalue()
 
 
 def test_a_known_failure_keeps_its_reason() -> None:
