@@ -19,6 +19,15 @@ PYTEST := .venv/bin/python -m pytest
 demo: tools images ## From nothing to a trained adapter: cluster, images, chart, job, live progress, held-out accuracies
 	@.venv/bin/python hack/demo/demo.py
 
+.PHONY: algorithms
+algorithms: .venv/.full $(STATE_DIR)/claims/parity ## Train by all eight algorithms on this machine's CPU, and say what each gained
+	@PYTHONPATH=trainer_image .venv/bin/python -m hack.algorithms.run_all --claims "$(STATE_DIR)/claims" --output "$(STATE_DIR)/algorithms"
+
+# What examples/algorithms read as pvc://parity: a model that is trained here in seconds, and its rows.
+$(STATE_DIR)/claims/parity: hack/algorithms/make_parity.py | .venv/.full
+	@rm -rf "$@.partial" && .venv/bin/python -m hack.algorithms.make_parity "$@.partial"
+	@rm -rf "$@" && mv "$@.partial" "$@"
+
 .PHONY: down
 down: ## Stop the local cluster and delete its objects and volumes; images and caches stay
 	@$(LOCALCLUSTER) down

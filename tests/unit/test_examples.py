@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import Algorithm, Spec
+from reasoning_trainer.backends.support import check
+from reasoning_trainer.job import read_job
+from reasoning_trainer.trl_arguments import refuse_unknown
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "examples"
+EXAMPLES = sorted(FOLDER.rglob("*.yaml"))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_example_is_valid(path: Path) -> None:
     documents = [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
     jobs = [each for each in documents if each["kind"] == "ReasoningTrainingJob"]
     assert jobs
     for job in jobs:
         assert job["apiVersion"] == "reasoning-operator.io/v1alpha1"
-        resolve(Spec.model_validate(job["spec"]))
+        spec = resolve(Spec.model_validate(job["spec"]))
+        check(spec)
+        refuse_unknown(spec.reinforce)
+
+
+def test_there_is_an_example_for_every_algorithm() -> None:
+    found = {read_job(path).spec.reinforce.algorithm for path in (FOLDER / "algorithms").glob("*.yaml")}
+    assert found == set(get_args(Algorithm)) - {"none"}
 
 
 def test_there_are_examples() -> None:

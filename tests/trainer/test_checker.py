@@ -1,0 +1,114 @@
+"""The command `check`: it says how a run would end, without the weights."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.spec import Spec
+from reasoning_trainer.checker import Options, check
+from reasoning_trainer.display import Display
+
+Manifest = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def no_weights(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model's folder without its weights."""
+    folder = copytree(tiny_model, tmp_path_factory.mktemp("no-weights") / "model")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
+@pytest.fixture
+def checked(manifest: Manifest, no_weights: Path) -> Callable[..., tuple[Outcome, str]]:
+    """Checks a manifest whose model has no weights; returns the outcome and what was printed."""
+
+    def run(*, resolved: bool = False, **changes: Any) -> tuple[Outcome, str]:
+        model = {"source": f"file://{no_weights}", "maxSequenceLength": 128}
+        output = io.StringIO()
+        with Display(Console(file=output, soft_wrap=True)) as display:
+            outcome = check(Options(manifest(**{"model": model} | changes), resolved), display)
+        return outcome, output.getvalue()
+
+    return run
+
+
+def test_a_good_job(checked: Callable[..., tuple[Outcome, str]]) -> None:
+    outcome, shown = checked(reinforce={"steps": 2, "batchSize": 8, "maxCompletionLength": 48})
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.DONE, "Checked"), outcome
+    assert "data.train: 32 rows" in shown
+    assert "data.heldOut: 8 rows" in shown
+    assert "no question of data.heldOut is in the rows that are trained on" in shown
+    assert "<|im_start|>user\n" in shown
+    assert "</reasoning>\n<answer>" in shown
+    assert "reward correct: worked answer 1, wrong answer 0" in shown
+    assert "reward format: worked answer 1" in shown
+
+
+def test_the_resolved_spec_is_a_spec(checked: Callable[..., tuple[Outcome, str]]) -> None:
+    _, shown = checked(resolved=True)
+    document = yaml.safe_load(shown.partition("\n\n")[0])
+    spec = Spec.model_validate(document)
+    assert (spec.backend, spec.reinforce.epsilon_high) == ("transformers", 0.2)
+
+
+def test_every_fault_is_found_and_the_first_one_is_the_exit_code(checked: Callable[..., tuple[Outcome, str]]) -> None:
+    data = {"train": {"source": "file:///nowhere.jsonl"}, "heldOut": {"fraction": 0.5}}
+    outcome, shown = checked(data=data, chatTemplate={"jinja": "fixed"})
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.DATA_INVALID, "SourceNotFound")
+    assert "error   data:" in shown
+    assert "error   model: the chat template cannot write a conversation" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"rewards": []}, ExitCode.SPEC_INVALID, "at least one reward"),
+        ({"export": {"formats": ["gguf:q4_k_m"]}}, ExitCode.NOT_SUPPORTED, "gguf:q4_k_m"),
+        ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "cannot be loaded"),
+        (
+            {"data": {"train": {"rows": [{"prompt": "1", "answer": "one"}]}}, "evaluation": {"enabled": False}}
+            | {"rewards": [{"name": "correct", "builtin": "correctness", "params": {"parser": "number"}}]},
+            ExitCode.REWARD_FAILED,
+            "cannot judge the worked answer of 1 of 1 rows, first row 1: 'one'",
+        ),
+        (
+            {"rewards": [{"name": "brief", "builtin": "lengthPenalty", "params": {"targetTokens": 4096}}]},
+            ExitCode.NOT_LEARNING,
+            "every reward scores everything alike",
+        ),
+        (
+            {
+                "reinforce": {"algorithm": "DPO", "steps": 1, "maxCompletionLength": 12},
+                "rewards": [],
+                "data": {"train": {"rows": [{"prompt": "1", "chosen": "a", "rejected": "a"}]}},
+                "evaluation": {"enabled": False},
+            },
+            ExitCode.NOT_LEARNING,
+            "chosen and rejected are the same",
+        ),
+    ],
+)
+def test_what_would_fail(
+    checked: Callable[..., tuple[Outcome, str]], changes: dict[str, Any], code: ExitCode, words: str
+) -> None:
+    outcome, _ = checked(**changes)
+    assert outcome.exit_code == code, outcome
+    assert words in outcome.message
+    assert outcome.hint
+
+
+def test_a_job_for_a_gpu_is_checked_without_one(checked: Callable[..., tuple[Outcome, str]]) -> None:
+    """As a preflight pod does: it asks for no GPU."""
+    outcome, shown = checked(parallelism=None, lora=None, warmup=None)
+    assert outcome.exit_code == ExitCode.DONE, outcome
+    assert "unsloth, weights in 4bit, completions by vllm" in shown

@@ -1,0 +1,126 @@
+"""What `check` makes of facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reasoning_contract.outcome import ExitCode
+from reasoning_contract.resolve import choose, resolve
+from reasoning_contract.spec import Spec
+from reasoning_trainer import findings
+from reasoning_trainer.data import Example
+from reasoning_trainer.findings import EMPTY, LONG, WORKED, WRONG, Finding
+
+CORRECT = {"name": "correct", "builtin": "correctness"}
+FORMAT = {"name": "format", "builtin": "format"}
+
+
+def spec(*rewards: dict[str, Any], **reinforce: Any) -> Spec:
+    return Spec.model_validate(
+        {
+            "model": {"source": "file:///model"},
+            "data": {"train": {"rows": [{"prompt": "1+1", "answer": "2", "chosen": "2", "rejected": "3"}]}},
+            "evaluation": {"enabled": False},
+            "rewards": list(rewards),
+            "parallelism": {"gpusPerNode": 0},
+            "reinforce": reinforce,
+        }
+    )
+
+
+def judge(correct: dict[str, list[float | None]], *more: tuple[dict[str, Any], dict[str, Any]]) -> list[Finding]:
+    given = spec(CORRECT, *(reward for reward, _ in more))
+    scores = {"correct": correct} | {reward["name"]: each for reward, each in more}
+    return findings.rewards(given, scores, ["2", "3"])
+
+
+GOOD: dict[str, list[float | None]] = {WORKED: [1.0, 1.0], WRONG: [0.0, 0.0], LONG: [1.0, 1.0], EMPTY: [0.0, 0.0]}
+ALIKE: dict[str, list[float | None]] = {kind: [0.0, 0.0] for kind in GOOD}
+
+
+def test_good_rewards() -> None:
+    found = judge(GOOD)
+    assert [finding.level for finding in found] == ["ok", "ok"]
+    assert found[0].message == "worked answer 1, wrong answer 0, endless answer 1, empty text 0"
+    assert findings.verdict(found) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({WORKED: [1.0, 0.0]}, "does not give full marks to the worked answer of 1 of 2 rows, first row 2: '3'"),
+        ({WORKED: [None, 1.0]}, "cannot judge the worked answer of 1 of 2 rows, first row 1: '2'"),
+        ({EMPTY: [0.0, 1.0]}, "gives marks to an empty text"),
+        ({WRONG: [1.0, 1.0]}, "gives full marks to wrong answers"),
+    ],
+)
+def test_a_correctness_reward_that_misjudges(changes: dict[str, list[float | None]], words: str) -> None:
+    fault = findings.verdict(judge(GOOD | changes))
+    assert fault is not None
+    assert words in fault.message
+    assert (fault.exit_code, fault.reason) == (ExitCode.REWARD_FAILED, "RewardMisjudges")
+    assert fault.hint
+
+
+def test_rewards_that_score_everything_alike_cannot_teach() -> None:
+    found = findings.rewards(spec(FORMAT), {"format": ALIKE}, ["2", "3"])
+    assert found[0].level == "warning"
+    fault = findings.verdict(found)
+    assert fault is not None
+    assert fault.exit_code == ExitCode.NOT_LEARNING
+    assert "every reward scores everything alike" in fault.message
+
+
+def test_one_reward_that_scores_everything_alike_is_a_warning() -> None:
+    found = judge(GOOD, (FORMAT, ALIKE))
+    assert [finding.level for finding in found] == ["ok", "warning", "ok"]
+    assert "scores everything alike" in found[1].message
+
+
+def test_weights_that_prefer_nothing_to_the_answer() -> None:
+    brief = FORMAT | {"name": "brief", "weight": -2.0}
+    found = judge(GOOD, (brief, {WORKED: [1.0, 1.0], WRONG: [1.0, 1.0], LONG: [1.0, 1.0], EMPTY: [0.0, 0.0]}))
+    fault = findings.verdict(found)
+    assert fault is not None
+    assert "the worked answer is worth no more than the empty text" in fault.message
+
+
+def test_lengths() -> None:
+    assert findings.prompt_lengths("data.train", [3, 5, 9], 9).level == "ok"
+    some = findings.prompt_lengths("data.train", [3, 5, 10], 9)
+    assert (some.level, some.message.split(":")[0]) == ("warning", "1 of 3 rows are left out as too long")
+    none = findings.prompt_lengths("data.train", [10], 9)
+    assert (none.level, none.exit_code) == ("error", ExitCode.DATA_INVALID)
+    assert findings.answer_lengths("data.warmup", [4], 4).level == "ok"
+    assert findings.answer_lengths("data.warmup", [4, 5], 4).level == "warning"
+
+
+def test_pairs_of_equal_completions() -> None:
+    different, equal = Example(chosen="a", rejected="b"), Example(chosen="a", rejected="a")
+    assert findings.pairs([different]).level == "ok"
+    assert "first in row 2" in findings.pairs([different, equal]).message
+    assert findings.pairs([equal]).exit_code == ExitCode.NOT_LEARNING
+
+
+def test_what_was_left_to_the_trainer_is_told() -> None:
+    given = spec(CORRECT, algorithm="DAPO", batchSize=16, beta=0.1)
+    backend, filled = findings.choices(given, resolve(given), choose(given))
+    assert backend.message == ("transformers, weights in 16bit, completions by transformers: no GPU: trains on the CPU")
+    assert "reinforce.epsilonHigh 0.28" in filled.message
+    assert "beta" not in filled.message
+    assert "loadIn" not in filled.message
+
+
+@pytest.mark.parametrize(
+    ("reinforce", "message"),
+    [
+        ({"steps": 10, "batchSize": 8, "numGenerations": 4}, "10 steps of 2 prompts with 4 completions each: 5 passes"),
+        ({"epochs": 2, "batchSize": 8, "numGenerations": 4}, "4 steps of 2 prompts with 4 completions each: 2 passes"),
+        ({"algorithm": "PPO", "steps": 1, "batchSize": 4}, "1 steps of 4 prompts: 1 passes"),
+    ],
+)
+def test_how_much_of_the_data_is_seen(reinforce: dict[str, Any], message: str) -> None:
+    (found,) = findings.plan(resolve(spec(CORRECT, **reinforce)), [Example()] * 4)
+    assert found.message.startswith(message)
