@@ -1,7 +1,7 @@
 """Trains by every manifest of examples/algorithms and prints what each gained: `python -m hack.algorithms.run_all`.
 
-`make algorithms` makes model and rows first. The table is Markdown, as docs/algorithms.md has it. The exit code is 0 only
-if every run ended well: each manifest asks for a gain in held-out accuracy that is not chance.
+`make algorithms` makes model and rows first. The table is Markdown, as docs/algorithms.md has it. The exit code is 0
+only if every run ended well: each manifest asks for a gain in held-out accuracy that is not chance.
 """
 
 from __future__ import annotations
@@ -64,13 +64,14 @@ def row(done: Run) -> str:
         return (
             f"| {spec.reinforce.algorithm} | {spec.reinforce.steps} | ended with exit code {done.exit_code} | | | | |"
         )
+    elsewhere = "" if spec.reinforce.algorithm in PREFERENCE else " (not trained on)"
     cells = [
         spec.reinforce.algorithm,
         str(spec.reinforce.steps),
         f"{base.accuracy:.3f} → {final.accuracy:.3f}",
         f"{_interval(base)}, {_interval(final)}",
         f"{evaluation.improvement:+.3f}, {evaluation.p_value:.2g}",
-        f"{base.margin:+.2f} → {final.margin:+.2f}{'' if spec.reinforce.algorithm in PREFERENCE else ' (not trained on)'}",
+        f"{base.margin:+.2f} → {final.margin:+.2f}{elsewhere}",
         f"{done.seconds:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
@@ -86,9 +87,10 @@ def environment() -> str:
     names = ("torch", "transformers", "trl", "peft")
     libraries = ", ".join(f"{name} {version}" for name, version in versions().items() if name in names)
     load = os.getloadavg()[0]
+    threads = os.environ.get("OMP_NUM_THREADS", str(cpus()))
     return (
-        f"{datetime.now(UTC):%-d %B %Y}, {cpus()} CPUs of {platform.machine()}, {os.environ.get('OMP_NUM_THREADS', 'all')} "
-        f"thread(s), load {load:.1f} at the end, Python {platform.python_version()}, {libraries}"
+        f"{datetime.now(UTC):%-d %B %Y}, {cpus()} CPUs of {platform.machine()}, threads: {threads}, "
+        f"load {load:.1f} at the end, Python {platform.python_version()}, {libraries}"
     )
 
 
