@@ -20,10 +20,12 @@ demo: tools images ## From nothing to a trained adapter: cluster, images, chart,
 	@.venv/bin/python hack/demo/demo.py
 
 .PHONY: algorithms
-algorithms: .venv/.full $(STATE_DIR)/claims/parity ## Train by all eight algorithms on this machine's CPU, and say what each gained
+algorithms: parity ## Train by all eight algorithms on this machine's CPU and print what each gained, before and after
 	@PYTHONPATH=trainer_image .venv/bin/python -m hack.algorithms.run_all --claims "$(STATE_DIR)/claims" --output "$(STATE_DIR)/algorithms"
 
-# What examples/algorithms read as pvc://parity: a model that is trained here in seconds, and its rows.
+.PHONY: parity
+parity: .venv/.full $(STATE_DIR)/claims/parity ## The model and the rows of examples/algorithms, made here in seconds
+
 $(STATE_DIR)/claims/parity: hack/algorithms/make_parity.py | .venv/.full
 	@rm -rf "$@.partial" && .venv/bin/python -m hack.algorithms.make_parity "$@.partial"
 	@rm -rf "$@" && mv "$@.partial" "$@"
