@@ -124,9 +124,9 @@ class Tracker:
     def finish(self, name: str, *, earlier: bool = False) -> None:
         """Tell that a phase is over, or that an earlier attempt finished it."""
         with self._lock:
-            if not earlier:
-                left = 1 - self._first_step / self._total if self._total else 1.0
-                cost = self._phases[name].cost * left
+            # a phase without steps, such as loading, takes its time whatever the others cost: it tells no pace
+            if not earlier and self._total:
+                cost = self._phases[name].cost * (1 - self._first_step / self._total)
                 if cost > 0:
                     self._paces[name] = (self._clock() - self._phase_started) / cost
             self._finished.add(name)

@@ -83,6 +83,14 @@ def test_one_slow_step_does_not_move_the_time_left(tracker: Tracker, clock: Cloc
     assert tracker.progress().progress.step_seconds == 1
 
 
+def test_a_phase_without_steps_tells_no_pace(tracker: Tracker, clock: Clock) -> None:
+    """Importing libraries takes its time, however short the training is."""
+    tracker.begin("load")
+    clock.now += 600
+    tracker.finish("load")
+    assert tracker.progress().progress.eta_seconds is None
+
+
 def test_gpu_seconds_are_counted_over_attempts(tracker: Tracker, clock: Clock) -> None:
     clock.now = 30
     assert tracker.progress().gpu_seconds == 160
