@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -41,17 +38,3 @@ def kubectl_of() -> Callable[..., Kubectl]:
     os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
     assert shutil.which("kubectl"), "no kubectl: run `make tools`"
     return Kubectl
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Callable[..., object]:
-    """Asks until the answer is truthy, and returns it; fails with what was seen last when the deadline has passed."""
-
-    def ask(question: Callable[[], T], seconds: float = 60, *, pause: float = 0.2, describe: str = "") -> T:
-        deadline = time.monotonic() + seconds
-        while not (answer := question()):
-            assert time.monotonic() < deadline, f"not within {seconds:g} s: {describe or question} (last: {answer!r})"
-            time.sleep(pause)
-        return answer
-
-    return ask

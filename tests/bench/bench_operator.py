@@ -27,12 +27,12 @@ from tests.cluster.operator_under_test import (  # noqa: E402
     FakeKubelet,
     FakeTrainer,
     Operator,
-    eventually,
     install_crd,
     manifest,
     report,
     running,
 )
+from tests.polling import eventually  # noqa: E402
 
 FINISHED_JOBS, IDLE_SECONDS, SAMPLES = 100, 60, 10
 

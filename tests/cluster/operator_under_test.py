@@ -9,9 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +21,7 @@ import yaml
 from kubernetes import config
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
+from tests.polling import eventually
 
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import PORT, Progress
@@ -35,16 +35,6 @@ CONFIG_MAP, POLICY = ("v1", "ConfigMap"), ("networking.k8s.io/v1", "NetworkPolic
 
 T = TypeVar("T")
 Json = dict[str, Any]
-
-
-def eventually(look: Callable[[], T | None], what: str, seconds: float = 30) -> T:
-    """Return what `look` finds, as soon as it finds something."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not seen in {seconds} s: {what}")
 
 
 class Api:

@@ -20,11 +20,11 @@ from tests.cluster.operator_under_test import (
     Api,
     FakeKubelet,
     Operator,
-    eventually,
     install_crd,
     manifest,
     running,
 )
+from tests.polling import eventually
 
 
 def tool(name: str, *words: str | Path, stdin: str | None = None) -> str:

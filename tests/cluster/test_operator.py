@@ -20,12 +20,12 @@ from tests.cluster.operator_under_test import (
     FakeTrainer,
     Json,
     Operator,
-    eventually,
     install_crd,
     manifest,
     report,
     running,
 )
+from tests.polling import eventually
 
 from reasoning_contract.outcome import ExitCode, Outcome
 

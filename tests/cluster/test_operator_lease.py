@@ -6,7 +6,8 @@ import signal
 import uuid
 from pathlib import Path
 
-from tests.cluster.operator_under_test import Api, Operator, eventually, install_crd, manifest, running
+from tests.cluster.operator_under_test import Api, Operator, install_crd, manifest, running
+from tests.polling import eventually
 
 LEASE = ("coordination.k8s.io/v1", "Lease")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.polling import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = "reasoning-operator-system"
@@ -45,8 +46,8 @@ def operator(cluster: Path, kubectl_of: Any) -> None:
 class Namespace:
     """A namespace of the test's own, and the jobs in it."""
 
-    def __init__(self, kubectl: Callable[..., str], eventually: Callable[..., Any]) -> None:
-        self.kubectl, self._eventually = kubectl, eventually
+    def __init__(self, kubectl: Callable[..., str]) -> None:
+        self.kubectl = kubectl
 
     def apply(self, name: str, **spec: Any) -> None:
         document = {
@@ -73,7 +74,7 @@ class Namespace:
             assert status.get("phase") != "Failed", status.get("failure")
             return None
 
-        return dict(self._eventually(met, seconds, describe=f"{name}: {self.status(name)}"))
+        return dict(eventually(met, lambda: f"{name}: {self.status(name)}", seconds))
 
     def wait_for_failure(self, name: str, seconds: float = 120) -> Status:
         def failed() -> Status | None:
@@ -81,7 +82,7 @@ class Namespace:
             assert status.get("phase") != "Succeeded", status
             return status if status.get("phase") == "Failed" else None
 
-        return dict(self._eventually(failed, seconds, describe=f"{name}: {self.status(name)}"))
+        return dict(eventually(failed, lambda: f"{name}: {self.status(name)}", seconds))
 
 
 def small(**changes: Any) -> dict[str, Any]:
@@ -114,10 +115,10 @@ def small(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def namespace(cluster: Path, operator: None, kubectl_of: Any, eventually: Any) -> Iterator[Namespace]:
+def namespace(cluster: Path, operator: None, kubectl_of: Any) -> Iterator[Namespace]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl_of(cluster)("create", "namespace", name)
-    yield Namespace(kubectl_of(cluster, name), eventually)
+    yield Namespace(kubectl_of(cluster, name))
     kubectl_of(cluster)("delete", "namespace", name, "--wait=false")
 
 

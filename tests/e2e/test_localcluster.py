@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hack.localcluster.driver import binaries, daemons
 from hack.localcluster.driver.layout import Layout, state_folder
+from tests.polling import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALCLUSTER = ROOT / "hack/localcluster/localcluster.py"
@@ -97,7 +98,7 @@ def kubectl(local: Path, kubectl_of: Any) -> Iterator[Any]:
     everywhere("delete", "namespace", name, "--wait=false")
 
 
-def test_a_job_writes_to_a_claim_of_the_default_class_whose_folder_goes_with_it(image, kubectl, eventually):
+def test_a_job_writes_to_a_claim_of_the_default_class_whose_folder_goes_with_it(image, kubectl):
     for document in (CLAIM, JOB):
         kubectl("apply", "--filename=-", stdin=json.dumps(document))
     kubectl("wait", "job/write", "--for=condition=Complete", "--timeout=60s")
@@ -107,23 +108,23 @@ def test_a_job_writes_to_a_claim_of_the_default_class_whose_folder_goes_with_it(
     folder = Path(kubectl("get", "pv", volume, "--output=jsonpath={.spec.hostPath.path}"))
     assert (folder / "result").read_text() == "kept"
     kubectl("delete", "job/write", "pvc/data")
-    eventually(lambda: not folder.exists(), 60, describe="the claim's folder to go")
+    eventually(lambda: not folder.exists(), "the end of the claim's folder", 60)
 
 
-def test_a_pod_reaches_the_api_through_its_service_with_its_own_token(image, kubectl, eventually):
+def test_a_pod_reaches_the_api_through_its_service_with_its_own_token(image, kubectl):
     kubectl("run", "ask", f"--image={image}", "--restart=Never", "--", "python3", "/program.py", "ask")
-    eventually(lambda: phase(kubectl, "ask") in ("Succeeded", "Failed"), 60)
+    eventually(lambda: phase(kubectl, "ask") in ("Succeeded", "Failed"), "the pod's end", 60)
     answer = kubectl("logs", "ask")
     assert json.loads(answer)["gitVersion"] == f"v{binaries.KUBERNETES_VERSION}"
 
 
-def test_a_pod_is_reached_with_exec_and_through_the_api_servers_proxy(image, kubectl, eventually):
+def test_a_pod_is_reached_with_exec_and_through_the_api_servers_proxy(image, kubectl):
     kubectl("run", "serve", f"--image={image}", "--restart=Never", "--", "python3", "/program.py", "serve")
     kubectl("wait", "pod/serve", "--for=condition=Ready", "--timeout=60s")
     assert kubectl("exec", "serve", "--", "cat", "/etc/debian_version").startswith("12")
     namespace = kubectl("get", "pod", "serve", "--output=jsonpath={.metadata.namespace}")
     page = f"/api/v1/namespaces/{namespace}/pods/serve:8000/proxy/program.py"
-    eventually(lambda: kubectl.ask("get", "--raw", page).stdout == PROGRAM, 30)
+    eventually(lambda: kubectl.ask("get", "--raw", page).stdout == PROGRAM, "the page through the proxy")
 
 
 def test_it_listens_where_only_this_machine_reaches_it(local):
@@ -171,7 +172,7 @@ class TestBesideIt:
         words = [sys.executable, LOCALCLUSTER, *arguments]
         return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout.strip()
 
-    def test_runs_a_pod_with_a_claim_and_leaves_nothing(self, second, local, kubectl_of, eventually):
+    def test_runs_a_pod_with_a_claim_and_leaves_nothing(self, second, local, kubectl_of):
         others = {process.pid for process in daemons.found(OURS.folder)}
         self.command(second, "up")
         kubectl = kubectl_of(second.kubeconfig)
@@ -184,12 +185,12 @@ class TestBesideIt:
         assert kubectl_of(local)("get", "--raw", "/readyz") == "ok"
 
     @pytest.mark.parametrize("reached", ["cluster/kubeadm.yaml", "logs/etcd.log", "logs/kubelet.log"])
-    def test_goes_on_after_an_interruption(self, second, reached, eventually):
+    def test_goes_on_after_an_interruption(self, second, reached):
         environment = os.environ | {"STATE_DIR": str(second.folder.parent)}
         # a job in the background of a shell ignores SIGINT, and its children inherit that
         command = ["env", "--default-signal=INT", sys.executable, LOCALCLUSTER, "up"]
         with subprocess.Popen(command, env=environment) as interrupted:
-            eventually(lambda: (second.folder / reached).exists(), 60, pause=0.01)
+            eventually(lambda: (second.folder / reached).exists(), reached, 60, pause=0.01)
             interrupted.send_signal(signal.SIGINT)
         assert interrupted.returncode == 130
         self.command(second, "up")
