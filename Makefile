@@ -65,11 +65,11 @@ test-unit: .venv/.light
 
 .PHONY: test-trainer
 test-trainer: .venv/.full ## The trainer with real TRL on tiny models, on the CPU
-	$(PYTEST) -q tests/trainer
+	$(PYTEST) -q -n auto --maxprocesses 4 --dist worksteal tests/trainer
 
 .PHONY: test-cluster
 test-cluster: .venv/.light tools ## The operator against a real API server, and a whole job in a real pod
-	$(PYTEST) -q tests/cluster tests/e2e
+	$(PYTEST) -q -n 2 --dist loadgroup tests/cluster tests/e2e
 
 .PHONY: bench
 bench: .venv/.light tools ## Idle cost and latencies of the operator

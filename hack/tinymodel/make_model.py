@@ -2,8 +2,8 @@
 
 The folder is an ordinary Hugging Face model: a Llama of 0.7 million parameters and a byte-level tokenizer, which
 encodes any text. The model has read sums worked column by column, amid prose and in chats, and never a held-out sum.
-It has not seen how to think and answer in tags: that is what a ReasoningTrainingJob teaches it. The same seed,
-libraries and number of threads give the same weights.
+It has not seen how to think and answer in tags: that is what a ReasoningTrainingJob teaches it. It is trained on one
+thread, so that the same seed and libraries give the same weights on any number of cores.
 """
 
 from __future__ import annotations
@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     tokenizer = make_tokenizer(options.seed)
     model = make_model(tokenizer)
