@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
+from reasoning_contract.support import unsupported
 
 from .children import pod, volume
 from .inputs import references
 from .model import Json, Observed, TrainingJob
 from .names import MANAGER, UID_LABEL
 from .settings import Settings
-from .support import unsupported
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ LAYERS = [
     {"children.pod"},
     {"children.config", "children.volume"},
     {"children.metadata"},
-    {"support", "inputs", "pods", "times", "metrics"},
+    {"inputs", "pods", "times", "metrics"},
     {"model", "settings", "names"},
     {"crd"},
 ]

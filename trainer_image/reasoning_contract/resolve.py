@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .rules import Part
-from .spec import Spec
+from .spec import GROUPED, Spec
 
 DEFAULT_STEPS = 250
 
@@ -63,7 +63,8 @@ def choose(spec: Spec) -> Choice:
         backend = "transformers"
         reason = "no GPU: trains on the CPU" if gpus == 0 else f"{gpus} GPUs: unsloth trains on one only"
     load_in = spec.model.load_in if spec.model.load_in != "auto" else {"unsloth": "4bit"}.get(backend, "16bit")
-    engine = spec.inference.engine if spec.inference.engine != "auto" else ("vllm" if gpus else "transformers")
+    by_vllm = gpus and (backend == "unsloth" or spec.reinforce.algorithm in GROUPED)
+    engine = spec.inference.engine if spec.inference.engine != "auto" else "vllm" if by_vllm else "transformers"
     return Choice(backend=backend, load_in=load_in, engine=engine, reason=reason)
 
 

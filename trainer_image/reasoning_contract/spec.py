@@ -45,30 +45,20 @@ MODEL_SOURCE_PATTERN = r"^(hf://[^/]+/[^/]+|pvc://[^/]+/.+|file:///.+)$"
 DATA_SOURCE_PATTERN = r"^(hf://[^/]+(/[^/]+)?|pvc://[^/]+/.+|configmap://[^/]+/[^/]+|file:///.+)$"
 
 
-class SecretKeyRef(Part):
-    """A key of a Secret in the job's namespace."""
+class KeyRef(Part):
+    """A key of a Secret or a ConfigMap in the job's namespace."""
 
     name: Short
-    """Name of the Secret."""
+    """Name of the object."""
     key: Short
-    """Key within the Secret."""
+    """Key within it."""
 
 
-class Model(Part):
-    """The model to train."""
+class _ModelSource(Part):
+    """A model that lies somewhere."""
 
     source: Source
     """Where it lies: `hf://owner/name` on the Hub, `pvc://claim/path` on a claim, `file:///path` in the image."""
-    revision: Short | None = None
-    """Branch, tag or commit of a Hub repository; resolved to a commit, which the status shows."""
-    load_in: Literal["auto", "4bit", "8bit", "16bit", "fp8"] = "auto"
-    """Precision of the frozen weights. `auto`: 4bit on backend unsloth, else 16bit. A CPU computes in 32-bit floats."""
-    max_sequence_length: Annotated[int, Field(ge=16, le=1048576)] = 2048
-    """Longest prompt and completion together, in tokens."""
-    token_secret_ref: SecretKeyRef | None = None
-    """Secret with a Hub token, for gated or private repositories."""
-    trust_remote_code: bool = False
-    """Run Python code that the model's repository carries. It runs with the rights of the training pod."""
 
     @rule(
         f"self.source.matches(r'{MODEL_SOURCE_PATTERN}')",
@@ -77,6 +67,21 @@ class Model(Part):
     )
     def _source_has_known_scheme(self) -> bool:
         return bool(re.search(MODEL_SOURCE_PATTERN, self.source))
+
+
+class Model(_ModelSource):
+    """The model to train."""
+
+    revision: Short | None = None
+    """Branch, tag or commit of a Hub repository; resolved to a commit, which the status shows."""
+    load_in: Literal["auto", "4bit", "8bit", "16bit", "fp8"] = "auto"
+    """Precision of the frozen weights. `auto`: 4bit on backend unsloth, else 16bit. A CPU computes in 32-bit floats."""
+    max_sequence_length: Annotated[int, Field(ge=16, le=1048576)] = 2048
+    """Longest prompt and completion together, in tokens."""
+    token_secret_ref: KeyRef | None = None
+    """Secret with a Hub token, for gated or private repositories."""
+    trust_remote_code: bool = False
+    """Run Python code that the model's repository carries. It runs with the rights of the training pod."""
 
     @rule(
         "!has(self.revision) || self.source.startsWith('hf://')",
@@ -183,7 +188,7 @@ class Inference(Part):
     """How completions are generated, during RL and in the evaluation."""
 
     engine: Literal["auto", "vllm", "transformers"] = "auto"
-    """`auto`: vllm where the job has a GPU, else transformers."""
+    """`auto`: vllm where the job has a GPU and backend or algorithm generate with it, else transformers."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, lt=1)] = 0.6
     """Share of the GPU's memory that vLLM may take. 0.5 to 0.8 suits most jobs."""
     max_num_seqs: Positive | None = None
@@ -241,6 +246,9 @@ class ReasoningGym(Part):
     """Settings of the task, by the library's names; the library refuses what it does not know."""
 
 
+ONE_KIND = "[has(self.source), has(self.rows), has(self.reasoningGym)].filter(given, given).size()"
+
+
 class _Rows(Part):
     """Where rows come from: exactly one of source, rows and reasoningGym."""
 
@@ -276,16 +284,24 @@ class _Rows(Part):
         """How many of source, rows and reasoningGym are given."""
         return sum(kind is not None for kind in (self.source, self.rows, self.reasoning_gym))
 
+    @property
+    def _is_from_hub(self) -> bool:
+        return self.source is not None and self.source.startswith("hf://")
+
     @rule(
         "(!has(self.config) && !has(self.revision)) || (has(self.source) && self.source.startsWith('hf://'))",
         "config and revision belong to a Hub data set: use them with source hf://owner/name",
     )
     def _hub_fields_need_a_hub_source(self) -> bool:
-        from_hub = self.source is not None and self.source.startswith("hf://")
-        return from_hub or (self.config is None and self.revision is None)
+        return self._is_from_hub or (self.config is None and self.revision is None)
 
-
-ONE_KIND = "[has(self.source), has(self.rows), has(self.reasoningGym)].filter(given, given).size()"
+    @rule(
+        f"!has(self.split) || {ONE_KIND} == 0 || (has(self.source) && self.source.startsWith('hf://'))",
+        "only a Hub data set (hf://owner/name) has splits: remove it",
+        field="split",
+    )
+    def _only_hub_data_sets_have_splits(self) -> bool:
+        return self.split is None or self.kinds == 0 or self._is_from_hub
 
 
 class Rows(_Rows):
@@ -294,6 +310,9 @@ class Rows(_Rows):
     @rule(f"{ONE_KIND} == 1", "give exactly one of source, rows and reasoningGym")
     def _one_kind(self) -> bool:
         return self.kinds == 1
+
+
+_ANY_COLUMN = " || ".join(f"has(self.columns.{field.alias})" for field in Columns.model_fields.values())
 
 
 class HeldOut(_Rows):
@@ -309,6 +328,14 @@ class HeldOut(_Rows):
     def _one_origin(self) -> bool:
         only_split = self.split is not None and self.kinds == 0
         return self.kinds + (self.fraction is not None) + only_split == 1
+
+    @rule(
+        f"!has(self.fraction) || !(has(self.answerPattern) || {_ANY_COLUMN})",
+        "rows of train keep train's columns and answerPattern: give those in data.train",
+        field="fraction",
+    )
+    def _a_share_of_train_is_read_as_train(self) -> bool:
+        return self.fraction is None or (self.answer_pattern is None and self.columns == Columns())
 
 
 class Data(Part):
@@ -419,19 +446,10 @@ class Reinforce(Part):
         return self.algorithm not in GROUPED or whole
 
 
-class ConfigMapKeyRef(Part):
-    """A key of a ConfigMap in the job's namespace."""
-
-    name: Short
-    """Name of the ConfigMap."""
-    key: Short
-    """Key within the ConfigMap."""
-
-
 class PythonReward(Part):
     """A reward written by the user; it runs in a box without network, GPU, token or Secret."""
 
-    config_map_key_ref: ConfigMapKeyRef
+    config_map_key_ref: KeyRef
     """Where the source file lies."""
     function: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)] = "score"
     """Name of the function: it takes prompts, completions and the columns, and returns a list of numbers or None."""
@@ -452,21 +470,11 @@ class HttpReward(Part):
         return bool(re.search(r"^https?://.+", self.url))
 
 
-class ModelReward(Part):
+class ModelReward(_ModelSource):
     """A reward given by a reward model."""
 
-    source: Source
-    """Where the model lies, as in model.source."""
     load_in: Literal["4bit", "8bit", "16bit"] = "8bit"
     """Precision of its weights."""
-
-    @rule(
-        f"self.source.matches(r'{MODEL_SOURCE_PATTERN}')",
-        "must be hf://owner/name, pvc://claim/path or file:///path",
-        field="source",
-    )
-    def _source_has_known_scheme(self) -> bool:
-        return bool(re.search(MODEL_SOURCE_PATTERN, self.source))
 
 
 class RewardParams(Part):
@@ -578,6 +586,15 @@ class Evaluation(Part):
     def _improvement_needs_evaluation(self) -> bool:
         return self.enabled or not self.require_improvement
 
+    @rule(
+        "!self.requireImprovement || (self.stages.exists(stage, stage == 'base')"
+        " && self.stages.exists(stage, stage != 'base'))",
+        "requireImprovement compares with the base: stages needs base and what is trained",
+        field="stages",
+    )
+    def _improvement_has_something_to_compare(self) -> bool:
+        return not self.require_improvement or ("base" in self.stages and set(self.stages) != {"base"})
+
 
 EXPORT_PATTERN = r"^(lora|merged16bit|merged4bit|gguf:[a-z0-9_]+)$"
 
@@ -597,10 +614,13 @@ class Export(Part):
         return all(re.search(EXPORT_PATTERN, name) for name in self.formats)
 
 
+DEFAULT_SIZE = "20Gi"
+
+
 class Storage(Part):
     """The volume for checkpoints, adapters and reports."""
 
-    size: Annotated[str, StringConstraints(max_length=32)] = "20Gi"
+    size: Annotated[str, StringConstraints(max_length=32)] = DEFAULT_SIZE
     """Size of the claim that is made."""
     storage_class_name: Short | None = None
     """StorageClass of the claim that is made; the cluster's default when empty."""
@@ -626,6 +646,14 @@ class Storage(Part):
     )
     def _class_is_for_new_claims(self) -> bool:
         return self.existing_claim is None or self.storage_class_name is None
+
+    @rule(
+        f"!has(self.existingClaim) || self.size == '{DEFAULT_SIZE}'",
+        "belongs to a claim that is made: remove it or existingClaim",
+        field="size",
+    )
+    def _size_is_for_new_claims(self) -> bool:
+        return self.existing_claim is None or self.size == DEFAULT_SIZE
 
 
 class LearningSignal(Part):
@@ -941,11 +969,44 @@ class Spec(Part):
         return own or (self.data.train.source or "").startswith("hf://")
 
     @rule(
-        "!has(self.guards.divergence.maxKL) || !(self.reinforce.algorithm in ['GRPO', 'GSPO', 'DrGRPO', 'DAPO'])"
-        " || (has(self.reinforce.beta) && self.reinforce.beta > 0.0)",
+        f"{_NO_GPU} || self.reinforce.optimizer in ['auto', 'adamw']",
+        "8-bit optimizers need a GPU: use optimizer adamw where parallelism.gpusPerNode is 0",
+        field="reinforce",
+    )
+    def _quantised_optimizers_have_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.reinforce.optimizer in ("auto", "adamw")
+
+    @rule(
+        f"{_NO_GPU} || !has(self.limits.gpuHours)",
+        "there are no GPU-hours to count where parallelism.gpusPerNode is 0: use activeDeadlineSeconds",
+        field="limits",
+    )
+    def _a_budget_has_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.limits.gpu_hours is None
+
+    @rule(
+        "!has(self.evaluation.everySteps) || self.reinforce.algorithm != 'none'",
+        "everySteps counts steps of RL, and algorithm none has none: remove it",
+        field="evaluation",
+    )
+    def _steps_between_evaluations_are_of_rl(self) -> bool:
+        return self.evaluation.every_steps is None or self.reinforce.algorithm != "none"
+
+    @rule(
+        "!has(self.guards.divergence.maxKL) || !(self.reinforce.algorithm in ['DPO', 'ORPO', 'none'])",
+        "maxKL needs an algorithm that measures the divergence: DPO, ORPO and none do not",
+        field="guards",
+    )
+    def _algorithm_measures_kl(self) -> bool:
+        return self.guards.divergence.max_kl is None or self.reinforce.algorithm in (*GROUPED, "PPO")
+
+    @rule(
+        f"!has(self.guards.divergence.maxKL) || !(self.reinforce.algorithm in {_GROUPED_CEL})"
+        " || (has(self.reinforce.beta) ? self.reinforce.beta > 0.0 : self.reinforce.algorithm == 'RLOO')",
         "maxKL needs a reference model to measure from: set reinforce.beta above 0",
         field="guards",
     )
     def _kl_is_measured(self) -> bool:
-        unmeasured = self.reinforce.algorithm in ("GRPO", "GSPO", "DrGRPO", "DAPO") and not self.reinforce.beta
-        return self.guards.divergence.max_kl is None or not unmeasured
+        algorithm, beta = self.reinforce.algorithm, self.reinforce.beta
+        measured = beta > 0 if beta is not None else algorithm == "RLOO"
+        return self.guards.divergence.max_kl is None or algorithm not in GROUPED or measured

@@ -32,7 +32,6 @@ def run(attempt: Attempt) -> None:
     splits = read_data(attempt)
     # the libraries take seconds to import: by now somebody may be looking at /progress; the backend's come first,
     # because unsloth patches the others
-    backends.check(attempt.spec)
     backend = backends.choose(attempt.spec)
     from .stages.adapt import adapt
     from .stages.evaluate import evaluate
@@ -77,6 +76,7 @@ def reinforces(spec: Spec) -> bool:
 def read_data(attempt: Attempt) -> Splits:
     """Read the rows, and make sure that the checkpoints that lie here were made with them and this recipe."""
     spec = attempt.spec
+    backends.check(spec)
     refuse_unknown(spec.reinforce)
     attempt.tracker.begin("load", "reading the data")
     splits = load_data(spec, attempt.inputs.locate, os.environ.get("HF_TOKEN"))

@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 from tests.unit.operator.objects import EARLIER, SETTINGS, live, rtj, training_job
 
+from reasoning_contract.support import unsupported
 from reasoning_operator.acceptance import Refusal, accept
 from reasoning_operator.children import config, volume
 from reasoning_operator.model import Json, Observed, TrainingJob
 from reasoning_operator.settings import Settings
-from reasoning_operator.support import unsupported
 
+GPU = {"parallelism": {"gpusPerNode": 1}}
+MODEL = {"source": "file:///models/tiny"}
+TASK = {"reasoningGym": {"task": "chain_sum"}}
+WARMED_UP = {"train": TASK, "warmup": TASK, "heldOut": {"fraction": 0.1}}
 PYTHON = {"name": "mine", "python": {"configMapKeyRef": {"name": "code", "key": "mine.py"}}}
 
 
@@ -42,12 +46,28 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
     [
         ({"parallelism": {"nodes": 2}}, "spec.parallelism.nodes"),
         ({"parallelism": {"gpusPerNode": 8}}, "spec.parallelism.gpusPerNode"),
+        ({"parallelism": {"gpusPerNode": 0, "strategy": "ddp"}}, "spec.parallelism.strategy"),
+        ({"parallelism": {"gpusPerNode": 1, "vllm": "server"}}, "spec.parallelism.vllm"),
         ({"queue": {"name": "a"}}, "spec.queue"),
+        ({"guards": {"preflight": {"sampleRows": 8}}}, "spec.guards.preflight.sampleRows"),
         ({"guards": {"preflight": {"enabled": True}}}, "spec.guards.preflight.enabled"),
         ({"limits": {"stallTimeoutSeconds": 60}}, "spec.limits.stallTimeoutSeconds"),
         ({"rewards": [PYTHON]}, "spec.rewards[0].python"),
         ({"rewards": [{"name": "h", "http": {"url": "http://x"}}]}, "spec.rewards[0].http"),
         ({"rewards": [{"name": "m", "model": {"source": "hf://a/b"}}]}, "spec.rewards[0].model"),
+        ({"inference": {"maxNumSeqs": 8}}, "spec.inference.maxNumSeqs"),
+        ({"inference": {"gpuMemoryUtilization": 0.5}}, "spec.inference.gpuMemoryUtilization"),
+        (GPU | {"backend": "transformers", "model": MODEL | {"loadIn": "fp8"}}, "spec.model.loadIn"),
+        (GPU | {"backend": "transformers", "inference": {"standby": True}}, "spec.inference.standby"),
+        (
+            GPU | {"backend": "transformers", "reinforce": {"algorithm": "PPO"}, "inference": {"engine": "vllm"}},
+            "spec.inference.engine",
+        ),
+        (GPU | {"reinforce": {"algorithm": "PPO"}}, "spec.reinforce.algorithm"),
+        (GPU | {"inference": {"engine": "transformers"}}, "spec.inference.engine"),
+        (GPU | {"model": MODEL | {"trustRemoteCode": True}}, "spec.model.trustRemoteCode"),
+        (GPU | {"chatTemplate": {"jinja": "x", "specialTokens": ["<a>"]}}, "spec.chatTemplate.specialTokens"),
+        (GPU | {"reinforce": {"beta": 0.1}, "data": WARMED_UP}, "spec.reinforce.beta"),
     ],
 )
 def test_what_is_not_supported_is_named(parts: dict[str, Any], field: str) -> None:

@@ -54,7 +54,7 @@ def spec(algorithm: str = "GRPO", **reinforce: Any) -> Spec:
         "data": {"train": {"rows": rows}},
         "rewards": rewards,
         "evaluation": {"enabled": False},
-        "parallelism": {"gpusPerNode": 0},
+        "backend": "transformers",
         "reinforce": {"algorithm": algorithm} | reinforce,
     }
     return resolve(Spec.model_validate(document))

@@ -34,6 +34,7 @@ from reasoning_contract.spec import ChatTemplate, Spec
 
 from ..errors import TrainerError
 from ..families import apply_family
+from . import transformers_arguments
 from .base import Completion, Sampling
 from .likelihood import log_likelihoods
 from .tokenizer import load_tokenizer, unreadable
@@ -54,9 +55,7 @@ class TransformersBackend:
         transformers_logging.disable_progress_bar()
         tokenizer = load_tokenizer(spec, folder)
         try:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, trust_remote_code=spec.model.trust_remote_code, use_safetensors=True, **_precision(spec)
-            )
+            model = AutoModelForCausalLM.from_pretrained(folder, **_loading(spec))
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -65,16 +64,8 @@ class TransformersBackend:
 
     def adapt(self, model: PreTrainedModel, spec: Spec, new_tokens: Sequence[int]) -> PeftModel:
         """Add a LoRA adapter whose first weights follow from the seed."""
-        lora = spec.lora
-        targets = lora.target_modules
         config = LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules="all-linear" if targets == ["all-linear"] else list(targets),
-            use_rslora=lora.rank_stabilized,
-            trainable_token_indices=list(new_tokens) or None,
-            task_type="CAUSAL_LM",
+            **transformers_arguments.adapter_arguments(spec), trainable_token_indices=list(new_tokens) or None
         )
         set_seed(spec.reinforce.seed)
         try:
@@ -83,7 +74,7 @@ class TransformersBackend:
             raise TrainerError(
                 ExitCode.MODEL_INVALID, "AdapterInvalid", f"lora: {error}", "name modules that the model has"
             ) from error
-        if lora.gradient_checkpointing == "standard":
+        if spec.lora.gradient_checkpointing == "standard":
             adapted.enable_input_require_grads()  # not every trainer of TRL does it
         # a set is written in another order by every process, and the artifact's hash would tell nothing
         config.target_modules = sorted(config.target_modules)
@@ -95,19 +86,11 @@ class TransformersBackend:
 
     def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return device and precision."""
-        on_cpu = spec.parallelism.gpus_per_node == 0
-        return {"use_cpu": on_cpu, "bf16": not on_cpu}
+        return transformers_arguments.trainer_arguments(spec)
 
     def generation_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return the engine that generates during RL."""
-        if spec.inference.engine == "transformers":
-            return {"use_vllm": False}
-        return {
-            "use_vllm": True,
-            "vllm_mode": spec.parallelism.vllm,
-            "vllm_gpu_memory_utilization": spec.inference.gpu_memory_utilization,
-            "vllm_max_model_length": spec.model.max_sequence_length,
-        }
+        return transformers_arguments.generation_arguments(spec)
 
     def generate(
         self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], sampling: Sampling
@@ -163,9 +146,7 @@ class TransformersBackend:
 
     def value_model(self, spec: Spec, folder: Path) -> PreTrainedModel:
         """Load the model a second time, with a LoRA adapter of its own and a trained head for one number."""
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder, num_labels=1, trust_remote_code=spec.model.trust_remote_code, **_precision(spec)
-        )
+        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, **_loading(spec))
         model.requires_grad_(False)
         lora = LoraConfig(
             r=spec.lora.rank, lora_alpha=spec.lora.alpha, target_modules="all-linear", task_type="SEQ_CLS"
@@ -188,18 +169,16 @@ class TransformersBackend:
         tokenizer.save_pretrained(folder)
 
 
-def _precision(spec: Spec) -> dict[str, Any]:
-    if spec.parallelism.gpus_per_node == 0:
-        return {"dtype": torch.float32}
-    half = {"dtype": torch.bfloat16, "device_map": {"": "cuda:0"}}
-    if spec.model.load_in == "8bit":
-        return half | {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
-    if spec.model.load_in == "4bit":
-        quantised = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
-        )
-        return half | {"quantization_config": quantised}
-    return half
+def _loading(spec: Spec) -> dict[str, Any]:
+    precision = transformers_arguments.precision_arguments(spec)
+    quantised = transformers_arguments.quantisation_arguments(spec)
+    dtype = getattr(torch, precision["dtype"])
+    arguments = transformers_arguments.model_arguments(spec) | {"dtype": dtype}
+    if "device" in precision:
+        arguments["device_map"] = {"": precision["device"]}
+    if quantised:
+        arguments["quantization_config"] = BitsAndBytesConfig(**quantised, bnb_4bit_compute_dtype=dtype)
+    return arguments
 
 
 def _generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -> GenerationConfig:

@@ -21,16 +21,13 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import ChatTemplate, Spec
 
 from ..errors import TrainerError
+from . import unsloth_arguments
 from .base import Completion, Sampling
 from .likelihood import log_likelihoods
 
 ADAPTER = "default"
 ADAPTER_FOLDER = "evaluated_adapter"
 """Where Unsloth writes the adapter's configuration for vLLM: in the working directory, as its own are."""
-MAX_NUM_SEQS = 255
-"""Completions that vLLM decodes at once. Unsloth takes 256 for `pick from the free memory`, and so do its tokens a
-batch: a figure that differs from start to start, for which nothing compiled earlier fits."""
-MAX_NUM_BATCHED_TOKENS = 8192
 
 
 class UnslothBackend:
@@ -39,37 +36,21 @@ class UnslothBackend:
     name = "unsloth"
 
     def load(self, spec: Spec, folder: Path) -> tuple[Any, Any]:
-        """Load the model and, for engine vllm, the engine beside it."""
+        """Load the model and the engine beside it."""
+        from vllm.config import CompilationConfig
+
         return FastLanguageModel.from_pretrained(
-            model_name=str(folder),
-            max_seq_length=spec.model.max_sequence_length,
-            load_in_4bit=spec.model.load_in == "4bit",
-            load_in_8bit=spec.model.load_in == "8bit",
-            load_in_16bit=spec.model.load_in == "16bit",
-            load_in_fp8=spec.model.load_in == "fp8",
-            trust_remote_code=spec.model.trust_remote_code,
-            max_lora_rank=spec.lora.rank,
-            random_state=spec.reinforce.seed,
-            **_engine(spec),
+            **unsloth_arguments.model_arguments(spec, folder),
+            compilation_config=CompilationConfig(**unsloth_arguments.compilation_arguments(spec)),
         )
 
     def adapt(self, model: Any, spec: Spec, new_tokens: Sequence[int]) -> Any:
         """Add a LoRA adapter."""
         if new_tokens:
-            raise _not_supported("chatTemplate.specialTokens that the tokenizer lacks", "use tokens that it has")
-        lora = spec.lora
-        checkpointing: bool | str = lora.gradient_checkpointing == "standard"
-        return FastLanguageModel.get_peft_model(
-            model,
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules="all-linear" if lora.target_modules == ["all-linear"] else list(lora.target_modules),
-            use_rslora=lora.rank_stabilized,
-            use_gradient_checkpointing="unsloth" if lora.gradient_checkpointing == "unsloth" else checkpointing,
-            random_state=spec.reinforce.seed,
-            bias="none",
-        )
+            raise _not_supported(
+                "chatTemplate.eosToken that the tokenizer lacks", "use a token of the model, or backend transformers"
+            )
+        return FastLanguageModel.get_peft_model(model, **unsloth_arguments.adapter_arguments(spec))
 
     def apply_family(self, tokenizer: Any, template: ChatTemplate) -> Any:
         """Set one of the templates that Unsloth knows."""
@@ -77,11 +58,11 @@ class UnslothBackend:
 
     def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return the precision."""
-        return {"bf16": True}
+        return unsloth_arguments.trainer_arguments(spec)
 
     def generation_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return the engine that generates during RL."""
-        return {"use_vllm": spec.inference.engine == "vllm"}
+        return unsloth_arguments.generation_arguments(spec)
 
     def generate(
         self, model: Any, tokenizer: Any, prompts: Sequence[str], sampling: Sampling
@@ -130,11 +111,11 @@ class UnslothBackend:
 
     def copy_adapter(self, model: Any, name: str) -> None:
         """Refuse: Unsloth trains one adapter."""
-        raise NotImplementedError("`check` refuses PPO, the only algorithm that asks for a copy")
+        raise NotImplementedError("`unsupported` refuses PPO, the only algorithm that asks for a copy")
 
     def value_model(self, spec: Spec, folder: Path) -> Any:
         """Refuse: Unsloth holds one model."""
-        raise NotImplementedError("`check` refuses PPO, the only algorithm that has a critic")
+        raise NotImplementedError("`unsupported` refuses PPO, the only algorithm that has a critic")
 
     def save_adapter(self, model: Any, folder: Path) -> None:
         """Write the adapter."""
@@ -144,38 +125,6 @@ class UnslothBackend:
     def save_merged(self, model: Any, tokenizer: Any, folder: Path) -> None:
         """Write the merged model in 16 bits."""
         model.save_pretrained_merged(str(folder), tokenizer, save_method="merged_16bit")
-
-
-def _engine(spec: Spec) -> dict[str, Any]:
-    if spec.inference.engine != "vllm":
-        return {"fast_inference": False}
-    from vllm.config import CompilationConfig
-
-    inference = spec.inference
-    sequences = inference.max_num_seqs or MAX_NUM_SEQS
-    return {
-        "fast_inference": True,
-        "max_num_seqs": sequences,
-        "max_num_batched_tokens": max(MAX_NUM_BATCHED_TOKENS, spec.model.max_sequence_length),
-        # CUDA graphs of decoding alone, and nothing compiled: that takes minutes of every start, decoding gains little
-        "compilation_config": CompilationConfig(
-            mode=0, cudagraph_mode="FULL_DECODE_ONLY", cudagraph_capture_sizes=_capture_sizes(sequences)
-        ),
-        "gpu_memory_utilization": inference.gpu_memory_utilization,
-        "float8_kv_cache": inference.kv_cache_dtype == "fp8",
-        "enforce_eager": inference.enforce_eager,
-        "unsloth_vllm_standby": inference.standby,
-    }
-
-
-def _capture_sizes(sequences: int) -> list[int]:
-    """Return the batch sizes to record: a batch in between is padded to the next.
-
-    >>> _capture_sizes(20)
-    [1, 2, 4, 8, 16, 20]
-    """
-    powers = [1 << power for power in range(sequences.bit_length())]
-    return sorted({*powers, sequences})
 
 
 def _is_switched_off(model: Any) -> bool:

@@ -1,0 +1,89 @@
+"""Translates the spec into Unsloth's and vLLM's arguments: pure, so that it can be read and tested without a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reasoning_contract.spec import Spec
+
+MAX_NUM_SEQS = 255
+"""Completions that vLLM decodes at once. Unsloth takes 256 for `pick from the free memory`, and so do its tokens a
+batch: a figure that differs from start to start, for which nothing compiled earlier fits."""
+MAX_NUM_BATCHED_TOKENS = 8192
+
+
+def model_arguments(spec: Spec, folder: Path) -> dict[str, Any]:
+    """Return the arguments of ``FastLanguageModel.from_pretrained``, but for the compilation of vLLM."""
+    inference = spec.inference
+    return {
+        "model_name": str(folder),
+        "max_seq_length": spec.model.max_sequence_length,
+        "load_in_4bit": spec.model.load_in == "4bit",
+        "load_in_8bit": spec.model.load_in == "8bit",
+        "load_in_16bit": spec.model.load_in == "16bit",
+        "load_in_fp8": spec.model.load_in == "fp8",
+        "trust_remote_code": False,  # Unsloth refuses it with vLLM, and `unsupported` whoever asks for it
+        "max_lora_rank": spec.lora.rank,
+        "random_state": spec.reinforce.seed,
+        "fast_inference": True,
+        "max_num_seqs": sequences(spec),
+        "max_num_batched_tokens": max(MAX_NUM_BATCHED_TOKENS, spec.model.max_sequence_length),
+        "gpu_memory_utilization": inference.gpu_memory_utilization,
+        "float8_kv_cache": inference.kv_cache_dtype == "fp8",
+        "enforce_eager": inference.enforce_eager,
+        "unsloth_vllm_standby": inference.standby,
+    }
+
+
+def compilation_arguments(spec: Spec) -> dict[str, Any]:
+    """Return the arguments of ``vllm.config.CompilationConfig``.
+
+    CUDA graphs of decoding alone, and nothing compiled: that takes minutes of every start, and decoding gains little.
+    """
+    return {
+        "mode": 0,
+        "cudagraph_mode": "FULL_DECODE_ONLY",
+        "cudagraph_capture_sizes": capture_sizes(sequences(spec)),
+    }
+
+
+def sequences(spec: Spec) -> int:
+    """Return how many completions vLLM decodes at once."""
+    return spec.inference.max_num_seqs or MAX_NUM_SEQS
+
+
+def capture_sizes(most: int) -> list[int]:
+    """Return the batch sizes to record: a batch in between is padded to the next.
+
+    >>> capture_sizes(20)
+    [1, 2, 4, 8, 16, 20]
+    """
+    powers = [1 << power for power in range(most.bit_length())]
+    return sorted({*powers, most})
+
+
+def adapter_arguments(spec: Spec) -> dict[str, Any]:
+    """Return the arguments of ``FastLanguageModel.get_peft_model``."""
+    lora = spec.lora
+    standard = lora.gradient_checkpointing == "standard"
+    return {
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": "all-linear" if lora.target_modules == ["all-linear"] else list(lora.target_modules),
+        "use_rslora": lora.rank_stabilized,
+        "use_gradient_checkpointing": "unsloth" if lora.gradient_checkpointing == "unsloth" else standard,
+        "random_state": spec.reinforce.seed,
+        "bias": "none",
+    }
+
+
+def trainer_arguments(spec: Spec) -> dict[str, Any]:
+    """Return the precision, as every TRL configuration takes it."""
+    return {"bf16": True}
+
+
+def generation_arguments(spec: Spec) -> dict[str, Any]:
+    """Return the engine that generates during RL, as TRL's GRPO and RLOO configurations take it."""
+    return {"use_vllm": True}
