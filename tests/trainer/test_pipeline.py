@@ -104,6 +104,23 @@ def test_conversations_and_a_skipped_stage(manifest: Manifest, train: Train, tmp
     assert not (tmp_path / "run/reinforce").exists()
 
 
+def test_worked_rows_that_do_not_fit_are_left_out_and_counted(
+    manifest: Manifest, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"prompt": f"{n}", "reasoning": "-" * (500 if n < 3 else 1), "answer": "1"} for n in range(8)]
+    job = manifest(
+        data={"train": {"rows": [{"prompt": "1"}]}, "warmup": {"rows": rows}},
+        warmup={"epochs": 1, "batchSize": 1, "gradientAccumulation": 1},
+        reinforce={"algorithm": "none", "maxCompletionLength": 12},
+        rewards=None,
+        evaluation={"enabled": False},
+    )
+    assert train(job).exit_code == 0
+    assert len(history(tmp_path / "run", "warmup")) == 5
+    said = " ".join(capsys.readouterr().out.split())
+    assert "3 of 8 turns of data.warmup left out: more than model.maxSequenceLength 128" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "reason", "words"),
     [
@@ -111,7 +128,6 @@ def test_conversations_and_a_skipped_stage(manifest: Manifest, train: Train, tmp
         ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "ModelUnreadable", "cannot be loaded"),
         ({"export": {"formats": ["gguf:q4_k_m"]}}, ExitCode.NOT_SUPPORTED, "NotSupported", "gguf:q4_k_m"),
         ({"lora": {"targetModules": ["nope"]}}, ExitCode.MODEL_INVALID, "AdapterInvalid", "nope"),
-        ({"chatTemplate": {"family": "gpt-oss"}}, ExitCode.NOT_SUPPORTED, "NotSupported", "gpt-oss"),
         ({"chatTemplate": {"jinja": "{{ oops("}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "conversation"),
         ({"chatTemplate": {"jinja": "fixed"}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "user's message"),
         ({"inference": {"maxNumSeqs": 4}}, ExitCode.NOT_SUPPORTED, "NotSupported", "inference.maxNumSeqs"),

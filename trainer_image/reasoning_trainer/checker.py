@@ -23,7 +23,6 @@ from .data import Example, Splits
 from .data import load as load_data
 from .display import Display
 from .errors import TrainerError
-from .families import FAMILIES, apply_family
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
 from .job import Inputs, Job, inputs_of, read_job
 from .rewards import build
@@ -107,8 +106,8 @@ class Checker:
         except TrainerError as error:
             self._note(findings.failure(subject, error))
 
-    def _chat(self) -> Chat | None:
-        """Return the tokenizer with the job's template; None where only the backend's library has it."""
+    def _chat(self) -> Chat:
+        """Return the tokenizer with the job's template."""
         from .stages.load import NOT_READ, fetch
         from .stages.template import apply_template
 
@@ -119,11 +118,7 @@ class Checker:
         size = len(chat.tokenizer)
         self._note(Finding("model", f"{spec.model.source}{at}: a vocabulary of {size}; the weights are not read here"))
         family = spec.chat_template.family
-        if family is not None and family not in FAMILIES:
-            hint = "the first row of a run shows whether it fits"
-            self._note(Finding("chatTemplate", f"family {family} is unsloth's own: not tried here", "warning", hint))
-            return None
-        apply_template(spec, chat, apply_family)
+        apply_template(spec, chat)
         template = family or ("jinja" if spec.chat_template.jinja else "that of the tokenizer")
         role = "a system role" if chat.system_role else "no system role: the system prompt opens the user's turn"
         self._note(Finding("chatTemplate", f"{template}, with {role}"))

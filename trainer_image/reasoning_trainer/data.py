@@ -7,7 +7,7 @@ import hashlib
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -329,44 +329,6 @@ def refuse_overlap(trained_on: Sequence[Example], held_out: Sequence[Example], f
         if field == "data.train"
         else f"remove them from {field}, or hold out other rows",
     )
-
-
-def within_length(
-    examples: Sequence[Example], count_tokens: Callable[[Example], int], limit: int, field: str = "data.train"
-) -> tuple[list[Example], int]:
-    """Leave out rows whose prompt is longer than ``limit`` tokens.
-
-    Parameters
-    ----------
-    examples
-        Rows; at least one.
-    count_tokens
-        Length of a row's prompt in tokens, chat template included.
-    limit
-        ``reinforce.maxPromptLength``.
-    field
-        Name of the set in the spec, for messages.
-
-    Returns
-    -------
-    tuple
-        The rows that are left, and how many were left out.
-
-    Raises
-    ------
-    TrainerError
-        If no row is left.
-    """
-    lengths = [count_tokens(example) for example in examples]
-    kept = [example for example, length in zip(examples, lengths, strict=True) if length <= limit]
-    if not kept:
-        raise _invalid(
-            "PromptsTooLong",
-            f"all {len(lengths)} prompts of {field} are longer than reinforce.maxPromptLength {limit}; "
-            f"the shortest has {min(lengths)} tokens",
-            "raise reinforce.maxPromptLength, and model.maxSequenceLength with it",
-        )
-    return kept, len(lengths) - len(kept)
 
 
 def not_empty(rows: list[Item], field: str) -> list[Item]:

@@ -126,7 +126,7 @@ def _measure_all(
     from .stages.template import apply_template
 
     policy = load(context, backend)
-    apply_template(spec, policy, backend.apply_family)
+    apply_template(spec, policy)
     adapt(context, policy)
     rows = fit_lengths(context, policy, rows, "the rows" if rows_source else "data.heldOut")
     context.tracker.finish("load")

@@ -6,17 +6,20 @@ import hashlib
 import os
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import PREFERENCE, Spec
 
 from . import backends
 from .attempt import Attempt, Context, Policy
-from .data import Example, Splits, within_length
+from .data import Example, Splits
 from .data import load as load_data
 from .errors import TrainerError
+from .lengths import PROMPT, SEQUENCE, within_length
 from .run_folder import recipe_of
 from .tracker import Phase
 from .trl_arguments import refuse_unknown
 
+ADDED_BY_ORPO = 2
+"""Tokens that TRL's ORPO puts around a pair where they are missing: the first and the end token."""
 SIGNIFICANT = 0.05
 """p from which on ``evaluation.requireImprovement`` takes a gain for chance."""
 
@@ -43,10 +46,11 @@ def run(attempt: Attempt) -> None:
 
     refuse_formats(attempt.spec)
     policy = load(attempt, backend)
-    apply_template(attempt.spec, policy, backend.apply_family)
+    apply_template(attempt.spec, policy)
     adapt(attempt, policy)
+    train = fit_lengths(attempt, policy, splits.train, "data.train")
     splits = Splits(
-        train=fit_lengths(attempt, policy, splits.train, "data.train"),
+        train=fit_pairs(attempt, policy, train) if attempt.spec.reinforce.algorithm in PREFERENCE else train,
         warmup=splits.warmup,
         held_out=fit_lengths(attempt, policy, splits.held_out, "data.heldOut"),
     )
@@ -98,9 +102,28 @@ def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], fie
         raise AssertionError("a resolved spec has reinforce.maxPromptLength")
     if not rows:
         return rows
-    kept, left_out = within_length(rows, lambda row: prompt_tokens(spec, policy, row.prompt or ""), limit, field)
+    what = f"prompts of {field}"
+    kept, left_out = within_length(rows, lambda row: prompt_tokens(spec, policy, row.prompt or ""), limit, what, PROMPT)
     if left_out:
-        context.say(f"{field}: {left_out} of {len(rows)} rows left out: prompts of more than {limit} tokens")
+        context.say(left_out)
+    return tuple(kept)
+
+
+def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...]) -> tuple[Example, ...]:
+    """Leave out preference rows that DPO and ORPO would cut, and say how many."""
+    from .stages.template import continuation, count_tokens, prompt_tokens
+
+    spec = context.spec
+
+    def tokens(row: Example) -> int:
+        prompt, both = row.prompt or "", (row.chosen or "", row.rejected or "")
+        longest = max(count_tokens(policy, continuation(spec, policy, prompt, each)) for each in both)
+        return prompt_tokens(spec, policy, prompt) + longest + ADDED_BY_ORPO
+
+    limit, what = spec.model.max_sequence_length, "pairs of data.train"
+    kept, left_out = within_length(rows, tokens, limit, what, SEQUENCE)
+    if left_out:
+        context.say(left_out)
     return tuple(kept)
 
 

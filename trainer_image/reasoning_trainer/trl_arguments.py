@@ -60,7 +60,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "epsilon": "cliprange",
     },
     "DPO": _EVERY | {"beta": "beta"},
-    "ORPO": _EVERY | {"beta": "beta", "max_completion_length": "max_completion_length"},
+    "ORPO": _EVERY | {"beta": "beta"},
     "none": {},
 }
 """Algorithm -> field of ``spec.reinforce`` -> argument of TRL's configuration."""
@@ -98,7 +98,6 @@ def warmup_arguments(spec: Spec) -> dict[str, Any]:
         "warmup_steps": _warmup_steps(warmup.warmup_ratio),
         "per_device_train_batch_size": warmup.batch_size,
         "gradient_accumulation_steps": warmup.gradient_accumulation,
-        "completion_only_loss": warmup.train_on_responses_only,
         "max_length": spec.model.max_sequence_length,
         "optim": OPTIMIZERS[spec.reinforce.optimizer],
         "seed": spec.reinforce.seed,

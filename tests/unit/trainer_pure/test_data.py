@@ -14,8 +14,9 @@ import pytest
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 from reasoning_trainer import data
-from reasoning_trainer.data import Example, Splits, normalised, refuse_overlap, sample, split_by_hash, within_length
+from reasoning_trainer.data import Example, Splits, normalised, refuse_overlap, sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.lengths import PROMPT, SEQUENCE, within_length
 from reasoning_trainer.sources import read_file
 
 ROWS = [{"prompt": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
@@ -357,12 +358,16 @@ def test_overlap_with_a_turn_of_a_conversation_is_refused(tmp_path: Path, locate
         conversation(tmp_path, locate, messages)
 
 
-def test_prompts_that_are_too_long_are_left_out_and_counted() -> None:
-    examples = [Example("a" * length) for length in (1, 5, 3, 9)]
-    kept, left_out = within_length(examples, lambda example: len(example.prompt or ""), 5)
-    assert ([len(example.prompt or "") for example in kept], left_out) == ([1, 5, 3], 1)
+def test_rows_that_are_too_long_are_left_out_and_counted() -> None:
+    rows = ["a" * length for length in (1, 5, 3, 9)]
+    kept, left_out = within_length(rows, len, 5, "prompts of data.train", PROMPT)
+    assert [len(row) for row in kept] == [1, 5, 3]
+    assert left_out == "1 of 4 prompts of data.train left out: more than reinforce.maxPromptLength 5"
+    assert within_length(rows, len, 9, "prompts of data.train", PROMPT) == (rows, "")
     with refusal("PromptsTooLong", "all 4 prompts of data.train", "maxPromptLength 0", "the shortest has 1 tokens"):
-        within_length(examples, lambda example: len(example.prompt or ""), 0)
+        within_length(rows, len, 0, "prompts of data.train", PROMPT)
+    with refusal("RowsTooLong", "all 4 turns of data.warmup", "model.maxSequenceLength 0"):
+        within_length(rows, len, 0, "turns of data.warmup", SEQUENCE)
 
 
 class DatasetsError(Exception):

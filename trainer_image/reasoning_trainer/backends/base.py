@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reasoning_contract.spec import ChatTemplate, Spec
+from reasoning_contract.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,6 @@ class Backend(Protocol):
 
     def adapt(self, model: Any, spec: Spec, new_tokens: Sequence[int]) -> Any:
         """Return the model with a fresh adapter; embeddings of new tokens are trained with it."""
-
-    def apply_family(self, tokenizer: Any, template: ChatTemplate) -> Any:
-        """Return the tokenizer with the chat template of ``template.family``."""
 
     def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return the arguments of every TRL configuration that depend on device and precision."""

@@ -30,10 +30,9 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import ChatTemplate, Spec
+from reasoning_contract.spec import Spec
 
 from ..errors import TrainerError
-from ..families import apply_family
 from . import transformers_arguments
 from .base import Completion, Sampling
 from .likelihood import log_likelihoods
@@ -79,10 +78,6 @@ class TransformersBackend:
         # a set is written in another order by every process, and the artifact's hash would tell nothing
         config.target_modules = sorted(config.target_modules)
         return adapted
-
-    def apply_family(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> PreTrainedTokenizerBase:
-        """Set the family's template."""
-        return apply_family(tokenizer, template)
 
     def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return device and precision."""

@@ -15,10 +15,9 @@ from peft import PeftConfig, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import load_peft_weights
 from unsloth import FastLanguageModel
-from unsloth.chat_templates import get_chat_template
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import ChatTemplate, Spec
+from reasoning_contract.spec import Spec
 
 from ..errors import TrainerError
 from . import unsloth_arguments
@@ -51,10 +50,6 @@ class UnslothBackend:
                 "chatTemplate.eosToken that the tokenizer lacks", "use a token of the model, or backend transformers"
             )
         return FastLanguageModel.get_peft_model(model, **unsloth_arguments.adapter_arguments(spec))
-
-    def apply_family(self, tokenizer: Any, template: ChatTemplate) -> Any:
-        """Set one of the templates that Unsloth knows."""
-        return get_chat_template(tokenizer, chat_template=template.family)
 
     def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return the precision."""

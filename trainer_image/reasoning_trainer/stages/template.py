@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from jinja2 import TemplateError
 
@@ -12,13 +10,15 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import ChatTemplate, Spec
 
 from ..attempt import Chat
-from ..conversation import opening
+from ..conversation import Messages, opening
 from ..errors import TrainerError
+from ..families import apply_family, parts_of
+from ..responses import labels, response_start
 
 PROBE = "a question"
 
 
-def apply_template(spec: Spec, chat: Chat, apply_family: Callable[[Any, ChatTemplate], Any]) -> None:
+def apply_template(spec: Spec, chat: Chat) -> None:
     """Give the tokenizer the template that the spec asks for, and find out whether it knows a system role.
 
     Parameters
@@ -27,8 +27,6 @@ def apply_template(spec: Spec, chat: Chat, apply_family: Callable[[Any, ChatTemp
         The job.
     chat
         Receives the template.
-    apply_family
-        Returns a tokenizer with the template of a family; the backends differ in it.
 
     Raises
     ------
@@ -37,7 +35,7 @@ def apply_template(spec: Spec, chat: Chat, apply_family: Callable[[Any, ChatTemp
     """
     template = spec.chat_template
     if template.family is not None:
-        chat.tokenizer = apply_family(chat.tokenizer, template)
+        apply_family(chat.tokenizer, template.family)
     elif template.jinja is not None:
         _apply_custom(chat, template)
     elif not chat.tokenizer.chat_template:
@@ -103,12 +101,49 @@ def prompt_tokens(spec: Spec, chat: Chat, prompt: str) -> int:
 
 def count_tokens(chat: Chat, text: str) -> int:
     """Return the length in tokens of a text that template and all is complete."""
-    return len(chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+    return len(_tokens(chat, text))
 
 
 def continuation(spec: Spec, chat: Chat, prompt: str, completion: str) -> str:
     """Return what follows a row's rendered prompt where the assistant says the completion: it, and the turn's end."""
     messages = question(spec, chat, prompt)
     turn = {"role": "assistant", "content": completion}
-    whole = str(chat.tokenizer.apply_chat_template([*messages, turn], tokenize=False))
-    return whole.removeprefix(render(chat, messages))
+    return _whole(chat, [*messages, turn]).removeprefix(render(chat, messages))
+
+
+def learned_tokens(spec: Spec, chat: Chat, prompt: Messages, turn: Messages) -> dict[str, list[int]] | None:
+    """Return a demonstration as the SFT trainers take it.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    chat
+        The tokenizer.
+    prompt
+        The conversation before the assistant's turn.
+    turn
+        The assistant's turn.
+
+    Returns
+    -------
+    dict or None
+        ``input_ids``, and ``labels`` that leave out what is not learned; None if the template hides where the turn
+        begins.
+    """
+    whole = _whole(chat, [*prompt, *turn])
+    tokens = _tokens(chat, whole)
+    if not spec.warmup.train_on_responses_only:
+        return {"input_ids": tokens, "labels": list(tokens)}
+    start = response_start(render(chat, prompt), whole, parts_of(spec.chat_template))
+    if start is None:
+        return None
+    return {"input_ids": tokens, "labels": labels(tokens, _tokens(chat, whole[:start]))}
+
+
+def _whole(chat: Chat, messages: Messages) -> str:
+    return str(chat.tokenizer.apply_chat_template(messages, tokenize=False))
+
+
+def _tokens(chat: Chat, text: str) -> list[int]:
+    return list(chat.tokenizer(text, add_special_tokens=False)["input_ids"])
