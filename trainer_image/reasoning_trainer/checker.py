@@ -19,10 +19,10 @@ from . import backends, findings
 from .attempt import Chat
 from .backends.tokenizer import load_tokenizer
 from .conversation import worked_answer
-from .data import Example, Splits
 from .data import load as load_data
 from .display import Display
 from .errors import TrainerError
+from .examples import Example, Splits
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
 from .job import Inputs, Job, inputs_of, read_job
 from .rewards import build

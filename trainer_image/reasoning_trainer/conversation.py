@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reasoning_contract.spec import ChatTemplate
 
-from .data import Example
+from .examples import Example
 
 Messages = list[dict[str, str]]
 

@@ -17,9 +17,10 @@ from reasoning_contract.spec import Spec
 from . import backends
 from .attempt import Context, Policy
 from .comparison import BASE, Compared, Comparison, evaluated_spec, table
-from .data import Example, load_held_out
+from .data import load_held_out
 from .display import Display
 from .errors import TrainerError
+from .examples import Example
 from .interruption import Interruption
 from .job import inputs_of, read_job
 from .model_card import versions

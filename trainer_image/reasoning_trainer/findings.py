@@ -11,8 +11,8 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import Choice
 from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
 
-from .data import Example, Splits
 from .errors import TrainerError
+from .examples import Example, Splits
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
 """Completions that rewards are tried on: right and brief, right in form only, right and too long, and nothing."""

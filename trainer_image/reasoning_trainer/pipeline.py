@@ -10,10 +10,11 @@ from reasoning_contract.spec import PREFERENCE, Spec
 
 from . import backends
 from .attempt import Attempt, Context, Policy
-from .data import Example, Splits
 from .data import load as load_data
 from .errors import TrainerError
+from .examples import Example, Splits
 from .lengths import PROMPT, SEQUENCE, within_length
+from .overlap import repeated
 from .run_folder import recipe_of
 from .tracker import Phase
 from .trl_arguments import refuse_unknown
@@ -84,6 +85,13 @@ def read_data(attempt: Attempt) -> Splits:
     refuse_unknown(spec.reinforce)
     attempt.tracker.begin("load", "reading the data")
     splits = load_data(spec, attempt.inputs.locate, os.environ.get("HF_TOKEN"))
+    for rows, field in (
+        (splits.train, "data.train"),
+        (splits.warmup, "data.warmup"),
+        (splits.held_out, "data.heldOut"),
+    ):
+        if again := repeated(rows, field):
+            attempt.say(again)
     digest = hashlib.sha256(repr(splits).encode()).hexdigest()
     attempt.folder.agree_on_recipe(recipe_of(spec, digest), spec.checkpoint.on_spec_change)
     attempt.tracker.plan(plan(spec, splits))

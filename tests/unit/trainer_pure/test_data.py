@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import Columns, Spec
 from reasoning_trainer import data
-from reasoning_trainer.data import Example, Splits, normalised, refuse_overlap, sample, split_by_hash
+from reasoning_trainer.columns import to_examples
+from reasoning_trainer.data import sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.examples import Example, Splits
 from reasoning_trainer.lengths import PROMPT, SEQUENCE, within_length
+from reasoning_trainer.overlap import normalised, refuse_overlap, repeated
 from reasoning_trainer.sources import read_file
 
 ROWS = [{"prompt": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
+WORKED = {"prompt": "2 + 2?", "reasoning": "Two and two.", "answer": "4"}
 APART = [{"prompt": "What is 100 + 100?", "answer": "200"}]
 
 
@@ -141,7 +145,7 @@ def test_empty_set_is_refused(content: str, tmp_path: Path, locate: Callable[[st
 
 
 def records(*rows: dict[str, Any], **columns: str) -> list[Example]:
-    return data.to_examples(rows, data.Columns(**columns), "data.train", ("prompt", "answer"))
+    return to_examples(rows, Columns(**columns), "data.train", ("prompt", "answer"))
 
 
 def test_columns_are_mapped_and_default_to_their_roles_names() -> None:
@@ -219,9 +223,6 @@ def test_answer_pattern_that_does_not_work(pattern: str, reason: str, says: str)
     rows = [{"prompt": "q", "answer": answer} for answer in ("#### 7", "7", "8")]
     with refusal(reason, "data.train.answerPattern", says):
         load(train={"rows": rows, "answerPattern": pattern})
-
-
-WORKED = {"prompt": "2 + 2?", "reasoning": "Two and two.", "answer": "4"}
 
 
 def test_warmup_rows() -> None:
@@ -334,6 +335,38 @@ def test_overlap_is_refused_with_counts_and_examples() -> None:
     ):
         refuse_overlap([Example("a b?"), Example("d")], held_out, "data.train")
     refuse_overlap([Example("a b? ")], [Example("c")], "data.train")
+
+
+@pytest.mark.parametrize(
+    ("questions", "says"),
+    [
+        (["a", "b", "c"], ""),
+        (["a", "A?", "a"], "2 of 3 rows of data.train ask what another row asks"),
+    ],
+)
+def test_repeated_questions_are_counted(questions: list[str], says: str) -> None:
+    assert says in repeated([Example(question, "1") for question in questions], "data.train")
+
+
+def test_repeated_question_with_another_answer_is_counted_apart() -> None:
+    rows = [Example("a", "1"), Example("a", "1"), Example("a?", "2")]
+    assert "1 of them with another answer" in repeated(rows, "data.train")
+
+
+@pytest.mark.parametrize(
+    ("part", "patch"),
+    [
+        ("data.train.columns.chosen", {"train": {"columns": {"chosen": "answer"}}}),
+        ("data.train.columns.reasoning", {"train": {"columns": {"reasoning": "answer"}}}),
+        ("data.train.columns.messages", {"train": {"columns": {"messages": "answer"}}}),
+        ("data.heldOut.columns.rejected", {"heldOut": {"columns": {"rejected": "answer"}}}),
+        ("data.warmup.columns.chosen", {"warmup": {"rows": [WORKED], "columns": {"chosen": "answer"}}}),
+    ],
+)
+def test_column_that_nothing_reads_is_refused(part: str, patch: dict[str, Any]) -> None:
+    sets: dict[str, Any] = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}}
+    with refusal("ColumnUnused", part):
+        data.load(spec(data={name: sets.get(name, {}) | patch.get(name, {}) for name in {*sets, *patch}}), nowhere)
 
 
 def test_overlap_shows_no_more_than_three_short_examples() -> None:

@@ -10,7 +10,7 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import choose, resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer import findings
-from reasoning_trainer.data import Example
+from reasoning_trainer.examples import Example
 from reasoning_trainer.findings import EMPTY, LONG, WORKED, WRONG, Finding
 
 CORRECT = {"name": "correct", "builtin": "correctness"}

@@ -16,8 +16,8 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.status import RunStage
 
 from ..attempt import Attempt, Policy
-from ..data import Example, Splits
 from ..errors import TrainerError
+from ..examples import Example, Splits
 from ..rewards import RewardSet, build
 from ..trl_arguments import reinforce_arguments
 from .template import question, render

@@ -15,8 +15,8 @@ from reasoning_contract.status import RunStage
 
 from ..attempt import Attempt, Policy
 from ..conversation import preference
-from ..data import Splits
 from ..engine_cache import exclusive
+from ..examples import Splits
 from ..rewards import build
 from ..trl_arguments import reinforce_arguments
 from .evaluate import evaluate_on_the_way

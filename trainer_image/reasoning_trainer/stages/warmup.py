@@ -12,8 +12,8 @@ from reasoning_contract.status import RunStage
 
 from ..attempt import Attempt, Policy
 from ..conversation import demonstrations
-from ..data import Example, Splits
 from ..errors import TrainerError
+from ..examples import Example, Splits
 from ..lengths import SEQUENCE, within_length
 from ..trl_arguments import warmup_arguments
 from .template import learned_tokens

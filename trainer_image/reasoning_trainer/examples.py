@@ -1,0 +1,41 @@
+"""Rows by what their columns mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Message:
+    """A turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row by what its columns mean; None where it has no such column. See `spec.Columns` for the roles."""
+
+    prompt: str | None = None
+    answer: str | None = None
+    reasoning: str | None = None
+    chosen: str | None = None
+    rejected: str | None = None
+    messages: tuple[Message, ...] | None = None
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """What the model is asked in this row: its prompt, or the user's turns."""
+        if self.messages is None:
+            return (self.prompt or "",)
+        return tuple(message.content for message in self.messages if message.role == "user")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """All rows of a job. No question of ``held_out`` is in one of the others."""
+
+    train: tuple[Example, ...]
+    warmup: tuple[Example, ...]
+    held_out: tuple[Example, ...]
