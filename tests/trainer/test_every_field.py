@@ -1,0 +1,850 @@
+"""Every field of the spec has an effect on what is built, or is refused by name: a new field without a case fails.
+
+The ConfigMap with the spec is left out of what is looked at: it only carries a field, and shows no effect of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, TypeAlias, get_args, get_origin
+
+import pytest
+from pydantic import ValidationError
+from tests.manifests import merge
+from tests.unit.operator.objects import EARLIER, NOW, SETTINGS
+
+from reasoning_contract.resolve import choose, resolve
+from reasoning_contract.rules import Part
+from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Spec
+from reasoning_contract.status import TrainingStatus
+from reasoning_contract.support import unsupported
+from reasoning_operator.acceptance import accept
+from reasoning_operator.inputs import references
+from reasoning_operator.model import Observed
+from reasoning_operator.plan import plan
+from reasoning_trainer import data, pipeline
+from reasoning_trainer.backends import transformers_arguments, unsloth_arguments
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.guards import LearningSignalGuard, judge_budget, judge_divergence
+from reasoning_trainer.job import Inputs
+from reasoning_trainer.rewards import build
+from reasoning_trainer.run_folder import RunFolder, write_lines
+from reasoning_trainer.stages.evaluate import _drawn as drawn
+from reasoning_trainer.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
+
+Document: TypeAlias = dict[str, Any]
+
+# ---------------------------------------------------------------------------------------------- what there is to walk
+
+
+def leaves(model: type[Part], prefix: str = "") -> Iterator[str]:
+    """Yield the path of every field that is no part itself; `[]` stands for an element of a list of parts."""
+    for name, info in model.model_fields.items():
+        path = f"{prefix}{info.alias or name}"
+        inner, listed = _part_of(info.annotation)
+        if inner is None:
+            yield path
+        else:
+            yield from leaves(inner, f"{path}{'[]' if listed else ''}.")
+
+
+def _part_of(annotation: Any) -> tuple[type[Part] | None, bool]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation, False
+    listed = get_origin(annotation) is list
+    for argument in get_args(annotation):
+        inner, deeper = _part_of(argument)
+        if inner is not None:
+            return inner, listed or deeper
+    return None, False
+
+
+def with_value(document: Document, path: str, value: Any) -> Document:
+    """Return a document with a value at a path; `[]` is the first element of a list."""
+    result = copy.deepcopy(document)
+    place: Any = result
+    *parents, last = path.replace("[]", ".0").split(".")
+    for step in parents:
+        place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
+    place[last] = value
+    return result
+
+
+# ------------------------------------------------------------------------------------------------------------ the base
+
+ROWS = [{"prompt": f"What is {n} + {n}?", "answer": f"{2 * n}"} for n in range(8)]
+APART = [{"prompt": "What is 100 + 100?", "answer": "200"}, {"prompt": "What is 101 + 101?", "answer": "202"}]
+MIXED = [{"prompt": "x" * 4, "answer": "1"}, {"prompt": "x" * 30, "answer": "1"}]
+PROMPT_TOKENS = 25
+"""Between the lengths of the two, template included."""
+WORKED = [{"prompt": f"{n}?", "reasoning": f"It is {n}.", "answer": f"{n}"} for n in range(4)]
+CPU: Document = {
+    "model": {"source": "file:///models/tiny", "maxSequenceLength": 128},
+    "data": {"train": {"rows": ROWS}, "warmup": {"rows": WORKED}, "heldOut": {"rows": APART}},
+    "reinforce": {"maxCompletionLength": 12},
+    "rewards": [{"name": "correct", "builtin": "correctness"}],
+    "parallelism": {"gpusPerNode": 0},
+}
+GPU: Document = {"backend": "transformers", "parallelism": {"gpusPerNode": 1}}
+UNSLOTH: Document = {"backend": "unsloth", "parallelism": {"gpusPerNode": 1}}
+
+# ----------------------------------------------------------------------------------------------------------- the views
+
+
+class FakeHub(ModuleType):
+    """Stands in for the library datasets: the Hub cannot be had in a test."""
+
+    exceptions = SimpleNamespace(DatasetsError=ValueError)
+
+    def __init__(self) -> None:
+        super().__init__("datasets")
+        self.asked: list[dict[str, Any]] = []
+
+    def load_dataset(self, path: str, **wanted: Any) -> list[dict[str, str]]:
+        self.asked.append({"path": path} | wanted)
+        return [{"prompt": f"{wanted} {n}", "answer": "1"} for n in range(2)]
+
+
+class World:
+    """What views look at besides the spec; what is slow to make is made when a view asks for it."""
+
+    def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
+        self.files, self._request = folder, request
+        self._fresh = iter(folder / f"fresh-{number}" for number in range(1000))
+        self._runs: dict[bool, Any] = {}
+        columns = ("prompt", "answer", "reasoning", "chosen", "rejected")
+        talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
+        rows = {
+            "a.jsonl": {"prompt": "a", "answer": "a a1", "reasoning": "a r", "chosen": "a c", "rejected": "a d"}
+            | {f"other_{role}": f"other {role}" for role in columns}
+            | {"talk": talk},
+            "b.jsonl": {"prompt": "b", "answer": "b 1", "reasoning": "b r"},
+        }
+        (folder / "files").mkdir()
+        for name, row in rows.items():
+            (folder / "files" / name).write_text(json.dumps(row))
+
+    @property
+    def model(self) -> Path:
+        path: Path = self._request.getfixturevalue("tiny_model")
+        return path
+
+    def fresh(self) -> Path:
+        return next(self._fresh)
+
+    def run(self, spec: Spec) -> Any:
+        """Run the job as it is, or with all changes at once that only a run shows: two runs are enough."""
+        changed = spec != resolved(CPU)
+        if changed not in self._runs:
+            self._runs[changed] = self._run(changed)
+        return self._runs[changed]
+
+    def _run(self, changed: bool) -> Any:
+        document = merge(CPU, RUN | {"model": {"source": f"file://{self.model}"}})
+        for path, case in each_case():
+            if changed and isinstance(case, Shown) and case.view is run:
+                document = with_value(document, path, case.value)
+        folder = self.fresh()
+        folder.mkdir()
+        job = self._request.getfixturevalue("write_manifest")(folder, **document)
+        outcome = self._request.getfixturevalue("train_in")(job, folder / "run")
+        checkpoints = (folder / "run/reinforce").glob("checkpoint-*")
+        return {
+            "reason": outcome.reason,
+            "evaluation": [path.name for path in (folder / "run/evaluation").iterdir()],
+            "transcripts": len((folder / "run/evaluation/base.jsonl").read_text().splitlines()),
+            "artifacts": [path.name for path in (folder / "run/artifacts").iterdir()],
+            "checkpoints": sorted(int(path.name.removeprefix("checkpoint-")) for path in checkpoints),
+        }
+
+
+View: TypeAlias = Callable[[Spec, World], Any]
+
+
+def choice(spec: Spec, world: World) -> Any:
+    return choose(spec).model_dump()
+
+
+def transformers_model(spec: Spec, world: World) -> Any:
+    arguments = transformers_arguments
+    return (
+        arguments.model_arguments(spec) | arguments.precision_arguments(spec) | arguments.quantisation_arguments(spec)
+    )
+
+
+def peft_adapter(spec: Spec, world: World) -> Any:
+    return transformers_arguments.adapter_arguments(spec)
+
+
+def unsloth_model(spec: Spec, world: World) -> Any:
+    return unsloth_arguments.model_arguments(spec, Path("/model"))
+
+
+def vllm_graphs(spec: Spec, world: World) -> Any:
+    return unsloth_arguments.compilation_arguments(spec)
+
+
+def unsloth_adapter(spec: Spec, world: World) -> Any:
+    return unsloth_arguments.adapter_arguments(spec)
+
+
+def sft(spec: Spec, world: World) -> Any:
+    return warmup_arguments(spec)
+
+
+def rl(spec: Spec, world: World) -> Any:
+    backend = unsloth_arguments if spec.backend == "unsloth" else transformers_arguments
+    return reinforce_arguments(spec) | backend.generation_arguments(spec) | backend.trainer_arguments(spec)
+
+
+def splits(spec: Spec, world: World) -> Any:
+    inputs = Inputs(config_maps=world.files, claims=world.files)
+    found = data.load(spec, inputs.locate)
+    sets = {"train": found.train, "warmup": found.warmup, "heldOut": found.held_out}
+    return {name: [vars(row) for row in rows] for name, rows in sets.items()}
+
+
+def asked_of_hub(spec: Spec, world: World) -> Any:
+    """What the library datasets is asked for."""
+    hub = FakeHub()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "datasets", hub)
+        splits(spec, world)
+    return hub.asked
+
+
+def asked_of_model_hub(spec: Spec, world: World) -> Any:
+    """What huggingface_hub is asked for. Its download is a fake: the Hub cannot be had in a test."""
+    import huggingface_hub
+
+    from reasoning_trainer.stages.load import fetch
+
+    asked: dict[str, Any] = {}
+
+    def snapshot_download(name: str, **wanted: Any) -> str:
+        asked.update(wanted, name=name)
+        return "/snapshots/commit"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+        fetch(spec, Inputs(None, None))
+    return asked
+
+
+def fitting(spec: Spec, world: World) -> int:
+    """How many prompts of train are short enough."""
+    from transformers import AutoTokenizer
+
+    from reasoning_trainer.attempt import Chat
+
+    chat: Any = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
+    context: Any = SimpleNamespace(spec=spec, say=lambda text: None)
+    rows = data.load(spec, Inputs(None, None).locate).train
+    return len(pipeline.fit_lengths(context, chat, rows, "data.train"))
+
+
+def objects(spec: Spec, world: World) -> Any:
+    """What the operator makes, but for the ConfigMap with the spec, and what it deletes."""
+    meta = {"namespace": "team", "name": "sums", "uid": "0a1b", "generation": 1}
+    job = {"metadata": meta, "spec": spec.model_dump(by_alias=True, exclude_none=True)}
+    every = {(each.kind, each.name): frozenset({"a.jsonl", "b.jsonl"}) for each in references(spec)}
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "mine"}} if spec.storage.existing_claim else None
+    observed = Observed(job, inputs=every, claim=claim)
+    wanted = plan(observed, accept(observed, SETTINGS), SETTINGS, NOW)
+    return {child["kind"]: child for child in wanted.create if child["kind"] != "ConfigMap"}
+
+
+def template(spec: Spec, world: World) -> Any:
+    return objects(spec, world)["Job"]["spec"]["template"]
+
+
+def container(spec: Spec, world: World) -> Any:
+    return template(spec, world)["spec"]["containers"][0]
+
+
+def after_the_end(spec: Spec, world: World) -> Any:
+    """When a job that has finished is deleted."""
+    status = {"phase": "Succeeded", "completionTime": EARLIER}
+    job = {"metadata": {"uid": "0a1b"}, "spec": spec.model_dump(by_alias=True, exclude_none=True), "status": status}
+    return plan(Observed(job), accept(Observed(job | {"metadata": META}), SETTINGS), SETTINGS, NOW).requeue_after
+
+
+META = {"namespace": "team", "name": "sums", "uid": "0a1b"}
+
+
+def rewards(spec: Spec, world: World) -> Any:
+    """Scores of completions, by the reward's name, with its weight."""
+    texts = ["<reasoning>a b a b a b</reasoning>\n<answer>4.0</answer>", "<answer>4</answer>", "4"]
+    built = build(spec.rewards, spec.chat_template)
+    return {
+        function.__name__: (weight, function(["2+2?"] * 3, texts, [[0] * 9, [0] * 5, [0]], ["4"] * 3))
+        for function, weight in zip(built.functions, built.weights, strict=True)
+    }
+
+
+def phases(spec: Spec, world: World) -> Any:
+    found = data.load(spec, Inputs(None, None).locate)
+    return {phase.name: phase.cost for phase in pipeline.plan(spec, found)}
+
+
+def sampling(spec: Spec, world: World) -> Any:
+    return vars(drawn(spec, 0))
+
+
+def learning_signal(spec: Spec, world: World) -> Any:
+    """What the guard says after each of six steps in which half of the groups differ."""
+    guard = LearningSignalGuard(spec.guards.learning_signal)
+    verdicts = [guard.update(TrainingStatus(zero_variance_share=0.5)) for _ in range(6)]
+    return [verdict and (verdict.ok, verdict.action) for verdict in verdicts]
+
+
+def divergence(spec: Spec, world: World) -> Any:
+    statuses = [TrainingStatus(kl=5.0), TrainingStatus(loss=float("nan"))]
+    verdicts = [judge_divergence(spec.guards.divergence, status) for status in statuses]
+    return {name: (verdict.ok, verdict.action) for name, verdict in zip(("kl", "nonFinite"), verdicts, strict=True)}
+
+
+def budget(spec: Spec, world: World) -> Any:
+    return judge_budget(spec.limits, 2 * 3600).ok
+
+
+def recipe_change(spec: Spec, world: World) -> Any:
+    """What becomes of a checkpoint when the recipe has changed."""
+    folder = RunFolder(world.fresh())
+    folder.agree_on_recipe({"data": 1}, "refuse")
+    write_lines(folder.stage("reinforce").history, [])
+    try:
+        folder.agree_on_recipe({"data": 2}, spec.checkpoint.on_spec_change)
+    except TrainerError as error:
+        return error.reason
+    return "kept" if (folder.path / "reinforce").exists() else "started over"
+
+
+def prompt(spec: Spec, world: World) -> Any:
+    """The text that the model goes on from, and the tokens that a real tokenizer makes of a worked row."""
+    from transformers import AutoTokenizer
+
+    from reasoning_trainer.attempt import Chat
+    from reasoning_trainer.conversation import demonstrations
+    from reasoning_trainer.examples import Example
+    from reasoning_trainer.stages.template import apply_template, learned_tokens, question, render
+
+    chat = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
+    apply_template(spec, chat)
+    example = Example("1+1?", "2", "one and one")
+    (row,) = demonstrations(example, spec.chat_template, system_role=chat.system_role)
+    learned = learned_tokens(spec, chat, row["prompt"], row["completion"]) or {"labels": []}
+    return {
+        "text": render(chat, question(spec, chat, "1+1?")),
+        "learned": chat.tokenizer.decode([token for token in learned["labels"] if token >= 0]),
+        "end": chat.tokenizer.eos_token,
+        "new": chat.tokenizer.convert_ids_to_tokens(chat.new_tokens),
+    }
+
+
+def run(spec: Spec, world: World) -> Any:
+    """What a whole run with tiny numbers leaves behind."""
+    return world.run(spec)
+
+
+# ----------------------------------------------------------------------------------------------------------- the cases
+
+
+DIFFERS = object()
+"""Expected of a field whose effect cannot be foretold: the view is another with it."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A field that is seen: `expected` is in the view with the value, and not without it."""
+
+    value: Any
+    view: View
+    expected: Any
+    base: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A field that is refused, with words that name it."""
+
+    value: Any
+    words: str
+    base: Document = field(default_factory=dict)
+
+
+def holds(found: Any, expected: Any) -> bool:
+    """Whether what is expected is in what was found: keys of objects, elements of lists, parts of texts."""
+    if callable(expected):
+        return bool(expected(found))
+    if isinstance(expected, Mapping):
+        return isinstance(found, Mapping) and all(
+            name in found and holds(found[name], each) for name, each in expected.items()
+        )
+    if isinstance(expected, list):
+        return isinstance(found, list | tuple) and all(any(holds(one, each) for one in found) for each in expected)
+    if isinstance(expected, str) and isinstance(found, str):
+        return expected in found
+    return bool(found == expected)
+
+
+def file_of(name: str, **more: Any) -> Document:
+    return {"source": f"configmap://files/{name}", "rows": None} | more
+
+
+def set_cases(name: str, used: tuple[str, ...]) -> dict[str, Any]:
+    """Cases of a set of rows. Every role of a row of the manifest is data; a column is refused if nothing reads it."""
+
+    def given(**more: Any) -> Document:
+        return {"data": {name: more}}
+
+    def sees(expected: Any) -> Any:
+        return {name: expected}
+
+    def hub(**more: Any) -> Document:
+        return given(
+            source="hf://owner/rows", rows=None, columns={"reasoning": "answer"} if name == "warmup" else {}, **more
+        )
+
+    task = {"task": "chain_sum", "size": 4, "seed": 7, "config": {"min_terms": 2, "max_terms": 2}}
+    made = given(rows=None, reasoningGym=task)
+    gym: dict[str, Any] = {
+        "task": Shown("basic_arithmetic", splits, sees(lambda rows: "Calculate" in rows[0]["prompt"]), made),
+        "size": Shown(3, splits, sees(lambda rows: len(rows) == 3), made),
+        "seed": Shown(8, splits, DIFFERS, made),
+        "config": Shown(
+            {"min_terms": 5, "max_terms": 5}, splits, sees(lambda rows: rows[0]["prompt"].count("+") > 1), made
+        ),
+    }
+    if name == "warmup":
+        gym = {each: Refused(case.value, "data.warmup.columns.reasoning", made) for each, case in gym.items()}
+    columns = {
+        role: Shown(f"other_{role}", splits, sees([{role: f"other {role}"}]), given(**file_of("a.jsonl")))
+        if role in used
+        else Refused(f"other_{role}", f"data.{name}.columns.{role} has no effect", given(**file_of("a.jsonl")))
+        for role in ("prompt", "answer", "reasoning", "chosen", "rejected")
+    }
+    columns["messages"] = (
+        Shown("talk", splits, sees([{"messages": lambda turns: bool(turns)}]), given(**file_of("a.jsonl")))
+        if name == "warmup"
+        else Refused("talk", f"data.{name}.columns.messages has no effect", given(**file_of("a.jsonl")))
+    )
+    cases: dict[str, Any] = {
+        "source": Shown("configmap://files/b.jsonl", splits, sees([{"prompt": "b"}]), given(**file_of("a.jsonl"))),
+        "config": Shown("main", asked_of_hub, [{"name": "main"}], hub()),
+        "split": Shown("dev", asked_of_hub, [{"split": "dev"}], hub()),
+        "revision": Shown("v1", asked_of_hub, [{"revision": "v1"}], hub()),
+        "answerPattern": Shown(
+            "a (.*)", splits, sees([{"answer": lambda text: text == "a1"}]), given(**file_of("a.jsonl"))
+        ),
+        "limit": Shown(1, splits, sees(lambda rows: len(rows) == 1)),
+    }
+    cases |= {
+        f"rows[].{role}": Shown("changed", splits, sees([{role: "changed"}]))
+        for role in ("prompt", "answer", "reasoning", "chosen", "rejected")
+    }
+    cases |= {f"reasoningGym.{each}": case for each, case in gym.items()}
+    cases |= {f"columns.{each}": case for each, case in columns.items()}
+    return {f"data.{name}.{each}": case for each, case in cases.items()}
+
+
+RUN: Document = {
+    "chatTemplate": {"systemPrompt": ""},
+    "lora": {"rank": 4, "gradientCheckpointing": "none"},
+    "reinforce": {"steps": 4, "batchSize": 4, "numGenerations": 2, "maxCompletionLength": 4},
+    "guards": {"learningSignal": {"action": "off"}},
+}
+"""Small numbers, for the fields that only a run shows."""
+PREFERENCES: Document = {
+    "reinforce": {"algorithm": "DPO"},
+    "rewards": [],
+    "data": {"train": {"columns": {"chosen": "chosen", "rejected": "rejected"}}},
+}
+NO_EVALUATION: Document = {"evaluation": {"enabled": False}}
+CUSTOM = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}[{{ 'assistant' }}]"
+TAGS: Document = {
+    "chatTemplate": {
+        "reasoningTags": {"start": "<reasoning>", "end": "</reasoning>"},
+        "answerTags": {"start": "<answer>", "end": "</answer>"},
+    }
+}
+OWN: Document = {"chatTemplate": {"jinja": CUSTOM}}
+SIGNAL: Document = {"guards": {"learningSignal": {"windowSteps": 4, "minNonZeroVariance": 0.6}}}
+KL: Document = {"reinforce": {"beta": 0.1}, "guards": {"divergence": {"maxKL": 1.0}}}
+LENGTH: Document = {"rewards": [{"name": "r", "builtin": "lengthPenalty", "params": {"targetTokens": 4}}]}
+
+
+def reward(**given: Any) -> Document:
+    return {"rewards": [{"name": "r"} | given]}
+
+
+PYTHON = reward(python={"configMapKeyRef": {"name": "a", "key": "b"}})
+
+
+def volume(claim: str) -> Document:
+    """A pod that mounts a claim."""
+    return {"spec": {"volumes": [{"persistentVolumeClaim": {"claimName": claim}}]}}
+
+
+def made_claim(**spec: Any) -> Document:
+    return {"PersistentVolumeClaim": {"spec": spec}}
+
+
+def everywhere(value: Any, view: View, expected: Any) -> list[Shown]:
+    """A field whose effect is the same on every backend."""
+    return [Shown(value, view, expected, base) for base in ({}, GPU, UNSLOTH)]
+
+
+def adapter(value: Any, peft: Any, unsloth: Any = None) -> list[Shown]:
+    return [
+        Shown(value, peft_adapter, peft),
+        Shown(value, peft_adapter, peft, GPU),
+        Shown(value, unsloth_adapter, unsloth or peft, UNSLOTH),
+    ]
+
+
+def vllm_alone(name: str, value: Any, unsloth: View, expected: Any) -> list[Any]:
+    """A setting of vLLM that TRL cannot hand on."""
+    refused = [Refused(value, f"spec.inference.{name}", base) for base in ({}, GPU)]
+    return [*refused, Shown(value, unsloth, expected, UNSLOTH)]
+
+
+def pod(value: Any, view: View, expected: Any, **base: Any) -> Shown:
+    return Shown(value, view, expected, base)
+
+
+CASES: dict[str, Any] = {
+    "backend": [Shown("transformers", choice, {"backend": "transformers"}, {"parallelism": {"gpusPerNode": 1}})],
+    "model.source": [
+        Shown("pvc://library/model", template, volume("library")),
+        Shown("hf://owner/model", objects, {"NetworkPolicy": {"spec": {"egress": lambda rules: rules == [{}]}}}),
+    ],
+    "model.revision": Shown("v1", asked_of_model_hub, {"revision": "v1"}, {"model": {"source": "hf://a/b"}}),
+    "model.loadIn": [
+        Refused("4bit", "4bit, 8bit and fp8 need a GPU"),
+        Shown("4bit", transformers_model, {"load_in_4bit": True}, GPU),
+        Shown("8bit", transformers_model, {"load_in_8bit": True}, GPU),
+        Refused("fp8", "spec.model.loadIn", GPU),
+        Shown("8bit", unsloth_model, {"load_in_8bit": True, "load_in_4bit": False}, UNSLOTH),
+        Shown("16bit", unsloth_model, {"load_in_16bit": True, "load_in_4bit": False}, UNSLOTH),
+        Shown("fp8", unsloth_model, {"load_in_fp8": True, "load_in_4bit": False}, UNSLOTH),
+    ],
+    "model.maxSequenceLength": [
+        *everywhere(64, sft, {"max_length": 64}),
+        Shown(64, rl, {"vllm_max_model_length": 64}, GPU),
+        Shown(64, rl, {"max_length": 64}, PREFERENCES),
+        Shown(64, unsloth_model, {"max_seq_length": 64}, UNSLOTH),
+    ],
+    "model.tokenSecretRef.name": Shown(
+        "hub",
+        container,
+        {"env": [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token"}}}]},
+        {"model": {"tokenSecretRef": {"name": "other", "key": "token"}}},
+    ),
+    "model.tokenSecretRef.key": Shown(
+        "key",
+        container,
+        {"env": [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"key": "key"}}}]},
+        {"model": {"tokenSecretRef": {"name": "hub", "key": "token"}}},
+    ),
+    "model.trustRemoteCode": [
+        Shown(True, transformers_model, {"trust_remote_code": True}),
+        Refused(True, "spec.model.trustRemoteCode", UNSLOTH),
+    ],
+    "lora.rank": [*adapter(8, {"r": 8}), Shown(8, unsloth_model, {"max_lora_rank": 8}, UNSLOTH)],
+    "lora.alpha": adapter(8, {"lora_alpha": 8}),
+    "lora.dropout": adapter(0.1, {"lora_dropout": 0.1}),
+    "lora.targetModules": adapter(["q_proj"], {"target_modules": lambda names: names == ["q_proj"]}),
+    "lora.gradientCheckpointing": [
+        Shown("none", rl, {"gradient_checkpointing": False}),
+        Refused("unsloth", "gradientCheckpointing unsloth needs backend unsloth"),
+        Shown("unsloth", unsloth_adapter, {"use_gradient_checkpointing": "unsloth"}, UNSLOTH),
+        Shown("none", unsloth_adapter, {"use_gradient_checkpointing": False}, UNSLOTH),
+    ],
+    "lora.rankStabilized": adapter(True, {"use_rslora": True}),
+    "chatTemplate.family": Shown("alpaca", prompt, {"text": "### Response:"}),
+    "chatTemplate.jinja": Shown(CUSTOM, prompt, {"text": "[user]1+1?"}),
+    "chatTemplate.eosToken": Shown("<|im_start|>", prompt, {"end": "<|im_start|>"}, OWN),
+    "chatTemplate.specialTokens": [
+        Shown(["<new>"], prompt, {"new": ["<new>"]}, OWN),
+        Refused(["<new>"], "spec.chatTemplate.specialTokens", merge(OWN, UNSLOTH)),
+    ],
+    "chatTemplate.systemPrompt": Shown("Be brief.", prompt, {"text": "Be brief."}),
+    "chatTemplate.reasoningTags.start": Shown("<think>", prompt, {"learned": "<think>"}, TAGS),
+    "chatTemplate.reasoningTags.end": Shown("</think>", prompt, {"learned": "</think>"}, TAGS),
+    "chatTemplate.answerTags.start": Shown("<result>", rewards, {"correct": (1.0, [0.0, 0.0, 0.0])}, TAGS),
+    "chatTemplate.answerTags.end": Shown("</result>", rewards, {"correct": (1.0, [0.0, 0.0, 0.0])}, TAGS),
+    "chatTemplate.instructionPart": Shown(
+        "[nobody]",
+        prompt,
+        {"learned": lambda text: text == ""},
+        {"chatTemplate": {"jinja": CUSTOM, "instructionPart": "[user]", "responsePart": "[assistant]"}},
+    ),
+    "chatTemplate.responsePart": Shown(
+        "one and one",
+        prompt,
+        {"learned": lambda text: text.startswith("</reasoning>")},
+        {"chatTemplate": {"jinja": CUSTOM, "instructionPart": "[user]", "responsePart": "[assistant]"}},
+    ),
+    "inference.engine": [
+        Refused("vllm", "vllm needs a GPU"),
+        Shown("transformers", rl, {"use_vllm": False}, GPU),
+        Refused("transformers", "spec.inference.engine", UNSLOTH),
+        Refused("vllm", "spec.inference.engine", merge(GPU, {"reinforce": {"algorithm": "PPO"}})),
+    ],
+    "inference.gpuMemoryUtilization": [
+        Refused(0.5, "spec.inference.gpuMemoryUtilization"),
+        Shown(0.5, rl, {"vllm_gpu_memory_utilization": 0.5}, GPU),
+        Refused(0.5, "spec.inference.gpuMemoryUtilization", merge(GPU, {"reinforce": {"algorithm": "PPO"}})),
+        Shown(0.5, unsloth_model, {"gpu_memory_utilization": 0.5}, UNSLOTH),
+    ],
+    "inference.maxNumSeqs": [
+        *vllm_alone("maxNumSeqs", 24, unsloth_model, {"max_num_seqs": 24}),
+        Shown(24, vllm_graphs, {"cudagraph_capture_sizes": [24]}, UNSLOTH),
+    ],
+    "inference.kvCacheDtype": vllm_alone("kvCacheDtype", "fp8", unsloth_model, {"float8_kv_cache": True}),
+    "inference.enforceEager": vllm_alone("enforceEager", True, unsloth_model, {"enforce_eager": True}),
+    "inference.standby": vllm_alone("standby", True, unsloth_model, {"unsloth_vllm_standby": True}),
+    **set_cases("train", ("prompt", "answer")),
+    **set_cases("warmup", ("prompt", "answer", "reasoning")),
+    **set_cases("heldOut", ("prompt", "answer")),
+    "data.heldOut.fraction": Shown(
+        0.8, splits, {"train": lambda rows: len(rows) < 4}, {"data": {"heldOut": {"rows": None, "fraction": 0.3}}}
+    ),
+    "warmup.skip": Shown(True, splits, {"warmup": lambda rows: rows == []}),
+    "warmup.epochs": Shown(3.0, sft, {"num_train_epochs": 3.0}),
+    "warmup.learningRate": Shown(0.1, sft, {"learning_rate": 0.1}),
+    "warmup.scheduler": Shown("linear", sft, {"lr_scheduler_type": "linear"}),
+    "warmup.warmupRatio": Shown(0.2, sft, {"warmup_steps": 0.2}),
+    "warmup.batchSize": Shown(3, sft, {"per_device_train_batch_size": 3}),
+    "warmup.gradientAccumulation": Shown(7, sft, {"gradient_accumulation_steps": 7}),
+    "warmup.trainOnResponsesOnly": Shown(False, prompt, {"learned": "1+1?"}),
+    "reinforce.algorithm": Shown("GSPO", rl, {"importance_sampling_level": "sequence"}),
+    "reinforce.steps": Shown(7, rl, {"max_steps": 7}),
+    "reinforce.epochs": Shown(2.0, rl, {"num_train_epochs": 2.0}),
+    "reinforce.numGenerations": Shown(4, rl, {"num_generations": 4}),
+    "reinforce.batchSize": Shown(16, rl, {"per_device_train_batch_size": 16}),
+    "reinforce.gradientAccumulation": Shown(2, rl, {"gradient_accumulation_steps": 2}),
+    "reinforce.maxPromptLength": Shown(
+        PROMPT_TOKENS,
+        fitting,
+        lambda rows: 0 < rows < len(MIXED),
+        {"data": {"train": {"rows": MIXED}}, "chatTemplate": {"systemPrompt": ""}},
+    ),
+    "reinforce.maxCompletionLength": [
+        Shown(16, rl, {"max_completion_length": 16}),
+        Shown(16, sampling, {"max_tokens": 16}),
+    ],
+    "reinforce.learningRate": Shown(0.5, rl, {"learning_rate": 0.5}),
+    "reinforce.scheduler": Shown("linear", rl, {"lr_scheduler_type": "linear"}),
+    "reinforce.warmupRatio": Shown(0.3, rl, {"warmup_steps": 0.3}),
+    "reinforce.optimizer": [
+        Refused("adamw_8bit", "8-bit optimizers need a GPU"),
+        Shown("paged_adamw_8bit", rl, {"optim": "paged_adamw_8bit"}, GPU),
+        Shown("adamw", rl, {"optim": "adamw_torch"}, UNSLOTH),
+        Shown("paged_adamw_8bit", sft, {"optim": "paged_adamw_8bit"}, UNSLOTH),
+    ],
+    "reinforce.weightDecay": Shown(0.2, rl, {"weight_decay": 0.2}),
+    "reinforce.maxGradNorm": Shown(0.5, rl, {"max_grad_norm": 0.5}),
+    "reinforce.temperature": [
+        Shown(0.7, rl, {"temperature": 0.7}),
+        Shown(0.7, sampling, {"temperature": 0.7}),
+        Refused(0.7, "reinforce.temperature", PREFERENCES),
+    ],
+    "reinforce.topP": [Shown(0.9, rl, {"top_p": 0.9}), Shown(0.9, sampling, {"top_p": 0.9})],
+    "reinforce.minP": [Shown(0.1, rl, {"min_p": 0.1}), Shown(0.1, sampling, {"min_p": 0.1})],
+    "reinforce.topK": [Shown(5, rl, {"top_k": 5}), Shown(5, sampling, {"top_k": 5})],
+    "reinforce.beta": [
+        Shown(0.3, rl, {"beta": 0.3}),
+        Refused(0.3, "spec.reinforce.beta", UNSLOTH),
+        Shown(0.3, rl, {"beta": 0.3}, merge(UNSLOTH, {"warmup": {"skip": True}})),
+    ],
+    "reinforce.epsilon": Shown(0.05, rl, {"epsilon": 0.05, "epsilon_high": 0.05}),
+    "reinforce.epsilonHigh": Shown(0.4, rl, {"epsilon_high": 0.4}),
+    "reinforce.lossType": Shown("bnpo", rl, {"loss_type": "bnpo"}),
+    "reinforce.importanceSampling": Shown("sequence", rl, {"importance_sampling_level": "sequence"}),
+    "reinforce.scaleRewards": Shown("batch", rl, {"scale_rewards": "batch"}),
+    "reinforce.maskTruncated": Shown(True, rl, {"mask_truncated_completions": True}),
+    "reinforce.seed": [
+        Shown(5, rl, {"seed": 5}),
+        Shown(5, sft, {"seed": 5}),
+        Shown(5, sampling, {"seed": 5}),
+        Shown(5, unsloth_model, {"random_state": 5}, UNSLOTH),
+        Shown(5, unsloth_adapter, {"random_state": 5}, UNSLOTH),
+    ],
+    "rewards[].name": Shown("mine", rewards, {"mine": lambda scores: True}),
+    "rewards[].weight": [
+        Shown(0.5, rewards, {"correct": lambda scores: scores[0] == 0.5}),
+        Shown(0.5, rl, {"reward_weights": [0.5]}),
+    ],
+    "rewards[].builtin": Shown("format", rewards, {"correct": lambda scores: 0.5 in scores[1]}),
+    "rewards[].params.parser": Shown("exact", rewards, {"correct": (1.0, [0.0, 1.0, 0.0])}),
+    "rewards[].params.targetTokens": Shown(2, rewards, {"r": (1.0, [-1.0, -1.0, 0.0])}, LENGTH),
+    "rewards[].params.maxTokens": Shown(5, rewards, {"r": (1.0, [-1.0, -1.0, 0.0])}, LENGTH),
+    "rewards[].params.strict": Shown(True, rewards, {"r": (1.0, [1.0, 0.0, 0.0])}, reward(builtin="format")),
+    "rewards[].params.ngram": Shown(5, rewards, DIFFERS, reward(builtin="fluency")),
+    "rewards[].python.configMapKeyRef.name": Refused("x", "spec.rewards[0].python", PYTHON),
+    "rewards[].python.configMapKeyRef.key": Refused("x", "spec.rewards[0].python", PYTHON),
+    "rewards[].python.function": Refused("x", "spec.rewards[0].python", PYTHON),
+    "rewards[].python.timeoutSeconds": Refused(1.0, "spec.rewards[0].python", PYTHON),
+    "rewards[].http.url": Refused("http://x", "spec.rewards[0].http", reward(http={"url": "http://a"})),
+    "rewards[].http.timeoutSeconds": Refused(1.0, "spec.rewards[0].http", reward(http={"url": "http://a"})),
+    "rewards[].model.source": Refused("hf://x/y", "spec.rewards[0].model", reward(model={"source": "hf://a/b"})),
+    "rewards[].model.loadIn": Refused("4bit", "spec.rewards[0].model", reward(model={"source": "hf://a/b"})),
+    "evaluation.enabled": Shown(False, phases, lambda found: not any(name.startswith("evaluate") for name in found)),
+    "evaluation.stages": Shown(
+        ["base"], phases, lambda found: "evaluate reinforce" not in found and "evaluate base" in found
+    ),
+    "evaluation.everySteps": Shown(2, run, {"evaluation": ["reinforce-2.json"]}),
+    "evaluation.samples": Shown(1, run, {"transcripts": 1}),
+    "evaluation.passAtK": Shown([1, 4], sampling, {"count": 4}),
+    "evaluation.requireImprovement": Shown(True, run, {"reason": "NotImproved"}),
+    "export.formats": Shown(["lora", "merged16bit"], run, {"artifacts": ["merged16bit"]}),
+    "storage.size": Shown("5Gi", objects, made_claim(resources={"requests": {"storage": "5Gi"}})),
+    "storage.storageClassName": Shown("fast", objects, made_claim(storageClassName="fast")),
+    "storage.existingClaim": Shown("mine", template, volume("mine")),
+    "storage.retain": Shown(False, objects, {"PersistentVolumeClaim": {"metadata": {"ownerReferences": [{}]}}}),
+    "storage.cacheClaim": Shown("cache", template, volume("cache")),
+    "guards.learningSignal.action": Shown("warn", learning_signal, [(False, "warn")], SIGNAL),
+    "guards.learningSignal.windowSteps": Shown(2, learning_signal, lambda found: found[1] is not None, SIGNAL),
+    "guards.learningSignal.minNonZeroVariance": Shown(0.4, learning_signal, [(True, "fail")], SIGNAL),
+    "guards.divergence.action": Shown("warn", divergence, {"kl": (False, "warn")}, KL),
+    "guards.divergence.maxKL": [
+        Shown(2.0, divergence, {"kl": (False, "fail")}, {"reinforce": {"beta": 0.1}}),
+        Refused(2.0, "maxKL needs an algorithm that measures", PREFERENCES),
+    ],
+    "guards.divergence.nonFinite": Shown("warn", divergence, {"nonFinite": (False, "warn")}),
+    "guards.preflight.enabled": Refused(True, "spec.guards.preflight.enabled"),
+    "guards.preflight.sampleRows": Refused(8, "spec.guards.preflight.sampleRows"),
+    "checkpoint.everySteps": [
+        Shown(5, rl, {"save_steps": 5}),
+        Shown(5, sft, {"save_steps": 5}),
+        Shown(1, run, {"checkpoints": [1]}),
+    ],
+    "checkpoint.keep": Shown(4, run, {"checkpoints": lambda steps: len(steps) == 4}),
+    "checkpoint.onSpecChange": Shown("startOver", recipe_change, "started over"),
+    "limits.activeDeadlineSeconds": Shown(60, objects, {"Job": {"spec": {"activeDeadlineSeconds": 60}}}),
+    "limits.maxAttempts": Shown(7, objects, {"Job": {"spec": {"backoffLimit": 6}}}),
+    "limits.gpuHours": [Refused(1.0, "no GPU-hours to count"), Shown(1.0, budget, False, GPU)],
+    "limits.ttlSecondsAfterFinished": Shown(7200, after_the_end, 3600.0),
+    "limits.stallTimeoutSeconds": Refused(60, "spec.limits.stallTimeoutSeconds"),
+    "suspend": Shown(True, objects, {"Job": {"spec": {"suspend": True}}}),
+    "queue.name": Refused("team", "spec.queue"),
+    "queue.priorityClass": Refused("high", "spec.queue", {"queue": {"name": "team"}}),
+    "parallelism.nodes": Refused(2, "spec.parallelism.nodes"),
+    "parallelism.gpusPerNode": [
+        Shown(1, container, {"resources": {"limits": {"nvidia.com/gpu": "1"}}}),
+        Refused(2, "spec.parallelism.gpusPerNode"),
+    ],
+    "parallelism.strategy": [Refused("ddp", "spec.parallelism.strategy", base) for base in ({}, GPU, UNSLOTH)],
+    "parallelism.vllm": [Refused("server", "spec.parallelism.vllm", base) for base in ({}, GPU, UNSLOTH)],
+    "pod.image": pod("mine:1", container, {"image": "mine:1"}),
+    "pod.imagePullPolicy": pod("Always", container, {"imagePullPolicy": "Always"}),
+    "pod.imagePullSecrets": pod([{"name": "x"}], template, {"spec": {"imagePullSecrets": [{"name": "x"}]}}),
+    "pod.resources.requests": pod({"cpu": "2"}, container, {"resources": {"requests": {"cpu": "2"}}}),
+    "pod.resources.limits": pod({"memory": "8Gi"}, container, {"resources": {"limits": {"memory": "8Gi"}}}),
+    "pod.nodeSelector": pod({"disk": "fast"}, template, {"spec": {"nodeSelector": {"disk": "fast"}}}),
+    "pod.tolerations": pod([{"key": "gpu"}], template, {"spec": {"tolerations": [{"key": "gpu"}]}}),
+    "pod.affinity": pod({"nodeAffinity": {}}, template, {"spec": {"affinity": {"nodeAffinity": {}}}}),
+    "pod.priorityClassName": pod("high", template, {"spec": {"priorityClassName": "high"}}),
+    "pod.runtimeClassName": pod("nvidia", template, {"spec": {"runtimeClassName": "nvidia"}}),
+    "pod.env": pod([{"name": "A", "value": "1"}], container, {"env": [{"name": "A", "value": "1"}]}),
+    "pod.envFrom": pod([{"configMapRef": {"name": "a"}}], container, {"envFrom": [{"configMapRef": {"name": "a"}}]}),
+    "pod.volumes": pod([{"name": "a", "emptyDir": {}}], template, {"spec": {"volumes": [{"name": "a"}]}}),
+    "pod.volumeMounts": pod([{"name": "a", "mountPath": "/a"}], container, {"volumeMounts": [{"mountPath": "/a"}]}),
+    "pod.labels": pod({"team": "a"}, template, {"metadata": {"labels": {"team": "a"}}}),
+    "pod.annotations": pod({"note": "a"}, template, {"metadata": {"annotations": {"note": "a"}}}),
+    "pod.serviceAccountName": pod("mine", template, {"spec": {"serviceAccountName": "mine"}}),
+    "pod.networkPolicy": pod(False, objects, lambda found: "NetworkPolicy" not in found),
+}
+FIELDS = list(leaves(Spec))
+
+# ------------------------------------------------------------------------------------------------------------ the walk
+
+
+def resolved(document: Document) -> Spec:
+    return resolve(Spec.model_validate(document))
+
+
+def refusal(document: Document, world: World) -> str:
+    """Return what is said against a spec: by its rules, by both sides, by the algorithm, or when its data is read."""
+    try:
+        spec = resolved(document)
+    except ValidationError as error:
+        return str(error)
+    if gaps := unsupported(spec):
+        return str(gaps)
+    try:
+        refuse_unknown(spec.reinforce)
+        splits(spec, world)
+    except TrainerError as error:
+        return error.message
+    return ""
+
+
+def each_case() -> Iterator[tuple[str, Shown | Refused]]:
+    for path in FIELDS:
+        given = CASES.get(path, [])
+        yield from ((path, case) for case in (given if isinstance(given, list) else [given]))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> World:
+    return World(tmp_path_factory.mktemp("world"), request)
+
+
+def test_every_field_has_a_case() -> None:
+    print(f"{len(FIELDS)} fields of the spec, {len(list(each_case()))} cases")
+    assert sorted(CASES) == sorted(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("path", "case"), [pytest.param(*each, id=f"{each[0]} {number}") for number, each in enumerate(each_case())]
+)
+def test_field_has_an_effect_or_is_refused(path: str, case: Shown | Refused, world: World) -> None:
+    base = merge(CPU, case.base)
+    changed = with_value(base, path, case.value)
+    if isinstance(case, Refused):
+        assert case.words in refusal(changed, world)
+        return
+    before, after = resolved(base), resolved(changed)
+    assert not unsupported(before)
+    assert not unsupported(after)
+    was, found = case.view(before, world), case.view(after, world)
+    if case.expected is DIFFERS:
+        assert found != was
+    else:
+        assert holds(found, case.expected), found
+        assert not holds(was, case.expected), was
+
+
+@pytest.mark.parametrize("algorithm", [name for name in get_args(Algorithm) if name != "none"])
+@pytest.mark.parametrize("backend", [GPU, UNSLOTH], ids=["transformers", "unsloth"])
+def test_every_argument_is_one_that_the_library_has(algorithm: str, backend: Document) -> None:
+    from peft import LoraConfig
+    from transformers import BitsAndBytesConfig
+    from trl import SFTConfig
+    from trl.experimental.ppo import PPOConfig
+
+    from reasoning_trainer.stages import reinforce
+
+    document = merge(merge(CPU, backend), PREFERENCES if algorithm in PREFERENCE else {})
+    spec = resolved(merge(document, {"reinforce": {"algorithm": algorithm}}))
+    config = PPOConfig if algorithm == "PPO" else reinforce._CLASSES[algorithm][0]
+    generation = {} if algorithm in GROUPED else set(transformers_arguments.generation_arguments(spec))
+    assert set(rl(spec, None)) - set(generation) <= names_of(config)
+    assert set(sft(spec, None)) <= names_of(SFTConfig)
+    assert set(transformers_arguments.adapter_arguments(spec)) <= names_of(LoraConfig)
+    for load_in in ("4bit", "8bit"):
+        given = spec.model_copy(update={"model": spec.model.model_copy(update={"load_in": load_in})})
+        assert BitsAndBytesConfig(**transformers_arguments.quantisation_arguments(given))
+
+
+def names_of(config: Any) -> set[str]:
+    return {each.name for each in fields(config)}
