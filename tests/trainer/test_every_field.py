@@ -35,6 +35,7 @@ from reasoning_trainer.guards import LearningSignalGuard, judge_budget, judge_di
 from reasoning_trainer.job import Inputs
 from reasoning_trainer.rewards import build
 from reasoning_trainer.run_folder import RunFolder, write_lines
+from reasoning_trainer.sources import Source
 from reasoning_trainer.stages.evaluate import _drawn as drawn
 from reasoning_trainer.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
 
@@ -97,6 +98,12 @@ UNSLOTH: Document = {"backend": "unsloth", "parallelism": {"gpusPerNode": 1}}
 # ----------------------------------------------------------------------------------------------------------- the views
 
 
+class FakeDataSet(list[dict[str, str]]):
+    """Rows, as from the library datasets."""
+
+    info = SimpleNamespace(download_checksums=None)
+
+
 class FakeHub(ModuleType):
     """Stands in for the library datasets: the Hub cannot be had in a test."""
 
@@ -106,9 +113,9 @@ class FakeHub(ModuleType):
         super().__init__("datasets")
         self.asked: list[dict[str, Any]] = []
 
-    def load_dataset(self, path: str, **wanted: Any) -> list[dict[str, str]]:
+    def load_dataset(self, path: str, **wanted: Any) -> FakeDataSet:
         self.asked.append({"path": path} | wanted)
-        return [{"prompt": f"{wanted} {n}", "answer": "1"} for n in range(2)]
+        return FakeDataSet({"prompt": f"{wanted} {n}", "answer": "1"} for n in range(2))
 
 
 class World:
@@ -205,7 +212,7 @@ def rl(spec: Spec, world: World) -> Any:
 
 def splits(spec: Spec, world: World) -> Any:
     inputs = Inputs(config_maps=world.files, claims=world.files)
-    found = data.load(spec, inputs.locate)
+    found = data.load(spec, Source(inputs.locate))
     sets = {"train": found.train, "warmup": found.warmup, "heldOut": found.held_out}
     return {name: [vars(row) for row in rows] for name, rows in sets.items()}
 
@@ -245,7 +252,7 @@ def fitting(spec: Spec, world: World) -> int:
 
     chat: Any = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
     context: Any = SimpleNamespace(spec=spec, say=lambda text: None)
-    rows = data.load(spec, Inputs(None, None).locate).train
+    rows = data.load(spec, Source(Inputs(None, None).locate)).train
     return len(pipeline.fit_lengths(context, chat, rows, "data.train"))
 
 
@@ -289,7 +296,7 @@ def rewards(spec: Spec, world: World) -> Any:
 
 
 def phases(spec: Spec, world: World) -> Any:
-    found = data.load(spec, Inputs(None, None).locate)
+    found = data.load(spec, Source(Inputs(None, None).locate))
     return {phase.name: phase.cost for phase in pipeline.plan(spec, found)}
 
 

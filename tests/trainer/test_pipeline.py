@@ -125,7 +125,7 @@ def test_worked_rows_that_do_not_fit_are_left_out_and_counted(
     ("changes", "code", "reason", "words"),
     [
         ({"model": {"source": "file:///nowhere"}}, ExitCode.MODEL_INVALID, "ModelNotFound", "there is nothing at"),
-        ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "ModelUnreadable", "cannot be loaded"),
+        ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "SafetensorsMissing", "no weights"),
         ({"export": {"formats": ["gguf:q4_k_m"]}}, ExitCode.NOT_SUPPORTED, "NotSupported", "gguf:q4_k_m"),
         ({"lora": {"targetModules": ["nope"]}}, ExitCode.MODEL_INVALID, "AdapterInvalid", "nope"),
         ({"chatTemplate": {"jinja": "{{ oops("}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "conversation"),

@@ -14,7 +14,7 @@ import pytest
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Rows
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.sources import read, read_file
+from reasoning_trainer.sources import Source, read, read_file
 
 
 def nowhere(source: str) -> Path:
@@ -54,42 +54,42 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("hub")
 def test_hub_data_set() -> None:
     source = "hf://owner/sums"
-    assert read(rows(source=source), "data.train", nowhere) == [
+    assert read(rows(source=source), "data.train", Source(nowhere)) == [
         {"question": "4?", "answer": 4},
         {"question": "6?", "answer": 6},
     ]
-    assert read(rows(source=source, split="test"), "data.train", nowhere) == [{"question": "8?", "answer": 8}]
+    assert read(rows(source=source, split="test"), "data.train", Source(nowhere)) == [{"question": "8?", "answer": 8}]
 
 
 @pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("wrong", [{"split": "dev"}, {"config": "none"}], ids=str)
 def test_unknown_split_or_config(wrong: dict[str, str]) -> None:
     with pytest.raises(TrainerError, match="hf://owner/sums") as caught:
-        read(rows(source="hf://owner/sums", **wrong), "data.train", nowhere)
+        read(rows(source="hf://owner/sums", **wrong), "data.train", Source(nowhere))
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.DATA_INVALID, "DatasetInvalid")
 
 
 def test_hub_data_set_whose_files_cannot_be_parsed(hub: Path) -> None:
     (hub / "owner" / "sums" / "train.jsonl").write_text("{")
     with pytest.raises(TrainerError, match="hf://owner/sums") as caught:
-        read(rows(source="hf://owner/sums"), "data.train", nowhere)
+        read(rows(source="hf://owner/sums"), "data.train", Source(nowhere))
     assert caught.value.reason == "DatasetInvalid"
 
 
 def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(TrainerError, match="hf://owner/elsewhere") as caught:
-        read(rows(source="hf://owner/elsewhere"), "data.train", nowhere)
+        read(rows(source="hf://owner/elsewhere"), "data.train", Source(nowhere))
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.TRANSIENT, "HubUnreachable")
 
 
 def test_reasoning_gym_makes_the_same_rows_from_a_seed() -> None:
     task = {"task": "chain_sum", "size": 5, "seed": 1, "config": {"min_terms": 2, "max_terms": 2}}
-    made = read(rows(reasoningGym=task), "data.train", nowhere)
+    made = read(rows(reasoningGym=task), "data.train", Source(nowhere))
     assert len(made) == 5
     assert all(row["prompt"].count(" + ") + row["prompt"].count(" - ") == 1 for row in made)
-    assert made == read(rows(reasoningGym=task), "data.train", nowhere)
-    assert made != read(rows(reasoningGym=task | {"seed": 9}), "data.train", nowhere)
+    assert made == read(rows(reasoningGym=task), "data.train", Source(nowhere))
+    assert made != read(rows(reasoningGym=task | {"seed": 9}), "data.train", Source(nowhere))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_reasoning_gym_makes_the_same_rows_from_a_seed() -> None:
 )
 def test_reasoning_gym_errors(task: dict[str, Any], reason: str, says: str) -> None:
     with pytest.raises(TrainerError, match=says) as caught:
-        read(rows(reasoningGym=task), "data.train", nowhere)
+        read(rows(reasoningGym=task), "data.train", Source(nowhere))
     assert caught.value.reason == reason
     if reason == "ReasoningGymTaskUnknown":
         assert "chain_sum" in caught.value.hint

@@ -59,6 +59,8 @@ class Progress(Part):
     """The last checkpoint on the volume."""
     model: ModelStatus | None = None
     """What was loaded."""
+    data_revisions: dict[str, str] | None = None
+    """Commit of each Hub data set, by its field."""
     artifacts: list[Artifact] | None = None
     """What was written."""
     report: ReportStatus | None = None

@@ -245,6 +245,8 @@ class Status(Part):
     """When the job ended."""
     gpu_hours: float | None = None
     """GPU-hours over all attempts."""
+    data_revisions: dict[str, str] | None = None
+    """Commit of each Hub data set, by its field, such as data.train."""
     model: ModelStatus | None = None
     """What was loaded."""
     artifacts: list[Artifact] | None = None

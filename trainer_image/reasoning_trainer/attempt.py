@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reasoning_contract.spec import Spec
 
+from .commits import Commits
 from .interruption import Interruption
 from .job import Inputs, Job
 from .run_folder import RunFolder
@@ -34,6 +35,8 @@ class Context:
         Whether it is told to stop.
     say
         Prints a line for people.
+    commits
+        Commits of the Hub repositories that it takes.
     """
 
     job: Job
@@ -41,6 +44,7 @@ class Context:
     tracker: Tracker
     interruption: Interruption
     say: Callable[[str], None]
+    commits: Commits = field(default_factory=Commits)
 
     @property
     def spec(self) -> Spec:

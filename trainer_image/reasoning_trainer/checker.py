@@ -27,6 +27,7 @@ from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
 from .job import Inputs, Job, inputs_of, read_job
 from .rewards import build
 from .runner import outcome_of
+from .sources import Source
 from .trl_arguments import refuse_unknown
 
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -84,7 +85,7 @@ class Checker:
             _refuse(self._spec)
         splits = chat = None
         with self._guarded("data"):
-            splits = load_data(self._spec, self._inputs.locate, os.environ.get("HF_TOKEN"))
+            splits = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
             self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
         with self._guarded("model"):
             chat = self._chat()

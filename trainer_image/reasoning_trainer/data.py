@@ -14,29 +14,27 @@ from .columns import extract_answers, refuse_unused, to_examples
 from .errors import TrainerError
 from .examples import Example, Splits
 from .overlap import normalised, refuse_overlap
-from .sources import Locate, Record, read
+from .sources import Record, Source, read
 
 Item = TypeVar("Item")
 
 
-def load(spec: Spec, locate: Locate, token: str | None = None) -> Splits:
+def load(spec: Spec, source: Source) -> Splits:
     """Load, split and check the data of a job.
 
     Parameters
     ----------
     spec
         The job.
-    locate
-        Finds files of claims, ConfigMaps and the image.
-    token
-        Hub token for private data sets.
+    source
+        Where rows are read from.
 
     Raises
     ------
     TrainerError
         If data cannot be had, is malformed or empty, lacks a column, or if held-out rows are also trained on.
     """
-    loader = _Loader(spec, locate, token)
+    loader = _Loader(spec, source)
     train, held_out = loader.train_and_held_out()
     warmup = loader.warmup()
     for field, rows in (("data.train", train), ("data.warmup", warmup)):
@@ -44,15 +42,14 @@ def load(spec: Spec, locate: Locate, token: str | None = None) -> Splits:
     return Splits(tuple(train), tuple(warmup), tuple(held_out))
 
 
-def load_held_out(spec: Spec, locate: Locate, token: str | None = None) -> tuple[Example, ...]:
+def load_held_out(spec: Spec, source: Source) -> tuple[Example, ...]:
     """Load the held-out rows alone: whether they are trained on too is not asked. Parameters and errors as `load`."""
-    return tuple(_Loader(spec, locate, token).held_out())
+    return tuple(_Loader(spec, source).held_out())
 
 
 class _Loader:
-    def __init__(self, spec: Spec, locate: Locate, token: str | None) -> None:
-        self._spec, self._data, self._seed = spec, spec.data, spec.reinforce.seed
-        self._locate, self._token = locate, token
+    def __init__(self, spec: Spec, source: Source) -> None:
+        self._spec, self._data, self._seed, self._source = spec, spec.data, spec.reinforce.seed, source
 
     def train_and_held_out(self) -> tuple[list[Example], list[Example]]:
         train = self._examples(self._data.train, "data.train", self._train_roles())
@@ -98,7 +95,7 @@ class _Loader:
     def _examples(
         self, rows: Rows | HeldOut, field: str, required: Sequence[str] | None, named: Columns | None = None
     ) -> list[Example]:
-        records = not_empty(read(rows, field, self._locate, self._token), field)
+        records = not_empty(read(rows, field, self._source), field)
         required = required or _warmup_roles(records, rows.columns)
         refuse_unused(named or rows.columns, self._used(rows, required), field)
         return extract_answers(to_examples(records, rows.columns, field, required), rows.answer_pattern, field)

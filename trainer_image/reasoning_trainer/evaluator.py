@@ -27,6 +27,7 @@ from .model_card import versions
 from .pipeline import fit_lengths
 from .run_folder import write_atomic
 from .runner import outcome_of
+from .sources import Source
 from .tracker import Phase, Tracker
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _compare(options: Options, display: Display) -> Comparison:
         inputs = inputs_of(job, options.configmaps, options.claims, Path(scratch))
         context = Context(job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say)
         tracker.begin("load", "reading the rows")
-        rows = load_held_out(job.spec, inputs.locate, os.environ.get("HF_TOKEN"))
+        rows = load_held_out(job.spec, Source(inputs.locate, os.environ.get("HF_TOKEN")))
         tracker.plan(_phases(subjects, rows))
         tracker.say("importing libraries")
         return _measure_all(context, subjects, rows, options.rows)

@@ -16,6 +16,7 @@ from .examples import Example, Splits
 from .lengths import PROMPT, SEQUENCE, within_length
 from .overlap import repeated
 from .run_folder import recipe_of
+from .sources import Source
 from .tracker import Phase
 from .trl_arguments import refuse_unknown
 
@@ -84,7 +85,9 @@ def read_data(attempt: Attempt) -> Splits:
     backends.check(spec)
     refuse_unknown(spec.reinforce)
     attempt.tracker.begin("load", "reading the data")
-    splits = load_data(spec, attempt.inputs.locate, os.environ.get("HF_TOKEN"))
+    source = Source(attempt.inputs.locate, os.environ.get("HF_TOKEN"), attempt.commits)
+    splits = load_data(spec, source)
+    attempt.tracker.report(data_revisions=source.taken or None)
     for rows, field in (
         (splits.train, "data.train"),
         (splits.warmup, "data.warmup"),

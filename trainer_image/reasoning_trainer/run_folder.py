@@ -4,6 +4,7 @@
 
     run.lock                    held while an attempt runs
     progress.json               the last report, with the attempt's number
+    commits.json                which commits of Hub repositories are taken: a new attempt takes the same
     recipe.json                 what is learned: a new attempt must agree with it
     <stage>/checkpoint-<step>/  checkpoints of warmup and reinforce; whole only with the file `complete`
     <stage>/adapter/            the adapter at the stage's end

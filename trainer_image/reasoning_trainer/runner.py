@@ -16,6 +16,7 @@ from reasoning_contract.progress import Progress
 
 from . import pipeline
 from .attempt import Attempt
+from .commits import Commits
 from .display import Display
 from .errors import TrainerError
 from .exporter import Exporter
@@ -69,7 +70,13 @@ def _attempt(options: Options, display: Display, progress: list[Progress]) -> No
         interruption.install()
         inputs = inputs_of(job, options.configmaps, options.claims, folder.path / "configmaps")
         attempt = Attempt(
-            job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say, folder=folder
+            commits=Commits(folder.path / "commits.json"),
+            job=job,
+            inputs=inputs,
+            tracker=tracker,
+            interruption=interruption,
+            say=display.say,
+            folder=folder,
         )
         pipeline.run(attempt)
         folder.save_progress(tracker.progress())

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import difflib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import HeldOut, ReasoningGym, Rows
 
+from .commits import Commits
 from .errors import TrainerError
 
 Locate = Callable[[str], Path]
@@ -20,7 +23,29 @@ Locate = Callable[[str], Path]
 Record = dict[str, Any]
 
 
-def read(rows: Rows | HeldOut, field: str, locate: Locate, token: str | None = None) -> list[Record]:
+@dataclass(frozen=True)
+class Source:
+    """Where rows are read from.
+
+    Attributes
+    ----------
+    locate
+        Finds files of claims, ConfigMaps and the image.
+    token
+        Hub token for private data sets.
+    commits
+        Commits of the run.
+    taken
+        Receives the commit of each Hub data set, by its field.
+    """
+
+    locate: Locate
+    token: str | None = None
+    commits: Commits = field(default_factory=Commits)
+    taken: dict[str, str] = field(default_factory=dict)
+
+
+def read(rows: Rows | HeldOut, field: str, source: Source) -> list[Record]:
     """Read the rows of a set, in their order, with the columns that they have.
 
     Parameters
@@ -29,10 +54,8 @@ def read(rows: Rows | HeldOut, field: str, locate: Locate, token: str | None = N
         The set; exactly one of its source, rows and reasoningGym is given.
     field
         Its name in the spec, such as ``data.train``, for messages.
-    locate
-        Finds files.
-    token
-        Hub token for private data sets.
+    source
+        Where to read them from.
 
     Raises
     ------
@@ -43,10 +66,10 @@ def read(rows: Rows | HeldOut, field: str, locate: Locate, token: str | None = N
         return [row.model_dump(exclude_none=True) for row in rows.rows]
     if rows.reasoning_gym is not None:
         return _make(rows.reasoning_gym, field)
-    source = rows.source or ""
-    if source.startswith("hf://"):
-        return _download(source.removeprefix("hf://"), rows, field, token)
-    return read_file(locate(source), source)
+    name = rows.source or ""
+    if name.startswith("hf://"):
+        return _download(name.removeprefix("hf://"), rows, field, source)
+    return read_file(source.locate(name), name)
 
 
 def read_file(path: Path, name: str) -> list[Record]:
@@ -150,12 +173,14 @@ READERS: dict[str, Callable[[Path], list[Record]]] = {
 }
 
 
-def _download(name: str, rows: Rows | HeldOut, field: str, token: str | None) -> list[Record]:
+def _download(name: str, rows: Rows | HeldOut, field: str, source: Source) -> list[Record]:
     import datasets
 
+    asked = source.commits.pinned(f"datasets/{name}", rows.revision)
     try:
+        revision = _resolve(name, asked, source.token)
         found = datasets.load_dataset(
-            name, name=rows.config, split=rows.split or "train", revision=rows.revision, token=token
+            name, name=rows.config, split=rows.split or "train", revision=revision, token=source.token
         )
     except FileNotFoundError as error:
         hint = "check the name; for a private data set give model.tokenSecretRef"
@@ -167,7 +192,41 @@ def _download(name: str, rows: Rows | HeldOut, field: str, token: str | None) ->
         message = f"{field}: the Hub cannot be reached for hf://{name}: {error}"
         hint = "the run is tried again; where there is no way to the Hub, put the data on a claim and use pvc://"
         raise TrainerError(ExitCode.TRANSIENT, "HubUnreachable", message, hint) from error
+    _note_commit(found, name, rows.revision, asked, field, source)
     return list(found)
+
+
+def _resolve(name: str, revision: str | None, token: str | None) -> str | None:
+    """Return the commit that a revision stands for now; the revision itself where the Hub is out of reach.
+
+    The library then takes what lies in its cache.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    if revision and COMMIT.fullmatch(revision):
+        return revision
+    try:
+        return HfApi(token=token).dataset_info(name, revision=revision).sha or revision
+    except (OfflineModeIsEnabled, HfHubHTTPError, OSError, ValueError):
+        return revision
+
+
+COMMIT = re.compile("[0-9a-f]{40}")
+
+
+def _note_commit(found: Any, name: str, revision: str | None, asked: str | None, field: str, source: Source) -> None:
+    """Keep the commit that was taken; without a Hub, the cache hands out whatever it took last."""
+    commit = next((match[0] for url in found.info.download_checksums or {} if (match := COMMIT.search(url))), None)
+    if asked and COMMIT.fullmatch(asked) and commit != asked:
+        raise _invalid(
+            "DatasetRevisionMissing",
+            f"{field}: hf://{name} is wanted at {asked}, and the cache holds {commit or 'another commit'} alone",
+            "let the job reach the Hub, or put the data on a claim and use pvc://",
+        )
+    if commit is not None:
+        source.commits.pin(f"datasets/{name}", revision, commit)
+        source.taken[field] = commit
 
 
 def _make(task: ReasoningGym, field: str) -> list[Record]:

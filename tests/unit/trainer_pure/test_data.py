@@ -15,12 +15,13 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Columns, Spec
 from reasoning_trainer import data
 from reasoning_trainer.columns import to_examples
+from reasoning_trainer.commits import Commits
 from reasoning_trainer.data import sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.examples import Example, Splits
 from reasoning_trainer.lengths import PROMPT, SEQUENCE, within_length
 from reasoning_trainer.overlap import normalised, refuse_overlap, repeated
-from reasoning_trainer.sources import read_file
+from reasoning_trainer.sources import Source, read_file
 
 ROWS = [{"prompt": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
 WORKED = {"prompt": "2 + 2?", "reasoning": "Two and two.", "answer": "4"}
@@ -48,7 +49,7 @@ def nowhere(source: str) -> Path:
 
 def load(train: Any = None, held_out: Any = None, warmup: Any = None, **patch: Any) -> Splits:
     sets = {"train": train or {"rows": ROWS}, "heldOut": held_out or {"rows": APART}, "warmup": warmup}
-    return data.load(spec(data={name: rows for name, rows in sets.items() if rows}, **patch), nowhere)
+    return data.load(spec(data={name: rows for name, rows in sets.items() if rows}, **patch), Source(nowhere))
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -101,7 +102,7 @@ FILES = {
 def test_files(name: str, scheme: str, tmp_path: Path, locate: Callable[[str], Path]) -> None:
     write(tmp_path / "set" / name, FILES[name])
     train = {"source": scheme + name, "columns": {"prompt": "q", "answer": "a"}}
-    splits = data.load(spec(data={"train": train, "heldOut": {"rows": APART}}), locate)
+    splits = data.load(spec(data={"train": train, "heldOut": {"rows": APART}}), Source(locate))
     assert splits.train == (Example("a\u2028b?", "4"), Example("c?", "2.5"))
 
 
@@ -141,7 +142,7 @@ def test_file_that_is_none(tmp_path: Path) -> None:
 def test_empty_set_is_refused(content: str, tmp_path: Path, locate: Callable[[str], Path]) -> None:
     write(tmp_path / "c/a.jsonl", content)
     with refusal("DatasetEmpty", "data.train"):
-        data.load(spec(data={"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}), locate)
+        data.load(spec(data={"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}), Source(locate))
 
 
 def records(*rows: dict[str, Any], **columns: str) -> list[Example]:
@@ -199,9 +200,9 @@ def test_preferences_need_both_completions(tmp_path: Path, locate: Callable[[str
     train = {"source": "pvc://c/a.jsonl", "columns": {"chosen": "good", "rejected": "bad"}}
     wanted = spec(data={"train": train, "heldOut": {"rows": APART}}, rewards=[], reinforce={"algorithm": "DPO"})
     with refusal("DatasetColumnMissing", "data.train.columns.rejected", "'bad'"):
-        data.load(wanted, locate)
+        data.load(wanted, Source(locate))
     write(tmp_path / "c/a.jsonl", '{"prompt": "q", "good": "g", "bad": "b"}')
-    assert data.load(wanted, locate).train == (Example("q", chosen="g", rejected="b"),)
+    assert data.load(wanted, Source(locate)).train == (Example("q", chosen="g", rejected="b"),)
 
 
 def test_answer_pattern_takes_its_first_group() -> None:
@@ -231,7 +232,7 @@ def test_warmup_rows() -> None:
 
 def test_skipped_warmup_is_not_read() -> None:
     sets = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}, "warmup": {"source": "pvc://gone/a.jsonl"}}
-    assert data.load(spec(data=sets, warmup={"skip": True}), nowhere).warmup == ()
+    assert data.load(spec(data=sets, warmup={"skip": True}), Source(nowhere)).warmup == ()
 
 
 def test_warmup_needs_reasoning() -> None:
@@ -246,7 +247,7 @@ def turns(*roles: str) -> list[dict[str, str]]:
 def conversation(tmp_path: Path, locate: Callable[[str], Path], messages: Any) -> Splits:
     write(tmp_path / "c/a.jsonl", json.dumps({"messages": messages}))
     sets = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}, "warmup": {"source": "pvc://c/a.jsonl"}}
-    return data.load(spec(data=sets), locate)
+    return data.load(spec(data=sets), Source(locate))
 
 
 def test_warmup_conversations(tmp_path: Path, locate: Callable[[str], Path]) -> None:
@@ -366,7 +367,9 @@ def test_repeated_question_with_another_answer_is_counted_apart() -> None:
 def test_column_that_nothing_reads_is_refused(part: str, patch: dict[str, Any]) -> None:
     sets: dict[str, Any] = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}}
     with refusal("ColumnUnused", part):
-        data.load(spec(data={name: sets.get(name, {}) | patch.get(name, {}) for name in {*sets, *patch}}), nowhere)
+        data.load(
+            spec(data={name: sets.get(name, {}) | patch.get(name, {}) for name in {*sets, *patch}}), Source(nowhere)
+        )
 
 
 def test_overlap_shows_no_more_than_three_short_examples() -> None:
@@ -411,6 +414,15 @@ class NotFoundError(DatasetsError, FileNotFoundError):
     """As the library's DatasetNotFoundError."""
 
 
+COMMIT = "0123456789" * 4
+
+
+class FakeDataSet(list[dict[str, str]]):
+    """Rows, as from the library datasets."""
+
+    info = SimpleNamespace(download_checksums={f"hf://datasets/a/b@{COMMIT}/train.jsonl": {}})
+
+
 class FakeHub(ModuleType):
     """Stands in for the library datasets: the Hub cannot be had in a test."""
 
@@ -421,11 +433,55 @@ class FakeHub(ModuleType):
         self.answer = answer
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def load_dataset(self, path: str, **wanted: Any) -> list[dict[str, str]]:
+    def load_dataset(self, path: str, **wanted: Any) -> FakeDataSet:
         self.asked.append((path, wanted))
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer[wanted["split"]]
+        return FakeDataSet(self.answer[wanted["split"]])
+
+
+class FakeApi(ModuleType):
+    """Stands in for huggingface_hub, which knows what a branch stands for now."""
+
+    def __init__(self, commit: str) -> None:
+        super().__init__("huggingface_hub")
+        self.commit = commit
+        self.errors = SimpleNamespace(HfHubHTTPError=OSError, OfflineModeIsEnabled=ConnectionError)
+
+    def HfApi(self, token: str | None) -> FakeApi:  # noqa: N802 the library's name
+        return self
+
+    def dataset_info(self, name: str, revision: str | None) -> Any:
+        return SimpleNamespace(sha=self.commit)
+
+
+@pytest.fixture(autouse=True)
+def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    fake = FakeApi(COMMIT)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", fake.errors)
+    return fake
+
+
+def test_branch_is_pinned_to_its_commit_for_every_later_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: FakeApi
+) -> None:
+    hub = FakeHub({"train": [{"prompt": f"q{n}", "answer": "1"} for n in range(9)]})
+    monkeypatch.setitem(sys.modules, "datasets", hub)
+    wanted = spec(data={"train": {"source": "hf://a/b", "revision": "main"}, "heldOut": {"rows": APART}})
+    for _ in range(2):
+        source = Source(nowhere, commits=Commits(tmp_path / "commits.json"))
+        data.load(wanted, source)
+        api.commit = "f" * 40
+    assert [asked["revision"] for _, asked in hub.asked] == [COMMIT, COMMIT]
+    assert source.taken == {"data.train": COMMIT}
+
+
+def test_cache_that_holds_another_commit_is_no_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub({"train": [{"prompt": "q", "answer": "1"}]})
+    monkeypatch.setitem(sys.modules, "datasets", hub)
+    with refusal("DatasetRevisionMissing", "data.train", "e" * 40, COMMIT):
+        load(train={"source": "hf://a/b", "revision": "e" * 40})
 
 
 def test_hub_rows_and_the_held_out_split_of_train(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,10 +497,10 @@ def test_hub_rows_and_the_held_out_split_of_train(monkeypatch: pytest.MonkeyPatc
         "answerPattern": "#### (.*)",
         "limit": 1,
     }
-    splits = data.load(spec(data={"train": train, "heldOut": {"split": "test", "limit": 2}}), nowhere, token="t")
+    splits = data.load(spec(data={"train": train, "heldOut": {"split": "test", "limit": 2}}), Source(nowhere, "t"))
     assert splits.train == (Example("q", "1"),)
     assert splits.held_out == (Example("t", "2"),) * 2
-    wanted = {"name": "main", "revision": "abc", "token": "t"}
+    wanted = {"name": "main", "revision": COMMIT, "token": "t"}
     assert hub.asked == [
         ("openai/gsm8k", wanted | {"split": "train"}),
         ("openai/gsm8k", wanted | {"split": "test"}),

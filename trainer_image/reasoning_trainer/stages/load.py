@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from reasoning_contract.outcome import ExitCode
@@ -12,12 +13,16 @@ from reasoning_contract.status import ModelStatus
 
 from ..attempt import Context, Policy
 from ..backends.base import Backend
+from ..commits import Commits
 from ..engine_cache import exclusive
 from ..errors import TrainerError
 from ..job import Inputs
 
 NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack")
 """Files of a Hub repository that the trainer never reads."""
+SHOWN = 3
+"""Files that an error message names."""
+NO_COMMITS = Commits()
 
 
 def load(context: Context, backend: Backend) -> Policy:
@@ -30,7 +35,8 @@ def load(context: Context, backend: Backend) -> Policy:
     """
     spec = context.spec
     context.tracker.say(f"fetching {spec.model.source}")
-    folder, revision = fetch(spec, context.inputs)
+    folder, revision = fetch(spec, context.inputs, commits=context.commits)
+    require_safetensors(spec, folder)
     context.interruption.check()
     context.tracker.say(f"loading {spec.model.source}")
     with exclusive(context.say, when=spec.backend == "unsloth" and spec.inference.engine == "vllm"):
@@ -39,7 +45,29 @@ def load(context: Context, backend: Backend) -> Policy:
     return Policy(backend=backend, model=model, tokenizer=tokenizer, folder=folder, revision=revision)
 
 
-def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ) -> tuple[Path, str | None]:
+def require_safetensors(spec: Spec, folder: Path) -> None:
+    """Refuse weights of another format: unpickling them runs whatever code they carry.
+
+    Raises
+    ------
+    TrainerError
+        If there are no safetensors.
+    """
+    if any(folder.glob("*.safetensors")):
+        return
+    others = sorted({path.name for pattern in NOT_READ for path in folder.glob(pattern)})
+    found = f"it has {', '.join(others[:SHOWN])}" if others else "or they lie in a folder below"
+    raise TrainerError(
+        ExitCode.MODEL_INVALID,
+        "SafetensorsMissing",
+        f"model.source {spec.model.source} has no weights in *.safetensors; {found}",
+        "choose a revision with safetensors, or load the model once and save it with save_pretrained",
+    )
+
+
+def fetch(
+    spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ, commits: Commits = NO_COMMITS
+) -> tuple[Path, str | None]:
     """Bring the model's files onto this machine.
 
     Parameters
@@ -50,6 +78,8 @@ def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ) -> tuple
         Where its sources lie.
     ignore
         Patterns of the files that a download leaves out.
+    commits
+        Commits of the run.
 
     Returns
     -------
@@ -62,7 +92,7 @@ def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ) -> tuple
         If the model is not there or cannot be fetched.
     """
     if spec.model.source.startswith("hf://"):
-        return _download(spec, ignore)
+        return _download(spec, ignore, commits)
     try:
         return inputs.locate(spec.model.source), None
     except TrainerError as error:
@@ -74,7 +104,7 @@ def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ) -> tuple
         ) from None
 
 
-def _download(spec: Spec, ignore: Sequence[str]) -> tuple[Path, str]:
+def _download(spec: Spec, ignore: Sequence[str], commits: Commits) -> tuple[Path, str]:
     """Take a snapshot of the Hub repository; its folder is named after the commit."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -88,24 +118,31 @@ def _download(spec: Spec, ignore: Sequence[str]) -> tuple[Path, str]:
     )
 
     name = spec.model.source.removeprefix("hf://")
+    take = partial(
+        snapshot_download,
+        name,
+        revision=commits.pinned(f"models/{name}", spec.model.revision),
+        token=os.environ.get("HF_TOKEN"),
+        ignore_patterns=list(ignore),
+    )
     try:
-        folder = snapshot_download(
-            name,
-            revision=spec.model.revision,
-            token=os.environ.get("HF_TOKEN"),
-            ignore_patterns=list(ignore),
-        )
+        folder = take()
     except GatedRepoError as error:
         raise _not_found(spec, error, "accept the model's terms on the Hub and give model.tokenSecretRef") from None
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise _not_found(spec, error, "check name and revision; a private one needs model.tokenSecretRef") from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        raise TrainerError(
-            ExitCode.TRANSIENT,
-            "HubUnreachable",
-            f"model.source {spec.model.source} cannot be fetched: {error}",
-            "it is tried again; without a network, put the model on a claim and use pvc://claim/path",
-        ) from error
+        try:
+            # of a commit the library wants to list the files first, even if all of them are there
+            folder = take(local_files_only=True)
+        except LocalEntryNotFoundError:
+            raise TrainerError(
+                ExitCode.TRANSIENT,
+                "HubUnreachable",
+                f"model.source {spec.model.source} cannot be fetched: {error}",
+                "it is tried again; without a network, put the model on a claim and use pvc://claim/path",
+            ) from error
+    commits.pin(f"models/{name}", spec.model.revision, Path(folder).name)
     return Path(folder), Path(folder).name
 
 
