@@ -12,7 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import Rows
+from reasoning_contract.spec import Columns, Rows
+from reasoning_trainer.columns import to_examples
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.sources import Source, read, read_file
 
@@ -29,6 +30,15 @@ def test_parquet(tmp_path: Path) -> None:
     table = [{"prompt": "a?", "answer": 4, "messages": [{"role": "user", "content": "a?"}]}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), tmp_path / "a.parquet")
     assert read_file(tmp_path / "a.parquet", "a") == table
+
+
+def test_cell_of_parquet_that_is_null_is_named(tmp_path: Path) -> None:
+    table = pyarrow.Table.from_pylist([{"prompt": "a?", "answer": 4}, {"prompt": "b?", "answer": None}])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    records = read_file(tmp_path / "a.parquet", "a")
+    assert [row["answer"] for row in records] == [4, None]
+    with pytest.raises(TrainerError, match=r"data\.train, row 2, column answer: no answer"):
+        to_examples(records, Columns(), "data.train", ("prompt", "answer"))
 
 
 def test_file_that_is_not_parquet(tmp_path: Path) -> None:

@@ -160,9 +160,10 @@ class ChatTemplate(Part):
     answer_tags: Tags = Tags(start="<answer>", end="</answer>")
     """Tags around the answer."""
     instruction_part: Tag | None = None
-    """Text that opens a user turn of your own template; needed to train on responses only."""
+    """Text that opens a user turn of your own template."""
     response_part: Tag | None = None
-    """Text that opens an assistant turn of your own template; needed to train on responses only."""
+    """Text that the assistant's words follow. Both parts are needed to train on responses only where the template does
+    not write a prompt as its conversation begins; those of models that think do not."""
 
     @rule("!(has(self.family) && has(self.jinja))", "give family or jinja, not both")
     def _one_template(self) -> bool:

@@ -96,7 +96,7 @@ def refuse_unused(columns: Columns, used: Sequence[str], field: str) -> None:
 
 
 def _value(value: Any, role: str, where: str, required: bool) -> Any:
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         if required:
             raise _invalid("DatasetValueMissing", f"{where}: no {role}", "fill it in or remove the row")
         return None
@@ -134,7 +134,7 @@ def extract_answers(examples: list[Example], pattern: str | None, field: str) ->
     where = f"{field}.answerPattern {pattern!r}"
     expression = _compile(pattern, where)
     matches = [expression.search(example.answer or "") for example in examples]
-    misses = [row for row, match in enumerate(matches, 1) if match is None or match[1] is None]
+    misses = [row for row, match in enumerate(matches, 1) if match is None or not (match[1] or "").strip()]
     if misses:
         first = f"row {misses[0]}: {examples[misses[0] - 1].answer!r:.200}"
         message = f"{where} does not match in {len(misses)} of {len(examples)} rows, first in {first}"

@@ -145,6 +145,8 @@ def _read_csv(path: Path) -> list[Record]:
 def _csv_records(reader: Any) -> Iterator[Record]:
     try:
         header: list[str] = next(reader, [])
+        if again := sorted({name for name in header if header.count(name) > 1}):
+            raise MalformedError(f", line 1: two columns are named {again[0]!r}")
         for row in reader:
             if row and len(row) != len(header):
                 raise MalformedError(f", line {reader.line_num}: {len(row)} fields where the header has {len(header)}")

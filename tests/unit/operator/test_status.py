@@ -202,3 +202,9 @@ def test_events_of_a_failure_come_once_for_each_pod() -> None:
 def test_job_on_a_gpu_is_told_that_there_is_no_preflight() -> None:
     told = [condition(status_of(seen(parallelism={"gpusPerNode": gpus})), "Accepted")["message"] for gpus in (0, 1)]
     assert ["no preflight" in message for message in told] == [False, True]
+
+
+def test_commits_of_data_sets_are_shown() -> None:
+    told = report(dataRevisions={"data.train": "a" * 40})
+    status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
+    assert status["dataRevisions"] == {"data.train": "a" * 40}

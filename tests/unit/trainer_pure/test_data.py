@@ -120,6 +120,7 @@ BROKEN = [
     ("a.csv", "q,a\n1,2\n1,2,3\n", "line 3: 3 fields where the header has 2"),
     ("a.csv", "q,a\n1\n", "line 2: 1 fields where the header has 2"),
     ("a.csv", 'q,a\n"1,2\n', "not CSV"),
+    ("a.csv", "q,a,q\n1,2,3\n", "line 1: two columns are named 'q'"),
 ]
 
 
@@ -127,6 +128,12 @@ BROKEN = [
 def test_malformed_file_is_named_with_its_line(name: str, content: str | bytes, says: str, tmp_path: Path) -> None:
     with refusal("DatasetMalformed", f"pvc://c/{name}", says):
         read_file(write(tmp_path / name, content), f"pvc://c/{name}")
+
+
+def test_csv_with_quotes_and_text_of_any_script(tmp_path: Path) -> None:
+    text = 'q,a\n"Er sagte: ""zwei, drei""",五\n"zwei\nZeilen",\u0669\n'
+    rows = read_file(write(tmp_path / "a.csv", text), "a")
+    assert rows == [{"q": 'Er sagte: "zwei, drei"', "a": "五"}, {"q": "zwei\nZeilen", "a": "\u0669"}]
 
 
 def test_file_that_is_none(tmp_path: Path) -> None:
@@ -180,6 +187,11 @@ def test_missing_value_names_its_row(row: dict[str, Any]) -> None:
         records({"prompt": "q", "answer": "a"}, row)
 
 
+def test_blank_text_is_no_value() -> None:
+    with refusal("DatasetValueMissing", "data.train, row 2, column prompt"):
+        records({"prompt": "q", "answer": "a"}, {"prompt": " \n", "answer": "a"})
+
+
 @pytest.mark.parametrize("value", [True, ["a"], {"a": 1}], ids=str)
 def test_value_that_is_no_text_names_its_row(value: Any) -> None:
     with refusal("DatasetValueInvalid", "data.train, row 1, column answer", type(value).__name__):
@@ -218,6 +230,7 @@ def test_answer_pattern_takes_its_first_group() -> None:
         ("####", "AnswerPatternInvalid", "has no group"),
         ("#### (.*)", "AnswerPatternUnmatched", "in 2 of 3 rows, first in row 2: '7'"),
         ("#### (x)?", "AnswerPatternUnmatched", "in 3 of 3 rows"),
+        ("7( *)", "AnswerPatternUnmatched", "in 3 of 3 rows"),
     ],
 )
 def test_answer_pattern_that_does_not_work(pattern: str, reason: str, says: str) -> None:
