@@ -1,0 +1,160 @@
+"""The estimate of GPU memory against what was measured by hand on an H100 80GB, and against counts that need no GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from reasoning_contract.gpu_memory import GIB, Shape, UnknownShapeError, estimate, fits
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
+
+LLAMA_8B = {
+    "num_hidden_layers": 32,
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "vocab_size": 128256,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "tie_word_embeddings": False,
+}
+UNDER, OVER = 0.05, 0.15
+"""How far an estimate may lie under what was measured, which ends in a job that does not fit, and over it."""
+
+
+def spec(**parts: Any) -> Spec:
+    """A job in the shape of the measured ones: GRPO, one group of 8 a step, 480 + 1024 tokens, LoRA of rank 32."""
+    reinforce = {
+        "numGenerations": 8,
+        "batchSize": 8,
+        "maxPromptLength": 480,
+        "maxCompletionLength": 1024,
+        "optimizer": "adamw_8bit",
+    }
+    base = {
+        "backend": "transformers",
+        "model": {"source": "file:///m", "maxSequenceLength": 1536} | parts.pop("model", {}),
+        "data": {"train": {"rows": [{"prompt": "a"}]}},
+        "evaluation": {"enabled": False},
+        "rewards": [{"name": "correct", "builtin": "correctness"}],
+        "reinforce": reinforce | parts.pop("reinforce", {}),
+    }
+    return resolve(Spec.model_validate(base | parts))
+
+
+def one_completion(batch: int) -> dict[str, Any]:
+    """TRL scores micro-batches of this many sequences; the spec's rule wants whole groups."""
+    return {"batchSize": batch, "gradientAccumulation": 8 // batch}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run by hand with TRL and vLLM: peak of PyTorch's allocator, GiB, and what of the spec it was run with."""
+
+    name: str
+    gib: float
+    checkpointing: str
+    batch: int
+
+
+RUNS = [
+    Measured("no checkpointing, micro-batch 1", 45.6, "none", 1),
+    Measured("no checkpointing, micro-batch 2", 57.6, "none", 2),
+    Measured("checkpointing, micro-batch 8", 53.6, "standard", 8),
+]
+
+
+def training_gib(run: Measured) -> float:
+    """The estimate for PyTorch's allocator without the engine, whose share of memory the record does not tell."""
+    job = spec(lora={"gradientCheckpointing": run.checkpointing}, reinforce=one_completion(run.batch))
+    found = estimate(job, LLAMA_8B, 80)
+    return found.trainer - found.context
+
+
+@pytest.mark.parametrize("run", RUNS[1:], ids=lambda run: run.name)
+def test_estimate_meets_what_was_measured(run: Measured) -> None:
+    """The first run tells the engine's share, which was the same in all three; the others are the test."""
+    engine = RUNS[0].gib - training_gib(RUNS[0])
+    assert -UNDER <= (training_gib(run) + engine) / run.gib - 1 <= OVER
+
+
+def test_engines_share_that_the_first_run_tells_is_the_weights_and_a_small_cache() -> None:
+    weights = estimate(spec(), LLAMA_8B).weights
+    assert 0 < RUNS[0].gib - training_gib(RUNS[0]) - weights < 4
+
+
+def test_weights_of_llama_8b() -> None:
+    shape = Shape.read(LLAMA_8B)
+    assert shape.linear + shape.embeddings == pytest.approx(8.03e9, rel=0.001)
+    assert estimate(spec(), LLAMA_8B).weights == pytest.approx(8.03e9 * 2 / GIB, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("backend", "load_in", "gib"), [("transformers", "4bit", 5.6), ("unsloth", "4bit", 5.3), ("unsloth", "fp8", 8.5)]
+)
+def test_quantised_weights_leave_embeddings_in_16_bits(backend: str, load_in: str, gib: float) -> None:
+    found = estimate(spec(backend=backend, model={"loadIn": load_in}), LLAMA_8B)
+    assert found.weights == pytest.approx(gib, abs=0.1)
+
+
+def test_shape_is_read_where_a_model_of_text_and_images_has_it() -> None:
+    nested = {"text_config": LLAMA_8B, "vision_config": {"hidden_size": 1}}
+    assert Shape.read(nested) == Shape.read(LLAMA_8B)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [({"hidden_size": 8}, "num_hidden_layers"), (LLAMA_8B | {"num_local_experts": 8}, "mixture of experts")],
+)
+def test_what_cannot_be_estimated_is_said(config: dict[str, Any], says: str) -> None:
+    with pytest.raises(UnknownShapeError, match=says):
+        estimate(spec(), config)
+
+
+@pytest.mark.parametrize(
+    "bigger",
+    [
+        {"reinforce": {"batchSize": 16}},
+        {"reinforce": {"maxCompletionLength": 1056}},
+        {"lora": {"rank": 64}},
+        {"lora": {"gradientCheckpointing": "none"}},
+        {"reinforce": {"optimizer": "adamw"}},
+        {"reinforce": {"beta": 0.1}},
+        {"model": {"loadIn": "16bit", "maxSequenceLength": 4096}, "reinforce": {"maxPromptLength": 3000}},
+    ],
+    ids=str,
+)
+def test_what_asks_for_more_takes_more(bigger: dict[str, Any]) -> None:
+    assert estimate(spec(**bigger), LLAMA_8B, 80).total > estimate(spec(), LLAMA_8B, 80).total
+
+
+def test_vllms_share_of_the_card_counts_beside_the_trainer() -> None:
+    job = spec(inference={"gpuMemoryUtilization": 0.5})
+    assert estimate(job, LLAMA_8B, 80).engine == pytest.approx(40)
+    assert estimate(job, LLAMA_8B).engine < 25
+
+
+def test_unsloth_and_vllm_share_the_weights() -> None:
+    job = spec(backend="unsloth", model={"loadIn": "4bit"}, inference={"gpuMemoryUtilization": 0.5})
+    found = estimate(job, LLAMA_8B, 80)
+    assert found.weights + found.engine == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    ("share", "gib", "runs"),
+    [
+        (0.4, 80, True),
+        (0.6, 80, False),  # what vLLM takes leaves too little for the trainer
+        (0.15, 80, False),  # vLLM's share does not hold its weights
+        (0.4, 40, False),
+    ],
+)
+def test_a_job_fits_if_both_have_room(share: float, gib: float, runs: bool) -> None:
+    assert fits(spec(inference={"gpuMemoryUtilization": share}), LLAMA_8B, gib) is runs
+
+
+def test_breakdown_reads_well() -> None:
+    text = str(estimate(spec(), LLAMA_8B, 80))
+    assert text.startswith(f"{estimate(spec(), LLAMA_8B, 80).total:.1f} GiB: weights 15.0, adapter 0.6")
