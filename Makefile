@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(STATE_DIR)/localcluster/bin:$(PATH)
 LOCALCLUSTER := python3 hack/localcluster/localcluster.py
 OPERATOR_IMAGE := localhost/reasoning-operator:dev
 TRAINER_IMAGE := localhost/reasoning-trainer:cpu
+GPU_IMAGE := localhost/reasoning-trainer:gpu
 DEMO_IMAGE := localhost/reasoning-trainer:demo
 PIP := .venv/bin/pip --disable-pip-version-check install --quiet -c constraints.txt
 PYTEST := .venv/bin/python -m pytest
@@ -104,6 +105,11 @@ images: cluster ## Build the operator's image and the CPU trainer's, and load th
 	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/Dockerfile --context . \
 		--build-arg TRAINER_IMAGE=$(TRAINER_IMAGE)
 	@$(LOCALCLUSTER) load-image $(OPERATOR_IMAGE) $(DEMO_IMAGE)
+
+.PHONY: gpu-image
+gpu-image: ## Build the GPU trainer's image and try it without a GPU: 40 GiB of disk, a quarter of an hour
+	@$(LOCALCLUSTER) build-image $(GPU_IMAGE) --file trainer_image/Dockerfile --context . --space 40
+	$(PYTEST) -q tests/image --image $(GPU_IMAGE)
 
 .PHONY: tools
 tools: .venv/.light

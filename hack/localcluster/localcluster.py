@@ -59,6 +59,16 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("--space", type=float, default=2, metavar="GIB", help="disk space the build needs")
     load = command("load-image", load_images, "give images to the cluster's node")
     load.add_argument("names", nargs="+", metavar="NAME")
+    trial = command(
+        "run-image", run_image, "run a command in an image that was built here, read-only and without network"
+    )
+    trial.add_argument("name", metavar="NAME")
+    trial.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="arguments, or -- and a command instead of the entry point",
+    )
     tool = command("tool", print_tool, "print the path of kubectl or helm")
     tool.add_argument("name", choices=binaries.TOOLS)
     return top
@@ -123,6 +133,12 @@ def load_images(options: argparse.Namespace, state: Path) -> None:
     with alone(_folder(state)):
         for name in options.names:
             _cluster(state).load_image(name)
+
+
+def run_image(options: argparse.Namespace, state: Path) -> None:
+    with alone(_folder(state)):
+        code = _cluster(state).run_image(options.name, options.words)
+    sys.exit(code)
 
 
 def print_tool(options: argparse.Namespace, state: Path) -> None:

@@ -13,6 +13,7 @@ from hack.localcluster.driver import (
     binaries,
     builder,
     clusters,
+    containers,
     controlplane,
     controlplane_only,
     daemons,
@@ -203,3 +204,27 @@ def test_two_commands_on_one_folder_run_one_after_the_other(tmp_path):
 def fake_program(path: Path, exit_code: int) -> None:
     path.write_text(f"#!/bin/sh\nexit {exit_code}\n")
     path.chmod(0o755)
+
+
+IMAGE = {"Env": ["HOME=/tmp/home"], "User": "65532:65532", "WorkingDir": "/tmp", "Entrypoint": ["python3", "-m", "x"]}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ([], ["python3", "-m", "x"]),
+        (["run", "job.yaml"], ["python3", "-m", "x", "run", "job.yaml"]),
+        (["--", "pip", "list"], ["pip", "list"]),
+    ],
+)
+def test_image_is_tried_with_its_entry_point_or_another_command(command, arguments):
+    process = containers.configuration(IMAGE, command, "/root", Path("/scratch"))["process"]
+    assert process["args"] == arguments
+    assert (process["user"], process["cwd"]) == ({"uid": 65532, "gid": 65532}, "/tmp")
+
+
+def test_image_is_tried_as_strictly_as_a_pod_runs_it():
+    found = containers.configuration(IMAGE, [], "/root", Path("/scratch"))
+    assert found["root"] == {"path": "/root", "readonly": True}
+    assert "capabilities" not in found["process"]
+    assert {"type": "network"} in found["linux"]["namespaces"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from . import builder, daemons, images, machine, node
+from . import builder, containers, daemons, images, machine, node
 from .layout import Layout
 from .shell import RefusedError, run, say, stream, succeeds
 
@@ -29,6 +30,9 @@ class Cluster(Protocol):
 
     def load_image(self, name: str) -> None:
         """Give the node an image that was built on this machine."""
+
+    def run_image(self, name: str, command: list[str]) -> int:
+        """Run a command in an image that was built on this machine, as strictly as a pod, and return its exit code."""
 
 
 def chosen(layout: Layout, environment: Mapping[str, str]) -> Cluster:
@@ -81,6 +85,9 @@ class Local:
             raise RefusedError("the cluster is not up: run `up` first")
         say(f"loaded {name}" if images.load(self._layout, name) else f"the node has this {name} already")
 
+    def run_image(self, name: str, command: list[str]) -> int:
+        return containers.run_image(self._layout, name, command)
+
 
 class Kind:
     """kind, for machines where Docker runs."""
@@ -111,6 +118,13 @@ class Kind:
 
     def load_image(self, name: str) -> None:
         stream(["kind", "load", "docker-image", name, *self._options])
+
+    def run_image(self, name: str, command: list[str]) -> int:
+        strict = ["--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+        entry = [f"--entrypoint={command[1]}"] if command[:1] == ["--"] else []
+        options = ["--rm", "--interactive", *strict, "--mount=type=volume,destination=/tmp", *entry]
+        arguments = command[2:] if entry else command
+        return subprocess.run(["docker", "run", *options, name, *arguments], check=False).returncode
 
     def _kubeconfig(self) -> list[str | Path]:
         return ["--kubeconfig", self._layout.kubeconfig]
@@ -145,6 +159,9 @@ class Current:
         raise RefusedError(
             f"CLUSTER=current: push {name} to a registry that your cluster pulls from, and name it there"
         )
+
+    def run_image(self, name: str, command: list[str]) -> int:
+        raise RefusedError("CLUSTER=current: no image is built here: unset CLUSTER to run one")
 
     def _view(self, path: str) -> str:
         return run([*self._config_view(), f"--output=jsonpath={path}"]).strip()
