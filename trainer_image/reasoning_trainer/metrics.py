@@ -26,7 +26,11 @@ DIGITS = 6
 
 
 def training_status(
-    logs: Mapping[str, Any], *, tokens_per_second: float | None = None, unscored: Mapping[str, int] | None = None
+    logs: Mapping[str, Any],
+    *,
+    tokens_per_second: float | None = None,
+    gpu_memory_gib: float | None = None,
+    unscored: Mapping[str, int] | None = None,
 ) -> TrainingStatus:
     """Return the metrics of a step as they are: NaN and infinity included, for the guards to see.
 
@@ -36,11 +40,14 @@ def training_status(
         What the trainer logged for one step.
     tokens_per_second
         Tokens processed a second, in this step.
+    gpu_memory_gib
+        Most that the process had of the GPU's memory so far, GiB.
     unscored
         Completions that a reward could not score, so far.
     """
     figures = {field: _first(logs, keys) for field, keys in NAMES.items()}
     figures["tokens_per_second"] = tokens_per_second
+    figures["gpu_memory_gi_b"] = gpu_memory_gib
     rewards = {
         key.split("/")[1]: float(value)
         for key, value in logs.items()

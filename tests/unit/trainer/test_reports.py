@@ -55,7 +55,7 @@ def test_grpo_metrics_are_translated() -> None:
         "completions/clipped_ratio": 0.1,
         "kl": None,
     }
-    status = training_status(logs, tokens_per_second=99.0, unscored={"correct": 2})
+    status = training_status(logs, tokens_per_second=99.0, gpu_memory_gib=13.1, unscored={"correct": 2})
     assert status == TrainingStatus(
         loss=0.1,
         reward=1.25,
@@ -65,6 +65,7 @@ def test_grpo_metrics_are_translated() -> None:
         completion_length=20.0,
         clipped_share=0.1,
         tokens_per_second=99.0,
+        gpu_memory_gi_b=13.1,
         unscored={"correct": 2},
     )
 

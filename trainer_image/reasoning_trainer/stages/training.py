@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from reasoning_contract.status import CheckpointStatus, RunStage
@@ -66,7 +67,9 @@ class StageCallback(TrainerCallback):
         if not logs or "train_runtime" in logs:
             return
         spec, tracker = self._attempt.spec, self._attempt.tracker
-        training = training_status(logs, tokens_per_second=self._pace(logs), unscored=self._unscored())
+        training = training_status(
+            logs, tokens_per_second=self._pace(logs), gpu_memory_gib=_gpu_memory_gib(), unscored=self._unscored()
+        )
         tracker.report(training=presentable(training))
         stable = judge_divergence(spec.guards.divergence, training)
         verdict = self._signal.update(training)
@@ -100,6 +103,11 @@ class StageCallback(TrainerCallback):
         self._folder.seal(step, self._attempt.spec.checkpoint.keep)
         path = str(self._folder.checkpoint(step))
         self._attempt.tracker.report(last_checkpoint=CheckpointStatus(stage=self._stage, step=step, path=path))
+
+
+def _gpu_memory_gib() -> float | None:
+    """Return the peak of PyTorch's allocator, in which vLLM has its share too; None on a CPU."""
+    return torch.cuda.max_memory_reserved() / (1 << 30) if torch.cuda.is_available() else None
 
 
 def reuse(attempt: Attempt, policy: Policy, stage: RunStage) -> bool:
