@@ -24,7 +24,10 @@ SETTINGS = {
     # Unsloth's torch.compile traces the first step of GRPO for minutes, up to never; without it the step starts at once
     "UNSLOTH_COMPILE_DISABLE": "1",
     "UNSLOTH_DISABLE_STATISTICS": "1",
+    # FlashInfer compiles its kernels when they are first used, with a compiler that the image has not; vLLM has its own
+    "UNSLOTH_VLLM_NO_FLASHINFER": "1",
     "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
 }
 
 
