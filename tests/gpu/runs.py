@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -106,7 +107,8 @@ class Run:
         word.unlink(missing_ok=True)
         command = [sys.executable, *self.program, "run", str(job), "--output", str(self.output)]
         paths = os.pathsep.join([str(ROOT / "trainer_image"), *filter(None, [os.environ.get("PYTHONPATH")])])
-        own = {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+        # TRL tries a few ports in their order: runs that start at once, and not in pods of their own, take the same
+        own = {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "MASTER_PORT": str(free_port())}
         self.started = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -174,6 +176,13 @@ class Run:
         """Return the end of the log."""
         path = self.folder / "log"
         return path.read_text("utf-8", "replace")[-characters:] if path.exists() else ""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def step_of(report: Json) -> int:
