@@ -39,6 +39,8 @@ def load(context: Context, backend: Backend) -> Policy:
     require_safetensors(spec, folder)
     context.interruption.check()
     context.tracker.say(f"loading {spec.model.source}")
+    if spec.backend == "unsloth" and os.environ.get("UNSLOTH_COMPILE_DISABLE") == "1":
+        context.say("unsloth compiles nothing (UNSLOTH_COMPILE_DISABLE=1): the first step of RL would wait for minutes")
     with exclusive(context.say, when=spec.backend == "unsloth" and spec.inference.engine == "vllm"):
         model, tokenizer = backend.load(spec, folder)
     context.interruption.check()
