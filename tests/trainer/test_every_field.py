@@ -101,7 +101,7 @@ UNSLOTH: Document = {"backend": "unsloth", "parallelism": {"gpusPerNode": 1}}
 class FakeDataSet(list[dict[str, str]]):
     """Rows, as from the library datasets."""
 
-    info = SimpleNamespace(download_checksums=None)
+    cache_files: list[dict[str, str]] = []
 
 
 class FakeHub(ModuleType):
@@ -430,7 +430,7 @@ def set_cases(name: str, used: tuple[str, ...]) -> dict[str, Any]:
         ),
     }
     if name == "warmup":
-        gym = {each: Refused(case.value, "data.warmup.columns.reasoning", made) for each, case in gym.items()}
+        gym = {each: Refused(case.value, "reasoning-gym gives none", made) for each, case in gym.items()}
     columns = {
         role: Shown(f"other_{role}", splits, sees([{role: f"other {role}"}]), given(**file_of("a.jsonl")))
         if role in used

@@ -1,12 +1,17 @@
-"""Models of the Hub without a Hub: out of a cache that a test has prepared, as a download would have left it."""
+"""The Hub, faked: a cache as a download leaves it, and a server on the loopback that a download asks."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from huggingface_hub import constants
+from tests.trainer.fake_hub import FakeHub
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import resolve
@@ -17,6 +22,7 @@ from reasoning_trainer.job import Inputs
 from reasoning_trainer.stages.load import fetch, require_safetensors
 
 OLD, NEW = "a" * 40, "b" * 40
+NEW_ROWS = {"train.jsonl": b'{"prompt": "new"}', "README.md": b"# Rows"}
 NOWHERE = Inputs(None, None)
 
 
@@ -79,3 +85,40 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, files: list
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.MODEL_INVALID, "SafetensorsMissing")
     (tmp_path / "model.safetensors").touch()
     require_safetensors(spec(), tmp_path)
+
+
+OF_A_DATA_SET = """
+import json, sys
+from reasoning_contract.spec import Rows
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.sources import Source, read
+
+for revision in json.loads(sys.argv[1]):
+    source = Source(locate=None)
+    rows = Rows.model_validate({"source": "hf://owner/rows"} | ({"revision": revision} if revision else {}))
+    try:
+        print(json.dumps([read(rows, "data.train", source)[0]["prompt"], source.taken["data.train"]]))
+    except TrainerError as error:
+        print(json.dumps([error.reason, error.message]))
+"""
+
+
+def read_in_a_process(endpoint: str, home: Path, revisions: list[str | None], **environment: str) -> list[Any]:
+    """Read a data set at revisions; the libraries read where the Hub is when they are imported."""
+    settings = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    settings |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)} | environment
+    command = [sys.executable, "-c", OF_A_DATA_SET, json.dumps(revisions)]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+
+
+def test_data_set_at_its_commit_with_and_without_a_hub(tmp_path: Path) -> None:
+    hub = FakeHub({"datasets/owner/rows": {OLD: {"train.jsonl": b'{"prompt": "old"}'}, NEW: NEW_ROWS}})
+    with hub.serve():
+        found = read_in_a_process(hub.endpoint, tmp_path, [OLD, None, "main"])
+    assert found == [["old", OLD], ["new", NEW], ["new", NEW]]
+    missing = "c" * 40
+    again = read_in_a_process(hub.endpoint, tmp_path, [None, OLD, NEW, missing], HF_HUB_OFFLINE="1")
+    assert again[:3] == [["new", NEW], ["old", OLD], ["new", NEW]]
+    assert again[3][0] == "DatasetRevisionMissing"
+    assert f"wanted at {missing}, and what was downloaded before is {NEW}" in again[3][1]

@@ -121,6 +121,21 @@ def test_worked_rows_that_do_not_fit_are_left_out_and_counted(
     assert "3 of 8 turns of data.warmup left out: more than model.maxSequenceLength 128" in said
 
 
+def test_pairs_that_would_be_cut_are_left_out_and_counted(
+    manifest: Manifest, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = [{"prompt": f"{n}", "chosen": "1" * (300 if n < 2 else 1), "rejected": "2"} for n in range(8)]
+    job = manifest(
+        data={"train": {"rows": pairs}},
+        reinforce={"algorithm": "DPO", "steps": 1, "batchSize": 2, "maxCompletionLength": 12},
+        rewards=None,
+        evaluation={"enabled": False},
+    )
+    assert train(job).exit_code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of 8 pairs of data.train left out: more than model.maxSequenceLength 128" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "reason", "words"),
     [

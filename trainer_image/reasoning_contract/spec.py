@@ -349,6 +349,14 @@ class Data(Part):
     held_out: HeldOut | None = None
     """Rows for the evaluation. A row that is also in train or warmup is refused."""
 
+    @rule(
+        "!has(self.warmup) || !has(self.warmup.reasoningGym)",
+        "the warm-up learns from worked rows, and reasoning-gym gives none: use source or rows",
+        field="warmup",
+    )
+    def _warm_up_has_worked_rows(self) -> bool:
+        return self.warmup is None or self.warmup.reasoning_gym is None
+
 
 class Warmup(Part):
     """Supervised warm-up (SFT) on a small curated set, so that RL starts from the format and some skill."""

@@ -179,11 +179,13 @@ def _download(name: str, rows: Rows | HeldOut, field: str, source: Source) -> li
     import datasets
 
     asked = source.commits.pinned(f"datasets/{name}", rows.revision)
+    wanted = {"name": rows.config, "split": rows.split or "train", "token": source.token}
     try:
-        revision = _resolve(name, asked, source.token)
-        found = datasets.load_dataset(
-            name, name=rows.config, split=rows.split or "train", revision=revision, token=source.token
-        )
+        found = datasets.load_dataset(name, revision=_resolve(name, asked, source.token), **wanted)
+        commit = _commit_of(found)
+        if commit and asked and COMMIT.fullmatch(asked) and commit != asked:
+            # without a way to the Hub the library takes what it used last
+            found, commit = datasets.load_dataset(_snapshot(name, asked, commit, field), **wanted), asked
     except FileNotFoundError as error:
         hint = "check the name; for a private data set give model.tokenSecretRef"
         raise _invalid("DatasetNotFound", f"{field}: hf://{name} cannot be had: {error}", hint) from error
@@ -194,15 +196,17 @@ def _download(name: str, rows: Rows | HeldOut, field: str, source: Source) -> li
         message = f"{field}: the Hub cannot be reached for hf://{name}: {error}"
         hint = "the run is tried again; where there is no way to the Hub, put the data on a claim and use pvc://"
         raise TrainerError(ExitCode.TRANSIENT, "HubUnreachable", message, hint) from error
-    _note_commit(found, name, rows.revision, asked, field, source)
+    if commit:
+        source.commits.pin(f"datasets/{name}", rows.revision, commit)
+        source.taken[field] = commit
     return list(found)
 
 
-def _resolve(name: str, revision: str | None, token: str | None) -> str | None:
-    """Return the commit that a revision stands for now; the revision itself where the Hub is out of reach.
+COMMIT = re.compile("[0-9a-f]{40}")
 
-    The library then takes what lies in its cache.
-    """
+
+def _resolve(name: str, revision: str | None, token: str | None) -> str | None:
+    """Return the commit that a revision stands for now; the revision itself where the Hub is out of reach."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -214,21 +218,25 @@ def _resolve(name: str, revision: str | None, token: str | None) -> str | None:
         return revision
 
 
-COMMIT = re.compile("[0-9a-f]{40}")
+def _commit_of(found: Any) -> str | None:
+    """Return the commit of a data set that was loaded: the library names its folder in the cache after it."""
+    folders = (Path(each["filename"]).parent.name for each in found.cache_files)
+    return next((folder for folder in folders if COMMIT.fullmatch(folder)), None)
 
 
-def _note_commit(found: Any, name: str, revision: str | None, asked: str | None, field: str, source: Source) -> None:
-    """Keep the commit that was taken; without a Hub, the cache hands out whatever it took last."""
-    commit = next((match[0] for url in found.info.download_checksums or {} if (match := COMMIT.search(url))), None)
-    if asked and COMMIT.fullmatch(asked) and commit != asked:
+def _snapshot(name: str, commit: str, other: str, field: str) -> str:
+    """Return the folder with the files of a commit that were downloaded before."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return str(snapshot_download(name, repo_type="dataset", revision=commit, local_files_only=True))
+    except LocalEntryNotFoundError:
         raise _invalid(
             "DatasetRevisionMissing",
-            f"{field}: hf://{name} is wanted at {asked}, and the cache holds {commit or 'another commit'} alone",
+            f"{field}: hf://{name} is wanted at {commit}, and what was downloaded before is {other}",
             "let the job reach the Hub, or put the data on a claim and use pvc://",
-        )
-    if commit is not None:
-        source.commits.pin(f"datasets/{name}", revision, commit)
-        source.taken[field] = commit
+        ) from None
 
 
 def _make(task: ReasoningGym, field: str) -> list[Record]:

@@ -17,7 +17,7 @@ from reasoning_operator.settings import Settings
 GPU = {"parallelism": {"gpusPerNode": 1}}
 MODEL = {"source": "file:///models/tiny"}
 TASK = {"reasoningGym": {"task": "chain_sum"}}
-WARMED_UP = {"train": TASK, "warmup": TASK, "heldOut": {"fraction": 0.1}}
+WARMED_UP = {"train": TASK, "warmup": {"source": "pvc://library/rows.csv"}, "heldOut": {"fraction": 0.1}}
 PYTHON = {"name": "mine", "python": {"configMapKeyRef": {"name": "code", "key": "mine.py"}}}
 
 
