@@ -719,8 +719,14 @@ CASES: dict[str, Any] = {
     "storage.retain": Shown(False, objects, {"PersistentVolumeClaim": {"metadata": {"ownerReferences": [{}]}}}),
     "storage.cacheClaim": Shown("cache", template, volume("cache")),
     "guards.learningSignal.action": Shown("warn", learning_signal, [(False, "warn")], SIGNAL),
-    "guards.learningSignal.windowSteps": Shown(2, learning_signal, lambda found: found[1] is not None, SIGNAL),
-    "guards.learningSignal.minNonZeroVariance": Shown(0.4, learning_signal, [(True, "fail")], SIGNAL),
+    "guards.learningSignal.windowSteps": [
+        Shown(2, learning_signal, lambda found: found[1] is not None, SIGNAL),
+        Refused(2, "has no groups", PREFERENCES),
+    ],
+    "guards.learningSignal.minNonZeroVariance": [
+        Shown(0.4, learning_signal, [(True, "fail")], SIGNAL),
+        Refused(0.4, "has no groups", PREFERENCES),
+    ],
     "guards.divergence.action": Shown("warn", divergence, {"kl": (False, "warn")}, KL),
     "guards.divergence.maxKL": [
         Shown(2.0, divergence, {"kl": (False, "fail")}, {"reinforce": {"beta": 0.1}}),

@@ -665,14 +665,17 @@ class Storage(Part):
         return self.existing_claim is None or self.size == DEFAULT_SIZE
 
 
+DEFAULT_WINDOW, DEFAULT_SPREAD = 20, 0.05
+
+
 class LearningSignal(Part):
     """Watches whether the rewards still tell completions apart: without spread in a group nothing is learned."""
 
     action: Literal["fail", "warn", "off"] = "fail"
     """What happens when the signal is lost."""
-    window_steps: Positive = 20
+    window_steps: Positive = DEFAULT_WINDOW
     """Steps in a row that are looked at."""
-    min_non_zero_variance: Probability = 0.05
+    min_non_zero_variance: Probability = DEFAULT_SPREAD
     """Smallest share of groups with different rewards, on average over the window."""
 
 
@@ -1000,6 +1003,18 @@ class Spec(Part):
     )
     def _steps_between_evaluations_are_of_rl(self) -> bool:
         return self.evaluation.every_steps is None or self.reinforce.algorithm != "none"
+
+    @rule(
+        f"self.reinforce.algorithm in {_GROUPED_CEL} || (self.guards.learningSignal.windowSteps == {DEFAULT_WINDOW}"
+        f" && self.guards.learningSignal.minNonZeroVariance == {DEFAULT_SPREAD})",
+        "learningSignal compares the completions of a group, and this algorithm has no groups: remove windowSteps and "
+        "minNonZeroVariance",
+        field="guards",
+    )
+    def _learning_signal_has_groups(self) -> bool:
+        signal = self.guards.learning_signal
+        untouched = (signal.window_steps, signal.min_non_zero_variance) == (DEFAULT_WINDOW, DEFAULT_SPREAD)
+        return self.reinforce.algorithm in GROUPED or untouched
 
     @rule(
         "!has(self.guards.divergence.maxKL) || !(self.reinforce.algorithm in ['DPO', 'ORPO', 'none'])",
