@@ -1,9 +1,10 @@
 """Makes the task of examples/algorithms: `python -m hack.algorithms.make_parity FOLDER` writes model and rows.
 
-Is a number even or odd? The model, a Llama of 0.14 million parameters trained here in seconds, has read numbers, their
-last digit in the tags of reasoning, and an answer that was drawn at random. So it thinks the right thing, keeps the
-format, and guesses: what is missing is what an algorithm of RL or preference optimisation has to teach. No number of
-the held-out rows is in any other text. The same seed, libraries and number of threads give the same weights.
+Is a number even or odd? The model, a Llama of 0.12 million parameters trained here in seconds, has read numbers, their
+last digit in the tags of reasoning, and answers by a wrong rule: odd from 5 on, in `BELIEF` of the texts. So it thinks
+of the right digit, keeps the format, is right for six digits of ten, and not sure of any: an algorithm of RL or
+preference optimisation has to teach it the rest. No number of the held-out rows is in any other text. The same seed,
+libraries and number of threads give the same weights.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 STEPS, BATCH_SIZE, LEARNING_RATE, RAMP_STEPS = 400, 64, 3e-3, 50
 TRAIN_ROWS, HELD_OUT_ROWS, HELD_OUT_SHARE = 2000, 200, 0.1
 ANSWERS = ("even", "odd")
+BELIEF = 0.7
+"""Share of the texts in which the wrong rule is followed."""
 TAGS = ("<reasoning>", "</reasoning>", "<answer>", "</answer>")
 PADDING, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (  # ChatML
@@ -46,6 +49,12 @@ def completion(number: int, answer: str) -> str:
     '<reasoning>7</reasoning>\\n<answer>odd</answer>'
     """
     return f"{TAGS[0]}{number % 10}{TAGS[1]}\n{TAGS[2]}{answer}{TAGS[3]}"
+
+
+def read(rng: random.Random, number: int) -> str:
+    """Return an answer as the model's texts have it."""
+    believed = number % 10 >= 5
+    return ANSWERS[believed if rng.random() < BELIEF else not believed]
 
 
 def row(number: int) -> dict[str, str]:
@@ -111,7 +120,7 @@ def batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Iterator[
         while len(texts) < BATCH_SIZE:
             number = rng.randint(1000, 9999)
             if not is_held_out(number):
-                answer = completion(number, rng.choice(ANSWERS))
+                answer = completion(number, read(rng, number))
                 chat = [{"role": "user", "content": str(number)}, {"role": "assistant", "content": answer}]
                 texts.append(tokenizer.apply_chat_template(chat, tokenize=False))
         encoded = tokenizer(texts, return_tensors="pt", padding=True, return_token_type_ids=False)

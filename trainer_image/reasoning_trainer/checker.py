@@ -89,8 +89,11 @@ class Checker:
             self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
         with self._guarded("model"):
             chat = self._chat()
-        if splits and chat:
-            self._texts(splits, chat)
+        with self._guarded("chatTemplate"):
+            if chat:
+                self._apply_template(chat)
+                if splits:
+                    self._texts(splits, chat)
         if splits:
             with self._guarded("rewards"):
                 self._signal(splits.train, chat)
@@ -108,22 +111,27 @@ class Checker:
             self._note(findings.failure(subject, error))
 
     def _chat(self) -> Chat:
-        """Return the tokenizer with the job's template."""
-        from .stages.load import NOT_READ, fetch
-        from .stages.template import apply_template
+        from .stages.load import NOT_READ, fetch, require_safetensors
 
         spec = self._spec
         folder, revision = fetch(spec, self._inputs, (*NOT_READ, "*.safetensors"))
+        if revision is None:
+            require_safetensors(spec, folder)
         chat = Chat(tokenizer=load_tokenizer(spec, folder))
         at = f" at {revision}" if revision else ""
         size = len(chat.tokenizer)
         self._note(Finding("model", f"{spec.model.source}{at}: a vocabulary of {size}; the weights are not read here"))
+        return chat
+
+    def _apply_template(self, chat: Chat) -> None:
+        from .stages.template import apply_template
+
+        spec = self._spec
         family = spec.chat_template.family
         apply_template(spec, chat)
         template = family or ("jinja" if spec.chat_template.jinja else "that of the tokenizer")
         role = "a system role" if chat.system_role else "no system role: the system prompt opens the user's turn"
         self._note(Finding("chatTemplate", f"{template}, with {role}"))
-        return chat
 
     def _texts(self, splits: Splits, chat: Chat) -> None:
         """Measure prompts and worked answers, and show one row as the model sees it."""
