@@ -76,6 +76,12 @@ def make_rows(seed: int) -> dict[str, list[dict[str, str]]]:
     return {"train": [*map(row, learnt[:TRAIN_ROWS])], "heldout": [*map(row, held_out[:HELD_OUT_ROWS])]}
 
 
+def write_rows(folder: Path, seed: int) -> None:
+    """Write the files of rows."""
+    for name, rows in make_rows(seed).items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), "utf-8")
+
+
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """Return a byte-level BPE in which every digit is a token, and so is every tag."""
     tokenizer = Tokenizer(models.BPE())
@@ -154,8 +160,7 @@ def main() -> None:
     pretrain(model, batches(tokenizer, random.Random(options.seed)), STEPS)
     model.save_pretrained(options.folder / "model")
     tokenizer.save_pretrained(options.folder / "model")
-    for name, rows in make_rows(options.seed).items():
-        (options.folder / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), "utf-8")
+    write_rows(options.folder, options.seed)
 
 
 if __name__ == "__main__":
