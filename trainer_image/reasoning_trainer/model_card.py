@@ -54,20 +54,24 @@ def model_card(job: Job, progress: Progress) -> str:
 
 
 def _scores(evaluation: EvaluationStatus) -> str:
+    scores = {title: getattr(evaluation.held_out, stage) for stage, title in TITLES.items()}
     lines = [
         f"Greedy decoding on {evaluation.held_out.size} rows that were not trained on.",
         "",
         "| Model | Accuracy | 95% interval | Format | Mean length |",
         "|---|---|---|---|---|",
     ]
-    for stage, title in TITLES.items():
-        score = getattr(evaluation.held_out, stage)
+    for title, score in scores.items():
         if score is not None:
             low, high = score.ci95
             lines.append(
                 f"| {title} | {score.accuracy:.3f} | {low:.3f} to {high:.3f} | {score.format:.3f} | "
                 f"{score.mean_length:.0f} |"
             )
+    margins = {title: score.margin for title, score in scores.items() if score and score.margin is not None}
+    if margins:
+        figures = ", ".join(f"{title} {margin:+.3f}" for title, margin in margins.items())
+        lines += ["", f"Log-probability of the chosen completion less that of the rejected one, nats: {figures}."]
     if evaluation.improvement is not None:
         lines += [
             "",
