@@ -130,6 +130,7 @@ class Tracker:
                 if cost > 0:
                     self._paces[name] = (self._clock() - self._phase_started) / cost
             self._finished.add(name)
+        self._announce()
 
     def report(self, **facts: Any) -> None:
         """Add facts to the report: training, evaluation, model, artifacts and the like, by the names of `Progress`."""

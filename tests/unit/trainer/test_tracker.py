@@ -45,6 +45,15 @@ def test_percent_is_100_only_at_the_end(tracker: Tracker) -> None:
     assert tracker.progress().progress.percent == 100
 
 
+def test_the_end_is_published(clock: Clock) -> None:
+    """Else a display would take the run for one that was cut off."""
+    reports: list[Progress] = []
+    tracker = Tracker(PHASES, clock=clock, publish=reports.append)
+    for phase in PHASES:
+        tracker.finish(phase.name)
+    assert reports[-1].progress.percent == 100
+
+
 def test_percent_never_goes_back(tracker: Tracker) -> None:
     tracker.finish("load")
     tracker.begin("reinforce", total=100)
