@@ -62,13 +62,9 @@ def parser() -> argparse.ArgumentParser:
     trial = command(
         "run-image", run_image, "run a command in an image that was built here, read-only and without network"
     )
+    trial.add_argument("--entrypoint", metavar="PROGRAM", help="what to run instead of the image's own")
     trial.add_argument("name", metavar="NAME")
-    trial.add_argument(
-        "words",
-        nargs=argparse.REMAINDER,
-        metavar="...",
-        help="arguments, or -- and a command instead of the entry point",
-    )
+    trial.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     tool = command("tool", print_tool, "print the path of kubectl or helm")
     tool.add_argument("name", choices=binaries.TOOLS)
     return top
@@ -137,7 +133,7 @@ def load_images(options: argparse.Namespace, state: Path) -> None:
 
 def run_image(options: argparse.Namespace, state: Path) -> None:
     with alone(_folder(state)):
-        code = _cluster(state).run_image(options.name, options.words)
+        code = _cluster(state).run_image(options.name, options.entrypoint, options.arguments)
     sys.exit(code)
 
 

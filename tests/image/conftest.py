@@ -26,8 +26,9 @@ def in_image(request: pytest.FixtureRequest) -> Callable[..., Answer]:
     if not image:
         pytest.skip("no --image: `make gpu-image` builds and tries it")
 
-    def run(*words: str, stdin: str = "") -> Answer:
-        command = [sys.executable, LOCALCLUSTER, "run-image", image, *words]
+    def run(*words: str, entrypoint: str | None = None, stdin: str = "") -> Answer:
+        own = ["--entrypoint", entrypoint] if entrypoint else []
+        command = [sys.executable, LOCALCLUSTER, "run-image", *own, image, *words]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
 
     return run

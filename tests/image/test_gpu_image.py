@@ -56,31 +56,33 @@ def normal(line: str) -> str:
 
 
 def test_libraries_are_those_of_the_lock(in_image: InImage) -> None:
-    listed = in_image("--", "/opt/venv/bin/pip", "list", "--format=freeze", "--disable-pip-version-check")
+    listed = in_image("list", "--format=freeze", "--disable-pip-version-check", entrypoint="pip")
     found = {normal(line) for line in listed.stdout.split() if not line.startswith("pip==")}
     lock = {normal(line) for line in LOCK.read_text("utf-8").splitlines() if not line.startswith("#")}
     assert found == lock, listed.stderr
 
 
 def test_libraries_agree_with_each_other(in_image: InImage) -> None:
-    checked = in_image("--", "/opt/venv/bin/pip", "check")
+    checked = in_image("check", entrypoint="pip")
     assert checked.returncode == 0, checked.stdout
 
 
 def test_it_is_not_root_and_writes_to_nothing_but_tmp(in_image: InImage) -> None:
-    tried = in_image("--", "sh", "-c", "id -u; touch /tmp/a && echo tmp; touch /app/a /opt/a /var/a || echo refused")
+    tried = in_image(
+        "-c", "id -u; touch /tmp/a && echo tmp; touch /app/a /opt/a /var/a || echo refused", entrypoint="sh"
+    )
     assert tried.stdout.split() == ["65532", "tmp", "refused"]
     assert tried.stderr.count("Read-only file system") == 3
 
 
 def test_everything_that_needs_no_gpu_is_imported(in_image: InImage) -> None:
     code = f"{PREPARED}import importlib; [importlib.import_module(name) for name in {IMPORTED}]; print('all')"
-    imported = in_image("--", "python3", "-c", code)
+    imported = in_image("-c", code, entrypoint="python3")
     assert imported.stdout.endswith("all\n"), imported.stderr[-3000:]
 
 
 def test_all_that_unsloth_lacks_is_a_gpu(in_image: InImage) -> None:
-    imported = in_image("--", "python3", "-c", f"{PREPARED}import unsloth")
+    imported = in_image("-c", f"{PREPARED}import unsloth", entrypoint="python3")
     assert "NotImplementedError: Unsloth cannot find any torch accelerator" in imported.stderr, imported.stderr[-3000:]
 
 
@@ -89,7 +91,7 @@ def test_triton_can_compile_its_launchers(in_image: InImage) -> None:
     script = (
         'gcc -x c - $(python3 -c \'import sysconfig; print("-I" + sysconfig.get_path("include"))\') -o /tmp/a && /tmp/a'
     )
-    assert in_image("--", "sh", "-c", script, stdin=source).returncode == 0
+    assert in_image("-c", script, entrypoint="sh", stdin=source).returncode == 0
 
 
 def test_a_job_for_a_gpu_says_that_there_is_none(in_image: InImage) -> None:

@@ -210,21 +210,21 @@ IMAGE = {"Env": ["HOME=/tmp/home"], "User": "65532:65532", "WorkingDir": "/tmp",
 
 
 @pytest.mark.parametrize(
-    ("command", "arguments"),
+    ("program", "arguments", "run"),
     [
-        ([], ["python3", "-m", "x"]),
-        (["run", "job.yaml"], ["python3", "-m", "x", "run", "job.yaml"]),
-        (["--", "pip", "list"], ["pip", "list"]),
+        (None, [], ["python3", "-m", "x"]),
+        (None, ["run", "job.yaml"], ["python3", "-m", "x", "run", "job.yaml"]),
+        ("pip", ["list"], ["pip", "list"]),
     ],
 )
-def test_image_is_tried_with_its_entry_point_or_another_command(command, arguments):
-    process = containers.configuration(IMAGE, command, "/root", Path("/scratch"))["process"]
-    assert process["args"] == arguments
+def test_image_is_tried_with_its_entry_point_or_another_program(program, arguments, run):
+    process = containers.configuration(IMAGE, program, arguments, "/root", Path("/scratch"))["process"]
+    assert process["args"] == run
     assert (process["user"], process["cwd"]) == ({"uid": 65532, "gid": 65532}, "/tmp")
 
 
 def test_image_is_tried_as_strictly_as_a_pod_runs_it():
-    found = containers.configuration(IMAGE, [], "/root", Path("/scratch"))
+    found = containers.configuration(IMAGE, None, [], "/root", Path("/scratch"))
     assert found["root"] == {"path": "/root", "readonly": True}
     assert "capabilities" not in found["process"]
     assert {"type": "network"} in found["linux"]["namespaces"]

@@ -31,8 +31,8 @@ class Cluster(Protocol):
     def load_image(self, name: str) -> None:
         """Give the node an image that was built on this machine."""
 
-    def run_image(self, name: str, command: list[str]) -> int:
-        """Run a command in an image that was built on this machine, as strictly as a pod, and return its exit code."""
+    def run_image(self, name: str, program: str | None, arguments: list[str]) -> int:
+        """Run a program in an image that was built on this machine, as strictly as a pod, and return its exit code."""
 
 
 def chosen(layout: Layout, environment: Mapping[str, str]) -> Cluster:
@@ -85,8 +85,8 @@ class Local:
             raise RefusedError("the cluster is not up: run `up` first")
         say(f"loaded {name}" if images.load(self._layout, name) else f"the node has this {name} already")
 
-    def run_image(self, name: str, command: list[str]) -> int:
-        return containers.run_image(self._layout, name, command)
+    def run_image(self, name: str, program: str | None, arguments: list[str]) -> int:
+        return containers.run_image(self._layout, name, program, arguments)
 
 
 class Kind:
@@ -119,11 +119,10 @@ class Kind:
     def load_image(self, name: str) -> None:
         stream(["kind", "load", "docker-image", name, *self._options])
 
-    def run_image(self, name: str, command: list[str]) -> int:
+    def run_image(self, name: str, program: str | None, arguments: list[str]) -> int:
         strict = ["--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-        entry = [f"--entrypoint={command[1]}"] if command[:1] == ["--"] else []
+        entry = [f"--entrypoint={program}"] if program else []
         options = ["--rm", "--interactive", *strict, "--mount=type=volume,destination=/tmp", *entry]
-        arguments = command[2:] if entry else command
         return subprocess.run(["docker", "run", *options, name, *arguments], check=False).returncode
 
     def _kubeconfig(self) -> list[str | Path]:
@@ -160,7 +159,7 @@ class Current:
             f"CLUSTER=current: push {name} to a registry that your cluster pulls from, and name it there"
         )
 
-    def run_image(self, name: str, command: list[str]) -> int:
+    def run_image(self, name: str, program: str | None, arguments: list[str]) -> int:
         raise RefusedError("CLUSTER=current: no image is built here: unset CLUSTER to run one")
 
     def _view(self, path: str) -> str:

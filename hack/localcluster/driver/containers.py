@@ -14,8 +14,8 @@ from .layout import Layout
 from .shell import RefusedError, run, succeeds
 
 
-def run_image(layout: Layout, name: str, command: Sequence[str]) -> int:
-    """Run a command with the image's user, environment and entry point, and return its exit code.
+def run_image(layout: Layout, name: str, program: str | None, arguments: Sequence[str]) -> int:
+    """Run a program with the image's user and environment, and return its exit code.
 
     The root file system is read-only, /tmp is an empty folder of the disk, there is no network but a loopback that is
     down, and no capability. Input and output are the caller's.
@@ -24,8 +24,10 @@ def run_image(layout: Layout, name: str, command: Sequence[str]) -> int:
     ----------
     name
         The image.
-    command
-        Arguments of the image's entry point, or, after `--`, a command in its place.
+    program
+        What is run; the image's entry point when None.
+    arguments
+        Its arguments.
     """
     machine.require_root()
     machine.install_packages({"runc": machine.NODE_PACKAGES["runc"]} | machine.IMAGE_PACKAGES)
@@ -40,35 +42,36 @@ def run_image(layout: Layout, name: str, command: Sequence[str]) -> int:
             scratch = Path(folder, "tmp")
             scratch.mkdir()
             scratch.chmod(0o1777)
-            Path(folder, "config.json").write_text(json.dumps(configuration(image, command, root, scratch)))
+            Path(folder, "config.json").write_text(json.dumps(configuration(image, program, arguments, root, scratch)))
             return subprocess.run(["runc", "run", f"--bundle={folder}", container], check=False).returncode
     finally:
         run([*builder.buildah(layout), "rm", container])
 
 
-def configuration(image: dict[str, Any], command: Sequence[str], root: str, scratch: Path) -> dict[str, Any]:
+def configuration(
+    image: dict[str, Any], program: str | None, arguments: Sequence[str], root: str, scratch: Path
+) -> dict[str, Any]:
     """The runtime's configuration: see the OCI runtime specification 1.0.
 
     Parameters
     ----------
     image
         `config` of the image: Env, User, WorkingDir, Entrypoint, Cmd.
-    command
+    program, arguments
         As for `run_image`.
     root
         Path of the root file system.
     scratch
         Folder that becomes /tmp.
     """
-    own = list(image.get("Entrypoint") or [])
-    arguments = list(command[1:]) if command[:1] == ["--"] else [*own, *(command or image.get("Cmd") or [])]
+    entry = [program] if program else list(image.get("Entrypoint") or [])
     user, _, group = str(image.get("User") or "0").partition(":")
     safe = ["nosuid", "noexec", "nodev"]
     return {
         "ociVersion": "1.0.2",
         "process": {
             "user": {"uid": int(user), "gid": int(group or user)},
-            "args": arguments,
+            "args": [*entry, *arguments],
             "env": list(image.get("Env") or []),
             "cwd": image.get("WorkingDir") or "/",
             "noNewPrivileges": True,
