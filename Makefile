@@ -123,12 +123,13 @@ tools: .venv/.light
 	@$(PIP) -r requirements-dev.txt -r operator/requirements.txt
 	@touch $@
 
-.venv/.full: .venv/.light trainer_image/requirements.txt
-	@test -e "$$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" && command -v gcc >/dev/null || { \
-		echo "installing the Debian packages gcc libc6-dev python3-dev: pycosat, of reasoning-gym, has no wheel"; \
-		apt-get update -qq; apt-get install -y -qq --no-install-recommends gcc libc6-dev python3-dev >/dev/null; }
-	@echo "setting up .venv (trainer: 3 GB of downloads the first time)"
-	@$(PIP) -r trainer_image/requirements.txt
+.venv/.full: .venv/.light trainer_image/requirements.txt trainer_image/compiled.txt
+	@test -e "$$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" && command -v g++ >/dev/null || { \
+		echo "installing the Debian packages g++ libc6-dev python3-dev: pycosat and llama.cpp have no wheels"; \
+		apt-get update -qq; apt-get install -y -qq --no-install-recommends g++ libc6-dev python3-dev >/dev/null; }
+	@echo "setting up .venv (trainer: 3 GB of downloads and minutes of compiling llama.cpp the first time)"
+	@$(PIP) --upgrade pip
+	@$(PIP) -r trainer_image/compiled.txt -r trainer_image/requirements.txt
 	@touch $@
 
 .PHONY: help

@@ -45,11 +45,21 @@ def rows(count: int, seed: int, *, first: int = 0, last: int = 4) -> list[dict[s
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of 0.1 million parameters with random weights and a byte-level tokenizer."""
+    return make_model(tmp_path_factory.mktemp("model"), width=64)
+
+
+@pytest.fixture(scope="session")
+def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with 1.2 million parameters in rows of 256: a block of llama.cpp's k-quants."""
+    return make_model(tmp_path_factory.mktemp("wide_model"), width=256)
+
+
+def make_model(folder: Path, width: int) -> Path:
+    """Write a Llama with hidden layers of `width` numbers; its feed-forward layers have twice as many."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    folder = tmp_path_factory.mktemp("model")
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
@@ -67,8 +77,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=4,

@@ -73,7 +73,7 @@ def test_every_fault_is_found_and_the_first_one_is_the_exit_code(checked: Callab
     ("changes", "code", "words"),
     [
         ({"rewards": []}, ExitCode.SPEC_INVALID, "at least one reward"),
-        ({"export": {"formats": ["gguf:q4_k_m"]}}, ExitCode.NOT_SUPPORTED, "gguf:q4_k_m"),
+        ({"export": {"formats": ["gguf:q9"]}}, ExitCode.SPEC_INVALID, "q4_k_m"),
         ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "has no weights in *.safetensors"),
         (
             {"data": {"train": {"rows": [{"prompt": "1", "answer": "one"}]}}, "evaluation": {"enabled": False}}

@@ -19,11 +19,13 @@ from . import backends, findings
 from .attempt import Chat
 from .backends.tokenizer import load_tokenizer
 from .conversation import worked_answer
+from .converters import rehearse
 from .data import load as load_data
 from .display import Display
 from .errors import TrainerError
 from .examples import Example, Splits
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
+from .interruption import Interruption
 from .job import Inputs, Job, inputs_of, read_job
 from .rewards import build
 from .runner import outcome_of
@@ -83,17 +85,22 @@ class Checker:
         self._note(*findings.choices(self._job.given, self._spec, self._job.choice))
         with self._guarded("spec"):
             _refuse(self._spec)
-        splits = chat = None
+        splits = model = None
         with self._guarded("data"):
             splits = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
             self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
         with self._guarded("model"):
-            chat = self._chat()
+            model = self._model()
+        chat = model[1] if model else None
         with self._guarded("chatTemplate"):
             if chat:
                 self._apply_template(chat)
                 if splits:
                     self._texts(splits, chat)
+        with self._guarded("export"):
+            if model and any(name.startswith("gguf:") for name in self._spec.export.formats):
+                rehearse(model[0], model[1].tokenizer, Interruption(lambda: None))
+                self._note(Finding("export", "llama.cpp's converter knows the architecture and the tokenizer"))
         if splits:
             with self._guarded("rewards"):
                 self._signal(splits.train, chat)
@@ -110,7 +117,7 @@ class Checker:
         except TrainerError as error:
             self._note(findings.failure(subject, error))
 
-    def _chat(self) -> Chat:
+    def _model(self) -> tuple[Path, Chat]:
         from .stages.load import NOT_READ, fetch, require_safetensors
 
         spec = self._spec
@@ -121,7 +128,7 @@ class Checker:
         at = f" at {revision}" if revision else ""
         size = len(chat.tokenizer)
         self._note(Finding("model", f"{spec.model.source}{at}: a vocabulary of {size}; the weights are not read here"))
-        return chat
+        return folder, chat
 
     def _apply_template(self, chat: Chat) -> None:
         from .stages.template import apply_template
@@ -181,10 +188,7 @@ class Checker:
 
 
 def _refuse(spec: Spec) -> None:
-    from .stages.export import refuse_formats
-
     backends.check(spec)
-    refuse_formats(spec)
     refuse_unknown(spec.reinforce)
 
 

@@ -40,15 +40,15 @@ def run(attempt: Attempt) -> None:
     backend = backends.choose(attempt.spec)
     from .stages.adapt import adapt
     from .stages.evaluate import evaluate
-    from .stages.export import export, refuse_formats
+    from .stages.export import export, rehearse
     from .stages.load import load
     from .stages.reinforce import reinforce
     from .stages.template import apply_template
     from .stages.warmup import warm_up
 
-    refuse_formats(attempt.spec)
     policy = load(attempt, backend)
     apply_template(attempt.spec, policy)
+    rehearse(attempt, policy)
     adapt(attempt, policy)
     train = fit_lengths(attempt, policy, splits.train, "data.train")
     splits = Splits(
@@ -65,7 +65,7 @@ def run(attempt: Attempt) -> None:
     if reinforces(attempt.spec):
         reinforce(attempt, policy, splits)
         evaluate(attempt, policy, "reinforce", splits.held_out)
-    export(attempt, policy)
+    export(attempt, policy, splits)
     require_improvement(attempt)
 
 

@@ -11,7 +11,8 @@
     <stage>/history.jsonl       metrics of every step; with it the stage is finished
     evaluation/<model>.json     score and verdict of every held-out row
     evaluation/<model>.jsonl    transcripts
-    artifacts/<kind>/           what was asked for
+    artifacts/<kind>/           what was asked for; gguf:q8_0 lies in gguf-q8_0
+    conversion/                 the merged model while other formats are made from it
     README.md                   model card
 """
 
@@ -156,6 +157,11 @@ class RunFolder:
         """What was asked for."""
         return self.path / "artifacts"
 
+    @property
+    def conversion(self) -> Path:
+        """What formats are made from; gone when all are written."""
+        return self.path / "conversion"
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep a second attempt out while this one writes; the lock falls with the process.
@@ -221,7 +227,7 @@ class RunFolder:
         write_atomic(path, json.dumps(recipe, ensure_ascii=False))
 
     def _start_over(self) -> None:
-        for name in (*STAGES, "evaluation", "artifacts"):
+        for name in (*STAGES, "evaluation", "artifacts", "conversion"):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
 

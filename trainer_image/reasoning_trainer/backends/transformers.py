@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -158,10 +159,24 @@ class TransformersBackend:
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's form of a model card, not filled in
 
     def save_merged(self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-        """Merge in the precision of training, and round once, to bfloat16."""
+        """Merge in the precision of training, a quantised base read anew, and round once, to bfloat16."""
+        if getattr(model.get_base_model(), "is_quantized", False):
+            model = _on_unquantised_base(model)
         merged = model.merge_and_unload(safe_merge=True, adapter_names=[ADAPTER])
         merged.to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+
+
+def _on_unquantised_base(model: PeftModel) -> PeftModel:
+    """Load the base a second time, in 32 bits into main memory, and put the adapter on it."""
+    quantised = model.get_base_model()
+    base = type(quantised).from_pretrained(quantised.name_or_path, dtype=torch.float32, use_safetensors=True)
+    if base.vocab_size != quantised.vocab_size:
+        base.resize_token_embeddings(quantised.vocab_size)
+    base.generation_config = quantised.generation_config
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder, selected_adapters=[ADAPTER])
+        return PeftModel.from_pretrained(base, folder)
 
 
 def _loading(spec: Spec) -> dict[str, Any]:

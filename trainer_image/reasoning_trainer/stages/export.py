@@ -3,53 +3,88 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import Spec
+from transformers import GenerationConfig
+
+from reasoning_contract.spec import EXPORT_FORMATS
 from reasoning_contract.status import Artifact
 
+from .. import converters
 from ..attempt import Attempt, Policy
-from ..errors import TrainerError
-from ..model_card import model_card
-from ..run_folder import whole_folder, write_atomic
+from ..examples import Splits
+from ..model_card import Facts, base_licence, model_card
+from ..run_folder import read_lines, whole_folder, write_atomic
+from .template import question
 
-SUPPORTED = ("lora", "merged16bit")
-
-
-def refuse_formats(spec: Spec) -> None:
-    """Refuse formats that cannot be written, before anything is trained."""
-    wrong = [name for name in spec.export.formats if name not in SUPPORTED]
-    if wrong:
-        raise TrainerError(
-            ExitCode.NOT_SUPPORTED,
-            "NotSupported",
-            f"export.formats: {', '.join(wrong)} cannot be written by backend {spec.backend}",
-            f"use {' or '.join(SUPPORTED)}",
-        )
+MERGED = "merged16bit"
+GGUF = "gguf:"
 
 
-def export(attempt: Attempt, policy: Policy) -> None:
+def rehearse(attempt: Attempt, policy: Policy) -> None:
+    """Find out before anything is trained whether the model can be written as GGUF, if a file is still to be written.
+
+    Raises
+    ------
+    TrainerError
+        If llama.cpp's converter does not know the architecture or the tokenizer.
+    """
+    missing = [name for name in attempt.spec.export.formats if not _place(attempt, name).exists()]
+    if any(name.startswith(GGUF) for name in missing):
+        attempt.tracker.say("trying the conversion to GGUF")
+        converters.rehearse(policy.folder, policy.tokenizer, attempt.interruption)
+
+
+def export(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     """Write every format that is not there yet, the model card, and report them with their hashes.
 
-    The merged model comes last: it consumes the model in memory.
+    The adapter comes first: merging consumes the model in memory. All else is made from the merged model, in the
+    order of `EXPORT_FORMATS`.
     """
     attempt.tracker.begin("export", "writing")
     _forget_batching(policy)
     artifacts = []
-    for kind in sorted(set(attempt.spec.export.formats), key=SUPPORTED.index):
+    for kind in sorted(set(attempt.spec.export.formats), key=EXPORT_FORMATS.index):
         attempt.interruption.check()
         attempt.tracker.say(f"writing {kind}")
-        path = attempt.folder.artifacts / kind
+        path = _place(attempt, kind)
         if not path.exists():
             with whole_folder(path) as folder:
-                _WRITERS[kind](policy, folder)
+                _writer(kind)(attempt, policy, folder)
                 _let_all_read(folder)
         artifacts.append(describe(kind, path))
         attempt.tracker.report(artifacts=list(artifacts))
-    write_atomic(attempt.folder.path / "README.md", model_card(attempt.job, attempt.tracker.progress()))
+    shutil.rmtree(attempt.folder.conversion, ignore_errors=True)
+    write_atomic(attempt.folder.path / "README.md", model_card(_facts(attempt, policy, splits)))
     attempt.tracker.finish("export")
+
+
+def _facts(attempt: Attempt, policy: Policy, splits: Splits) -> Facts:
+    prompts = [row.prompt for row in splits.held_out or splits.train if row.prompt]
+    return Facts(
+        job=attempt.job,
+        progress=attempt.tracker.progress(),
+        splits=splits,
+        messages=question(attempt.spec, policy, min(prompts, key=len, default="Hello")),
+        licence=base_licence(policy.folder),
+        sample=_sample(attempt),
+    )
+
+
+def _sample(attempt: Attempt) -> dict[str, Any] | None:
+    """Return a transcript of the last model that was evaluated: the first right one, or the first."""
+    paths = [attempt.folder.evaluation / f"{stage}.jsonl" for stage in ("reinforce", "warmup")]
+    transcripts = next((read_lines(path) for path in paths if path.exists()), [])
+    return next((each for each in transcripts if each["right"]), transcripts[0] if transcripts else None)
+
+
+def _place(attempt: Attempt, kind: str) -> Path:
+    # a colon separates paths and tags elsewhere: in PATH, in docker run --volume, on the Hub
+    return attempt.folder.artifacts / kind.replace(":", "-")
 
 
 def _forget_batching(policy: Policy) -> None:
@@ -59,16 +94,75 @@ def _forget_batching(policy: Policy) -> None:
         policy.tokenizer.backend_tokenizer.no_truncation()
 
 
-def _write_lora(policy: Policy, folder: Path) -> None:
+def _writer(kind: str) -> Callable[[Attempt, Policy, Path], None]:
+    if kind.startswith(GGUF):
+        quantisation = kind.removeprefix(GGUF)
+        return lambda attempt, policy, folder: _write_gguf(attempt, policy, folder, quantisation)
+    return {"lora": _write_lora, MERGED: _write_merged, "merged4bit": _write_nf4}[kind]
+
+
+def _write_lora(attempt: Attempt, policy: Policy, folder: Path) -> None:
     policy.backend.save_adapter(policy.model, folder)
     policy.tokenizer.save_pretrained(folder)
+    source = attempt.spec.model.source
+    if source.startswith("hf://"):
+        name_base(folder / "adapter_config.json", source.removeprefix("hf://"), policy.revision)
 
 
-def _write_merged(policy: Policy, folder: Path) -> None:
+def name_base(path: Path, name: str, revision: str | None) -> None:
+    """Have the adapter name its base as others find it: the folder that it was loaded from is the pod's own."""
+    config = json.loads(path.read_text("utf-8"))
+    config |= {"base_model_name_or_path": name, "revision": revision}
+    path.write_text(json.dumps(config, indent=2, sort_keys=True), "utf-8")
+
+
+def _write_merged(attempt: Attempt, policy: Policy, folder: Path) -> None:
+    _generate_as_evaluated(policy)
     policy.backend.save_merged(policy.model, policy.tokenizer, folder)
+    # the converters, other processes, need the memory
+    policy.model = None
 
 
-_WRITERS: dict[str, Callable[[Policy, Path], None]] = {"lora": _write_lora, "merged16bit": _write_merged}
+def _generate_as_evaluated(policy: Policy) -> None:
+    """Give the model the ends and the greedy decoding of the evaluation, for programs that ask it for its defaults.
+
+    A base model's end of text is not the end of a turn, and its repetition penalty would change every answer.
+    """
+    tokenizer, model = policy.tokenizer, policy.model.get_base_model()
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    model.config.eos_token_id = tokenizer.eos_token_id
+
+
+def _write_nf4(attempt: Attempt, policy: Policy, folder: Path) -> None:
+    trust = "yes" if attempt.spec.model.trust_remote_code else "no"
+    converters.run("nf4", _merged(attempt, policy), folder, trust, interruption=attempt.interruption)
+
+
+def _write_gguf(attempt: Attempt, policy: Policy, folder: Path, quantisation: str) -> None:
+    name, interruption = attempt.job.name, attempt.interruption
+    converted = attempt.folder.conversion / "gguf"
+    if not converted.exists():
+        with whole_folder(converted) as partial:
+            merged = _merged(attempt, policy)
+            converters.run("gguf", "model", merged, partial / "bf16.gguf", name, interruption=interruption)
+    file = folder / f"{name}-{quantisation.upper()}.gguf"
+    if quantisation == "bf16":
+        shutil.copyfile(converted / "bf16.gguf", file)
+    else:
+        converters.run("quantise", converted / "bf16.gguf", file, quantisation, interruption=interruption)
+
+
+def _merged(attempt: Attempt, policy: Policy) -> Path:
+    """Return the merged model in 16 bits: the artifact, or one that is made for the conversion alone."""
+    artifact, aside = _place(attempt, MERGED), attempt.folder.conversion / MERGED
+    if artifact.exists():
+        return artifact
+    if not aside.exists():
+        with whole_folder(aside) as folder:
+            _write_merged(attempt, policy, folder)
+    return aside
 
 
 def _let_all_read(folder: Path) -> None:
