@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import tempfile
@@ -59,6 +60,8 @@ def prepare() -> None:
     for name, value in (SETTINGS | folders(os.environ)).items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("OMP_NUM_THREADS", str(cpus()))
+    # imported on a CPU too, where it warns of a kernel for 4-bit weights, which the spec refuses there
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def folders(environment: Mapping[str, str]) -> dict[str, str]:

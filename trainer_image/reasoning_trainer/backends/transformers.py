@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -142,7 +143,8 @@ class TransformersBackend:
 
     def value_model(self, spec: Spec, folder: Path) -> PreTrainedModel:
         """Load the model a second time, with a LoRA adapter of its own and a trained head for one number."""
-        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, **_loading(spec))
+        with _errors_only():  # that the files have no such head is no news
+            model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, **_loading(spec))
         model.requires_grad_(False)
         lora = LoraConfig(
             r=spec.lora.rank, lora_alpha=spec.lora.alpha, target_modules="all-linear", task_type="SEQ_CLS"
@@ -189,6 +191,16 @@ def _loading(spec: Spec) -> dict[str, Any]:
     if quantised:
         arguments["quantization_config"] = BitsAndBytesConfig(**quantised, bnb_4bit_compute_dtype=dtype)
     return arguments
+
+
+@contextmanager
+def _errors_only() -> Iterator[None]:
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
 
 
 def _generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -> GenerationConfig:
