@@ -15,6 +15,7 @@ from typing import Self
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
@@ -138,9 +139,10 @@ class View:
 
     def __rich__(self) -> RenderableType:
         """Return one line each for the stage, the whole run, the rewards, the other figures and the scores."""
-        view = Table.grid(padding=(0, 2), expand=True)
+        # no wider than its text: a line that ends at the terminal's edge breaks where a key is echoed, or at a resize
+        view = Table.grid(padding=(0, 2))
         view.add_column(no_wrap=True, style="dim", width=9)
-        view.add_column(ratio=1)
+        view.add_column()
         if self.progress is not None:
             self._stage(view, self.progress)
             self._figures(view, self.progress)
@@ -184,6 +186,9 @@ class _Bar:
     done: float
     total: float
     text: str
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, min(options.max_width, BAR + 2 + len(self.text)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if options.max_width < BAR + 2 + len(self.text):

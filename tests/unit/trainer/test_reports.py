@@ -168,6 +168,12 @@ def test_nothing_is_lost_on_a_narrow_terminal() -> None:
         assert word in frame.replace(",", " ").split()
 
 
+def test_no_line_reaches_the_edge() -> None:
+    """There a ^C that the terminal echoes would move the cursor to a line of its own, and leave a part of the frame."""
+    frame, _ = show(PROGRESS, notice="stopping at the end of this step", width=100)
+    assert all(len(line) < 100 for line in frame.splitlines())
+
+
 def test_what_is_over_stays() -> None:
     score = Score(accuracy=0.5, ci95=[0.4, 0.6], format=1.0, mean_length=12.0)
     evaluation = EvaluationStatus(held_out=HeldOutStatus(size=8, base=score))
