@@ -118,6 +118,7 @@ class TransformersBackend:
     def switch_adapter(self, model: PeftModel, folder: Path) -> None:
         """Read the adapter with its own rank and modules, beside the one that is trained."""
         if COMPARED in model.peft_config:
+            model.set_adapter(ADAPTER)
             model.delete_adapter(COMPARED)
         try:
             model.load_adapter(str(folder), COMPARED)
