@@ -133,7 +133,7 @@ def _line(job: Job) -> str:
     progress = status.get("progress", {})
     words = [status.get("phase"), status.get("stage"), progress.get("display"), progress.get("detail")]
     reward = status.get("training", {}).get("reward")
-    words += [f"reward {reward:g}"] if reward is not None else []
+    words += [f"reward {_brief(reward)}"] if reward is not None else []
     words += [_problem(status)] if "failure" in status else []
     return "  ".join(str(word) for word in words if word)
 
@@ -150,8 +150,9 @@ def _panel(job: Job) -> Panel:
         "tokens a second": training.get("tokensPerSecond"),
     }
     for label, value in rows.items():
-        figures.add_row(f"[dim]{label}[/]", "" if value is None else str(value))
-    bar = ProgressBar(total=100, completed=progress.get("percent", 0), width=60)
+        figures.add_row(f"[dim]{label}[/]", _brief(value))
+    bar = Table.grid()  # a bar by itself does not end its line
+    bar.add_row(ProgressBar(total=100, completed=progress.get("percent", 0), width=60))
     parts: list[RenderableType] = [
         f"[bold]{status.get('phase', 'Pending')}[/]  {progress.get('display', '')}",
         bar,
@@ -160,6 +161,10 @@ def _panel(job: Job) -> Panel:
     if "failure" in status:
         parts.append(f"[red]{_problem(status)}[/]")
     return Panel(Group(*parts, *_scores(status)), title=f"rtj/{job['metadata']['name']}", title_align="left", width=90)
+
+
+def _brief(value: float | str | None) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else value or ""
 
 
 def _problem(status: dict[str, Any]) -> str:
