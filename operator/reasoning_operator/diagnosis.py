@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reasoning_contract.memory import memory_settings
+from reasoning_contract.progress import Progress
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
 from reasoning_contract.status import Failure
 
 from . import pods
@@ -15,7 +19,8 @@ _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "Inva
 SETTLING = timedelta(seconds=20)
 """How long a new pod may lack a node or a volume before it is called a problem: volumes are made while it waits."""
 _TEXT_LIMIT = 1500
-_MEMORY_FIELDS = "reinforce.batchSize, reinforce.numGenerations or reinforce.maxCompletionLength"
+_KILLED = 137
+"""Exit code of a process that was ended by SIGKILL."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ def _of_exit(pod: Json, observed: Observed) -> Diagnosis | None:
         return None
     end = pods.terminated(pod) or {}
     if end.get("reason") == "OOMKilled":
-        return _out_of_memory(observed)
+        return _out_of_memory(pod, observed)
     if outcome := pods.outcome(pod):
         return Diagnosis(outcome.reason, outcome.message, outcome.hint)
     if not end:
@@ -204,20 +209,40 @@ def _of_exit(pod: Json, observed: Observed) -> Diagnosis | None:
         said = status.get("message", "the pod ended before the trainer started")
         hint = "another attempt is made while spec.limits.maxAttempts allows"
         return Diagnosis(status.get("reason", "PodFailed"), said, hint)
+    if end["exitCode"] == _KILLED:
+        return _killed(pod, observed)
     log = end.get("message") or end.get("reason", "")
     message = f"the trainer ended with exit code {end['exitCode']} and said: {log.strip()}"
     return Diagnosis("TrainerCrashed", message, "read the whole log: kubectl logs, with the pod's name")
 
 
-def _out_of_memory(observed: Observed) -> Diagnosis:
+def _out_of_memory(pod: Json, observed: Observed) -> Diagnosis:
+    report = observed.progress.get(pod["metadata"]["uid"])
+    settings = memory_settings(resolve(Spec.model_validate(observed.job["spec"])), report.stage if report else None)
+    lower = f"lower one of these, as they are: {settings}"
     limit = observed.job["spec"].get("pod", {}).get("resources", {}).get("limits", {}).get("memory")
     if limit:
         message = f"the trainer needed more memory than its limit of {limit}"
-        hint = f"raise spec.pod.resources.limits.memory above {limit}, or lower {_MEMORY_FIELDS}"
+        hint = f"raise spec.pod.resources.limits.memory above {limit}, or {lower}"
     else:
         message = "the trainer needed more memory than the node had"
-        hint = f"set spec.pod.resources.requests.memory, to get a node with enough, or lower {_MEMORY_FIELDS}"
-    return Diagnosis("OutOfMemory", message, hint)
+        hint = f"set spec.pod.resources.requests.memory, to get a node with enough, or {lower}"
+    return Diagnosis("OutOfMemory", f"{message}{_memory_seen(report)}", hint)
+
+
+def _killed(pod: Json, observed: Observed) -> Diagnosis:
+    """Return the problem of a trainer that was killed and the kubelet does not know why."""
+    seen = _memory_seen(observed.progress.get(pod["metadata"]["uid"]))
+    message = f"the trainer was killed by SIGKILL (exit code {_KILLED}){seen}"
+    hint = "see the node's log: out of memory is the usual reason, then raise spec.pod.resources.limits.memory"
+    return Diagnosis("TrainerKilled", message, hint)
+
+
+def _memory_seen(report: Progress | None) -> str:
+    if report is None or report.memory is None:
+        return ""
+    memory = report.memory
+    return f"; it had held {memory.peak_gi_b} of {memory.limit_gi_b} GiB when last heard of, in stage {report.stage}"
 
 
 def _event(observed: Observed, *reasons: str) -> str | None:

@@ -132,7 +132,17 @@ def _with_report(old: Status, report: Progress | None) -> Status:
     """Take over what the trainer reports. What is not in it stays: the last report may have been shortened to fit."""
     if report is None:
         return old
-    names = ("stage", "progress", "training", "evaluation", "last_checkpoint", "artifacts", "report", "data_revisions")
+    names = (
+        "stage",
+        "progress",
+        "training",
+        "evaluation",
+        "last_checkpoint",
+        "artifacts",
+        "report",
+        "data_revisions",
+        "memory",
+    )
     told = {name: value for name in names if (value := getattr(report, name)) is not None}
     hours = round(report.gpu_seconds / 3600, 3)
     told |= {"resumed_from_step": report.resumed_from_step, "gpu_hours": max(hours, old.gpu_hours or 0) or None}

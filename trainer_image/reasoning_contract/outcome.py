@@ -40,6 +40,7 @@ class ExitCode(IntEnum):
     BUDGET_SPENT = 74
     NOT_SUPPORTED = 75
     STORAGE_FULL = 76
+    OUT_OF_MEMORY = 77
     TRANSIENT = 80
     INTERRUPTED = 90
 

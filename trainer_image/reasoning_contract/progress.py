@@ -13,6 +13,7 @@ from .status import (
     Artifact,
     CheckpointStatus,
     EvaluationStatus,
+    MemoryStatus,
     ModelStatus,
     ProgressStatus,
     ReportStatus,
@@ -61,6 +62,8 @@ class Progress(Part):
     """What was loaded."""
     data_revisions: dict[str, str] | None = None
     """Commit of each Hub data set, by its field."""
+    memory: MemoryStatus | None = None
+    """Memory of this attempt."""
     artifacts: list[Artifact] | None = None
     """What was written."""
     report: ReportStatus | None = None

@@ -166,6 +166,15 @@ class ModelStatus(Part):
     """Parameters of the adapter."""
 
 
+class MemoryStatus(Part):
+    """Memory of the machine, not of its GPUs."""
+
+    peak_gi_b: float = Field(alias="peakGiB")
+    """Most that the trainer has held, GiB."""
+    limit_gi_b: float = Field(alias="limitGiB")
+    """Most that it may hold, GiB: the limit of its container, else what the machine has."""
+
+
 class Artifact(Part):
     """Something written to the volume."""
 
@@ -249,6 +258,8 @@ class Status(Part):
     """Commit of each Hub data set, by its field, such as data.train."""
     model: ModelStatus | None = None
     """What was loaded."""
+    memory: MemoryStatus | None = None
+    """Memory of the last attempt."""
     artifacts: list[Artifact] | None = None
     """What was written."""
     storage: StorageStatus | None = None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 import traceback
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.progress import Progress
+from reasoning_contract.spec import Spec
 
 from . import pipeline
 from .attempt import Attempt
@@ -22,6 +21,8 @@ from .errors import TrainerError
 from .exporter import Exporter
 from .interruption import Interruption, interrupted
 from .job import Job, inputs_of, read_job
+from .memory import memory_status
+from .resource_failures import causes, resource_failure
 from .run_folder import RunFolder
 from .tracker import Phase, Tracker
 
@@ -43,27 +44,47 @@ class Options:
     termination_log: Path | None = None
 
 
+@dataclass
+class Circumstances:
+    """How far an attempt came, for whoever explains its end.
+
+    Attributes
+    ----------
+    output
+        The run's folder.
+    spec
+        The job; None before it is read.
+    progress
+        The last report; None where nothing was begun.
+    """
+
+    output: Path
+    spec: Spec | None = field(default=None)
+    progress: Progress | None = field(default=None)
+
+
 def run(options: Options, display: Display) -> Outcome:
     """Run an attempt and return how it ended; the termination message is written."""
-    progress: list[Progress] = []
+    circumstances = Circumstances(options.output)
     try:
-        _attempt(options, display, progress)
-        outcome = Outcome(exit_code=ExitCode.DONE, reason="Completed", message=_summary(progress[-1]))
+        report = _attempt(options, display, circumstances)
+        outcome = Outcome(exit_code=ExitCode.DONE, reason="Completed", message=_summary(report))
     except Exception as error:
-        outcome = outcome_of(error)
-    outcome = outcome.model_copy(update={"progress": progress[-1] if progress else None})
+        outcome = outcome_of(error, circumstances)
+    outcome = outcome.model_copy(update={"progress": circumstances.progress})
     _leave(outcome, options)
     return outcome
 
 
-def _attempt(options: Options, display: Display, progress: list[Progress]) -> None:
-    """Run the pipeline; `progress` receives the last report, however it ends."""
+def _attempt(options: Options, display: Display, circumstances: Circumstances) -> Progress:
+    """Run the pipeline and return its last report; `circumstances` learn how far it came, however it ends."""
     job = read_job(options.job)
+    circumstances.spec = job.spec
     folder = RunFolder(options.output.resolve())
     with ExitStack() as stack:
         stack.enter_context(folder.lock())
         tracker = _tracker(job, folder, display)
-        stack.callback(lambda: progress.append(tracker.progress()))
+        stack.callback(lambda: setattr(circumstances, "progress", tracker.progress()))
         if options.port is not None:
             stack.callback(Exporter(options.port, tracker.progress).close)
         interruption = Interruption(lambda: _abandon(options, tracker, display), display.notice)
@@ -80,6 +101,7 @@ def _attempt(options: Options, display: Display, progress: list[Progress]) -> No
         )
         pipeline.run(attempt)
         folder.save_progress(tracker.progress())
+        return tracker.progress()
 
 
 def _tracker(job: Job, folder: RunFolder, display: Display) -> Tracker:
@@ -91,6 +113,7 @@ def _tracker(job: Job, folder: RunFolder, display: Display) -> Tracker:
         gpu_seconds=before.gpu_seconds if before else 0.0,
         gpus=job.spec.parallelism.nodes * job.spec.parallelism.gpus_per_node,
         publish=publisher.publish,
+        memory=memory_status,
     )
     tracker.say("starting")
     return tracker
@@ -114,7 +137,8 @@ class Publisher:
 
 def _abandon(options: Options, tracker: Tracker, display: Display) -> None:
     """End the process in the middle of a step that outlasts the grace period."""
-    outcome = outcome_of(interrupted()).model_copy(update={"progress": tracker.progress()})
+    outcome = outcome_of(interrupted())
+    outcome = outcome.model_copy(update={"progress": tracker.progress()})
     _leave(outcome, options)
     display.restore_terminal()
     os._exit(ExitCode.INTERRUPTED)
@@ -126,10 +150,12 @@ def _leave(outcome: Outcome, options: Options) -> None:
         options.termination_log.write_text(outcome.to_termination_message(), "utf-8")
 
 
-def outcome_of(error: Exception) -> Outcome:
+def outcome_of(error: Exception, circumstances: Circumstances | None = None) -> Outcome:
     """Tell what an error means for the attempt; one that nobody foresaw goes to the log with its traceback."""
-    known = next((each for each in _causes(error) if isinstance(each, TrainerError)), None)
-    known = known or _resource_failure(error)
+    circumstances = circumstances or Circumstances(Path.cwd())
+    known = next((each for each in causes(error) if isinstance(each, TrainerError)), None)
+    stage = circumstances.progress.stage if circumstances.progress else None
+    known = known or resource_failure(error, circumstances.spec, stage, circumstances.output)
     if known:
         return Outcome(exit_code=known.exit_code, reason=known.reason, message=known.message, hint=known.hint)
     traceback.print_exception(error)
@@ -139,36 +165,6 @@ def outcome_of(error: Exception) -> Outcome:
         message=f"{type(error).__name__}: {error}",
         hint="the log of the pod has the traceback",
     )
-
-
-def _resource_failure(error: Exception) -> TrainerError | None:
-    for cause in _causes(error):
-        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or "No space left on device" in str(cause):
-            return TrainerError(
-                ExitCode.STORAGE_FULL,
-                "StorageFull",
-                f"the volume is full: {cause}",
-                "the last complete checkpoint is whole: give a larger volume (storage.size), lower checkpoint.keep, or "
-                "ask for fewer export.formats",
-            )
-        # torch.OutOfMemoryError, by name: this module must not import torch
-        if type(cause).__name__ == "OutOfMemoryError":
-            return TrainerError(
-                ExitCode.OUT_OF_GPU_MEMORY,
-                "OutOfGPUMemory",
-                str(cause),
-                "lower reinforce.batchSize (raise gradientAccumulation instead), maxCompletionLength or "
-                "inference.gpuMemoryUtilization, or use model.loadIn 4bit",
-            )
-    return None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
 def _summary(progress: Progress) -> str:

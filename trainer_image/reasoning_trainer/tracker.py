@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reasoning_contract.progress import Progress
-from reasoning_contract.status import ProgressStatus, RunStage
+from reasoning_contract.status import MemoryStatus, ProgressStatus, RunStage
 
 WINDOW = 20
 """Steps whose median is reported as the seconds of a step."""
@@ -56,6 +56,8 @@ class Tracker:
         GPUs that this attempt holds.
     publish
         Called with every new report, for a display and the volume.
+    memory
+        Tells the memory of the process.
     clock
         Seconds since any moment.
     """
@@ -68,12 +70,13 @@ class Tracker:
         gpu_seconds: float = 0.0,
         gpus: int = 0,
         publish: Callable[[Progress], None] = lambda progress: None,
+        memory: Callable[[], MemoryStatus | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lock = threading.RLock()
         self._clock = clock
         self._phases = {phase.name: phase for phase in phases}
-        self._publish = publish
+        self._publish, self._memory = publish, memory
         self._started = clock()
         self._started_at = now()
         self._gpu_seconds_before = gpu_seconds
@@ -151,6 +154,7 @@ class Tracker:
                 stage=self._current.stage,
                 progress=self._status(),
                 gpu_seconds=round(self.gpu_seconds, 1),
+                memory=self._memory(),
                 **self._facts,
             )
 

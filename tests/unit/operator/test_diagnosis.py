@@ -6,7 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.unit.operator.objects import EARLIER, NOW, SETTINGS, batch_job, ended_pod, last_word, pod, rtj, training_job
+from tests.unit.operator.objects import (
+    EARLIER,
+    NOW,
+    SETTINGS,
+    batch_job,
+    ended_pod,
+    last_word,
+    pod,
+    report,
+    rtj,
+    training_job,
+)
 
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.diagnosis import Diagnosis, diagnose
@@ -34,6 +45,7 @@ def diagnosis(seen: Observed, now: datetime = NOW) -> Diagnosis | None:
 
 
 MEMORY = {"pod": {"resources": {"limits": {"memory": "4Gi"}}}}
+HELD = {"uid-of-sums-train-a": report(stage="warmup", memory={"peakGiB": 3.9, "limitGiB": 4.0})}
 DEADLINE = {"limits": {"activeDeadlineSeconds": 60}}
 CASES: list[tuple[str, Observed, str, str, str]] = [
     ("pull", observed(waiting("ErrImagePull", "not found")), "ImagePullFailed", "trainer:cpu", "imagePullSecrets"),
@@ -76,6 +88,20 @@ CASES: list[tuple[str, Observed, str, str, str]] = [
         "tried again",
     ),
     ("memory", observed(ended_pod(137, reason="OOMKilled"), parts=MEMORY), "OutOfMemory", "4Gi", "limits.memory"),
+    (
+        "memory-seen",
+        observed(ended_pod(137, reason="OOMKilled"), parts=MEMORY, progress=HELD),
+        "OutOfMemory",
+        "its limit of 4Gi; it had held 3.9 of 4.0 GiB when last heard of, in stage warmup",
+        "warmup.batchSize 1, model.maxSequenceLength 2048, model.loadIn 16bit",
+    ),
+    (
+        "killed",
+        observed(ended_pod(137), progress=HELD),
+        "TrainerKilled",
+        "SIGKILL (exit code 137); it had held 3.9 of 4.0 GiB",
+        "limits.memory",
+    ),
     ("no-limit", observed(ended_pod(137, reason="OOMKilled")), "OutOfMemory", "node", "requests.memory"),
     (
         "evicted",

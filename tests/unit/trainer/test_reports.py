@@ -208,7 +208,8 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(monkeypatch: py
 
 
 def test_a_known_failure_keeps_its_reason() -> None:
-    outcome = outcome_of(TrainerError(ExitCode.DATA_INVALID, "DatasetEmpty", "no rows", "give rows"))
+    error = TrainerError(ExitCode.DATA_INVALID, "DatasetEmpty", "no rows", "give rows")
+    outcome = outcome_of(error)
     assert (outcome.exit_code, outcome.reason, outcome.hint) == (65, "DatasetEmpty", "give rows")
 
 

@@ -35,6 +35,7 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 
 from ..errors import TrainerError
+from ..resource_failures import is_out_of_gpu_memory, is_out_of_host_memory
 from . import transformers_arguments
 from .base import Completion, Sampling
 from .likelihood import log_likelihoods
@@ -58,7 +59,7 @@ class TransformersBackend:
         try:
             model = AutoModelForCausalLM.from_pretrained(folder, **_loading(spec))
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
+            if is_out_of_gpu_memory(error) or is_out_of_host_memory(error):
                 raise
             raise unreadable(str(folder), error) from error
         return model, tokenizer

@@ -17,6 +17,7 @@ from ..commits import Commits
 from ..engine_cache import exclusive
 from ..errors import TrainerError
 from ..job import Inputs
+from ..resource_failures import is_storage_full
 
 NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack")
 """Files of a Hub repository that the trainer never reads."""
@@ -134,6 +135,8 @@ def _download(spec: Spec, ignore: Sequence[str], commits: Commits) -> tuple[Path
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise _not_found(spec, error, "check name and revision; a private one needs model.tokenSecretRef") from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        if is_storage_full(error):
+            raise
         try:
             # of a commit the library wants to list the files first, even if all of them are there
             folder = take(local_files_only=True)
