@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.trainer.attempts import result
+from tests.trainer.models import make_model
 
 from reasoning_contract.outcome import Outcome
 from reasoning_trainer import environment
@@ -19,20 +21,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # threads that wait for each other on shared cores cost a tiny model more than they give it
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 environment.prepare()
-
-WORDS = [
-    "<reasoning>",
-    "</reasoning>",
-    "<answer>",
-    "</answer>",
-    "system",
-    "user",
-    "assistant",
-    "think",
-    "answer",
-    "add",
-    "is",
-]
 
 
 def rows(count: int, seed: int, *, first: int = 0, last: int = 4) -> list[dict[str, str]]:
@@ -45,53 +33,13 @@ def rows(count: int, seed: int, *, first: int = 0, last: int = 4) -> list[dict[s
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of 0.1 million parameters with random weights and a byte-level tokenizer."""
-    return make_model(tmp_path_factory.mktemp("model"), width=64)
+    return make_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")
 def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with 1.2 million parameters in rows of 256: a block of llama.cpp's k-quants."""
     return make_model(tmp_path_factory.mktemp("wide_model"), width=256)
-
-
-def make_model(folder: Path, width: int) -> Path:
-    """Write a Llama with hidden layers of `width` numbers; its feed-forward layers have twice as many."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<|im_start|>", "<|im_end|>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=300, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
-    )
-    raw.train_from_iterator(WORDS * 50, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<|im_end|>")
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-    )
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=2 * width,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=256,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-    )
-    model = LlamaForCausalLM(config)
-    # a LoRA leaves the head alone: with one as small as it is made at random, nothing could become likely
-    model.lm_head.weight.data.mul_(10)
-    model.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -163,3 +111,24 @@ def train(train_in: Callable[[Path, Path], Outcome], tmp_path: Path) -> Callable
         return train_in(job, output or tmp_path / "run")
 
     return run_manifest
+
+
+@pytest.fixture(scope="module")
+def unbroken(
+    write_manifest: Callable[..., Path],
+    train_in: Callable[[Path, Path], Outcome],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., dict[str, Any]]:
+    """Returns the result of a job in one attempt; jobs that are alike are run once."""
+    results: dict[str, dict[str, Any]] = {}
+
+    def run(**changes: Any) -> dict[str, Any]:
+        key = repr(sorted(changes.items()))
+        if key not in results:
+            folder = tmp_path_factory.mktemp("unbroken")
+            outcome = train_in(write_manifest(folder, **changes), folder / "run")
+            assert outcome.exit_code == 0, outcome
+            results[key] = result(folder / "run")
+        return results[key]
+
+    return run

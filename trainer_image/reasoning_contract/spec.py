@@ -400,6 +400,10 @@ class Reinforce(Part):
     """Completions (pairs for DPO and ORPO) a forward pass."""
     gradient_accumulation: Positive = 1
     """Forward passes an update: batchSize x gradientAccumulation completions a step."""
+    updates_per_generation: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Updates made with one batch of generated completions, each with a part of its own. With 1 the model that is
+    updated is the one that wrote: every probability ratio is 1, so that clipping and importanceSampling change nothing.
+    GSPO: 4; else 1. The completions of all updates are generated at once; a checkpoint waits for the last update."""
     max_prompt_length: Annotated[int, Field(ge=1)] | None = None
     """Longest prompt in tokens; longer rows are left out and counted. What maxCompletionLength leaves when empty."""
     max_completion_length: Annotated[int, Field(ge=1)] = 512
@@ -444,6 +448,14 @@ class Reinforce(Part):
     @rule("!(has(self.steps) && has(self.epochs))", "give steps or epochs, not both")
     def _steps_or_epochs(self) -> bool:
         return self.steps is None or self.epochs is None
+
+    @rule(
+        f"!has(self.updatesPerGeneration) || self.algorithm in {_GROUPED_CEL}",
+        "belongs to GRPO, GSPO, DrGRPO, DAPO and RLOO: remove it",
+        field="updatesPerGeneration",
+    )
+    def _only_groups_are_updated_from_more_than_once(self) -> bool:
+        return self.updates_per_generation is None or self.algorithm in GROUPED
 
     @rule(
         f"!(self.algorithm in {_GROUPED_CEL}) || self.batchSize * self.gradientAccumulation % self.numGenerations == 0",
@@ -579,7 +591,7 @@ class Evaluation(Part):
     stages: Annotated[list[Stage], Field(min_length=1, max_length=3)] = ["base", "warmup", "reinforce"]
     """Which models to evaluate."""
     every_steps: Positive | None = None
-    """Also evaluate every so many RL steps."""
+    """Also evaluate every so many RL steps, rounded like checkpoint.everySteps; a checkpoint is saved before each."""
     samples: Annotated[int, Field(ge=0, le=1000)] = 20
     """How many transcripts of each stage to keep beside the adapter."""
     pass_at_k: Annotated[list[Annotated[int, Field(ge=1, le=64)]], Field(min_length=1, max_length=8)] = [1]
@@ -721,7 +733,7 @@ class Checkpoint(Part):
     """When the run is saved, so that any attempt can go on from there."""
 
     every_steps: Positive = 25
-    """RL or warm-up steps between checkpoints."""
+    """RL or warm-up steps between checkpoints; in RL, rounded up to a multiple of reinforce.updatesPerGeneration."""
     keep: Annotated[int, Field(ge=1, le=100)] = 2
     """How many to keep of each stage."""
     on_spec_change: Literal["refuse", "startOver"] = "refuse"

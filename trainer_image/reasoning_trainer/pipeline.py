@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from reasoning_contract.outcome import ExitCode
@@ -13,6 +12,7 @@ from .attempt import Attempt, Context, Policy
 from .data import load as load_data
 from .errors import TrainerError
 from .examples import Example, Splits
+from .fingerprint import of_folder, of_rows
 from .lengths import PROMPT, SEQUENCE, within_length
 from .overlap import repeated
 from .run_folder import recipe_of
@@ -47,6 +47,8 @@ def run(attempt: Attempt) -> None:
     from .stages.warmup import warm_up
 
     policy = load(attempt, backend)
+    if policy.revision is None:  # of the Hub the run takes one commit
+        attempt.folder.agree_on_base_model(of_folder(policy.folder), attempt.spec.checkpoint.on_spec_change)
     apply_template(attempt.spec, policy)
     rehearse(attempt, policy)
     adapt(attempt, policy)
@@ -95,8 +97,9 @@ def read_data(attempt: Attempt) -> Splits:
     ):
         if again := repeated(rows, field):
             attempt.say(again)
-    digest = hashlib.sha256(repr(splits).encode()).hexdigest()
-    attempt.folder.agree_on_recipe(recipe_of(spec, digest), spec.checkpoint.on_spec_change)
+    sets = {"train": splits.train, "warmup": splits.warmup, "heldOut": splits.held_out}
+    recipe = recipe_of(spec, {name: of_rows(each) for name, each in sets.items()})
+    attempt.folder.agree_on_recipe(recipe, spec.checkpoint.on_spec_change)
     attempt.tracker.plan(plan(spec, splits))
     attempt.tracker.say("importing libraries")
     attempt.interruption.check()

@@ -36,6 +36,7 @@ from reasoning_contract.spec import Spec
 from .errors import TrainerError
 
 COMPLETE = "complete"
+BASE_MODEL = "base_model.json"
 STAGES = ("warmup", "reinforce")
 """Stages that train."""
 RECIPE_PARTS = ("backend", "model", "lora", "chatTemplate", "data", "warmup", "reinforce", "rewards")
@@ -211,32 +212,48 @@ class RunFolder:
             If something is trained already, the recipe changed, and the spec does not say to start over; the changed
             fields are named.
         """
-        path = self.path / "recipe.json"
-        before = json.loads(path.read_text("utf-8")) if path.exists() else recipe
-        changed = changes(before, recipe)
+        self._agree("recipe.json", recipe, "the spec", on_change)
+
+    def agree_on_base_model(self, model: Mapping[str, Any], on_change: str) -> None:
+        """Make sure in the same way that it was made from the same model.
+
+        Parameters
+        ----------
+        model
+            Its files, and what tells them apart.
+        on_change
+            ``spec.checkpoint.onSpecChange``.
+        """
+        self._agree(BASE_MODEL, model, "model.source", on_change)
+
+    def _agree(self, name: str, now: Mapping[str, Any], what: str, on_change: str) -> None:
+        path = self.path / name
+        before = json.loads(path.read_text("utf-8")) if path.exists() else now
+        changed = changes(before, now)
         trained = any(self.stage(name).checkpoints() or self.stage(name).is_done for name in STAGES)
         if changed and trained and on_change == "refuse":
             raise TrainerError(
                 ExitCode.SPEC_CHANGED,
                 "SpecChanged",
-                f"the spec changed since the checkpoints in {self.path} were made: {'; '.join(changed)}",
+                f"{what} changed since the checkpoints in {self.path} were made: {'; '.join(changed)}",
                 "undo the change, make a new job, or set checkpoint.onSpecChange: startOver to train from the start",
             )
         if changed:
             self._start_over()
-        write_atomic(path, json.dumps(recipe, ensure_ascii=False))
+        write_atomic(path, json.dumps(now, ensure_ascii=False))
 
     def _start_over(self) -> None:
+        (self.path / BASE_MODEL).unlink(missing_ok=True)
         for name in (*STAGES, "evaluation", "artifacts", "conversion"):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
 
-def recipe_of(spec: Spec, rows_digest: str) -> dict[str, Any]:
-    """Return everything that decides what is learned: parts of the resolved spec and a hash of the rows."""
+def recipe_of(spec: Spec, rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that decides what is learned: parts of the resolved spec, and what tells the rows apart."""
     document = spec.model_dump(by_alias=True, exclude_none=True, mode="json")
     recipe = {part: document[part] for part in RECIPE_PARTS}
     recipe["model"].pop("tokenSecretRef", None)
-    return recipe | {"rows": rows_digest}
+    return recipe | {"rows": rows}
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:

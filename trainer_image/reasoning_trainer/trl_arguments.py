@@ -31,6 +31,7 @@ _EVERY = {
 }
 _GROUPED = _EVERY | {
     "num_generations": "num_generations",
+    "updates_per_generation": "steps_per_generation",
     "max_completion_length": "max_completion_length",
     "temperature": "temperature",
     "top_p": "top_p",
@@ -121,12 +122,53 @@ def reinforce_arguments(spec: Spec) -> dict[str, Any]:
     names = NAMES[reinforce.algorithm]
     refuse_unknown(reinforce)
     arguments = {argument: _translate(field, getattr(reinforce, field)) for field, argument in names.items()}
-    arguments |= _common(spec) | _length(reinforce)
+    arguments |= _common(spec) | _length(reinforce) | {"save_steps": steps_between_checkpoints(spec)}
+    if reinforce.updates_per_generation is not None:
+        # TRL counts forward passes
+        arguments["steps_per_generation"] = reinforce.updates_per_generation * reinforce.gradient_accumulation
     if reinforce.algorithm in ("DPO", "ORPO"):
         arguments["max_length"] = spec.model.max_sequence_length
     if spec.rewards and reinforce.algorithm != "PPO":
         arguments["reward_weights"] = [reward.weight for reward in spec.rewards]
     return arguments
+
+
+def refuse_few_rows(reinforce: Reinforce, rows: int) -> None:
+    """Refuse rows that do not fill one batch of completions of the GRPO family: TRL would go through none of them.
+
+    Raises
+    ------
+    TrainerError
+        If there are too few.
+    """
+    completions = reinforce.batch_size * reinforce.gradient_accumulation * (reinforce.updates_per_generation or 1)
+    needed = completions // reinforce.num_generations
+    if rows < needed:
+        raise TrainerError(
+            ExitCode.DATA_INVALID,
+            "DatasetTooSmall",
+            f"data.train has {rows} rows, and one generation takes {needed} prompts: reinforce.batchSize x "
+            "gradientAccumulation x updatesPerGeneration / numGenerations",
+            "give more rows, or lower one of those fields (numGenerations: raise it)",
+        )
+
+
+def steps_between_checkpoints(spec: Spec) -> int:
+    """Return ``checkpoint.everySteps`` of the RL stage, rounded up so that none falls between two updates that share
+    their completions: those are not saved, and a resumed run would generate others.
+    """
+    return _whole_generations(spec, spec.checkpoint.every_steps)
+
+
+def steps_between_evaluations(spec: Spec) -> int | None:
+    """Return ``evaluation.everySteps``, rounded up like checkpoints: one is saved before each; None for never."""
+    every = spec.evaluation.every_steps if spec.evaluation.enabled else None
+    return None if every is None else _whole_generations(spec, every)
+
+
+def _whole_generations(spec: Spec, steps: int) -> int:
+    updates = spec.reinforce.updates_per_generation or 1
+    return -(-steps // updates) * updates
 
 
 def refuse_unknown(reinforce: Reinforce) -> None:

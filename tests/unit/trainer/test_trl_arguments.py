@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import Algorithm, Reinforce, Spec, Warmup
+from reasoning_contract.spec import GROUPED, Algorithm, Checkpoint, Reinforce, Spec, Warmup
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.trl_arguments import ELSEWHERE, NAMES, refuse_unknown, reinforce_arguments, warmup_arguments
+from reasoning_trainer.trl_arguments import (
+    ELSEWHERE,
+    NAMES,
+    refuse_few_rows,
+    refuse_unknown,
+    reinforce_arguments,
+    warmup_arguments,
+)
 
 OTHER: dict[str, Any] = {
     "algorithm": "GSPO",
@@ -19,6 +27,7 @@ OTHER: dict[str, Any] = {
     "numGenerations": 4,
     "batchSize": 16,
     "gradientAccumulation": 2,
+    "updatesPerGeneration": 3,
     "maxPromptLength": 100,
     "maxCompletionLength": 64,
     "learningRate": 0.5,
@@ -67,6 +76,10 @@ def test_the_walk_covers_every_field() -> None:
 @pytest.mark.parametrize("field", sorted(OTHER.keys() - {"algorithm", "maxPromptLength"}))
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_field_has_an_effect_or_is_refused(algorithm: str, field: str) -> None:
+    if field == "updatesPerGeneration" and algorithm not in GROUPED:
+        with pytest.raises(ValidationError, match="updatesPerGeneration: belongs to GRPO"):
+            spec(algorithm, **{field: OTHER[field]})
+        return
     python_name = next(name for name, each in Reinforce.model_fields.items() if each.alias == field)
     alike = getattr(spec(algorithm).reinforce, python_name) == OTHER[field]
     changed = spec(algorithm, **{field: OF_SOME[field] if alike else OTHER[field]})
@@ -98,6 +111,26 @@ def test_values_arrive_as_given() -> None:
 
 def test_a_warm_up_of_the_learning_rate_over_all_steps_is_no_single_step() -> None:
     assert 0.99 < reinforce_arguments(spec(warmupRatio=1.0))["warmup_steps"] < 1
+
+
+def test_updates_per_generation_are_forward_passes_to_trl() -> None:
+    assert reinforce_arguments(spec("GRPO", gradientAccumulation=2))["steps_per_generation"] == 2
+    assert reinforce_arguments(spec("GSPO", gradientAccumulation=2))["steps_per_generation"] == 8
+
+
+def test_rows_that_do_not_fill_a_generation_are_refused() -> None:
+    reinforce = spec("GSPO", batchSize=16, numGenerations=8).reinforce
+    refuse_few_rows(reinforce, 8)
+    with pytest.raises(TrainerError, match="has 7 rows, and one generation takes 8 prompts") as error:
+        refuse_few_rows(reinforce, 7)
+    assert error.value.exit_code == ExitCode.DATA_INVALID
+
+
+@pytest.mark.parametrize(("updates", "every", "saved"), [(1, 25, 25), (4, 25, 28), (4, 24, 24), (8, 1, 8)])
+def test_checkpoints_wait_for_the_last_update_of_a_generation(updates: int, every: int, saved: int) -> None:
+    job = spec("GRPO", updatesPerGeneration=updates).model_copy(update={"checkpoint": Checkpoint(every_steps=every)})
+    assert reinforce_arguments(job)["save_steps"] == saved
+    assert warmup_arguments(job)["save_steps"] == every
 
 
 def test_ppo_counts_completions() -> None:

@@ -44,6 +44,8 @@ class Result:
     margins
         Log-probability of the chosen completion of each row less that of the rejected one, in nats; empty where the
         rows are no pairs.
+    draws
+        How many completions of each row were sampled.
     """
 
     right: list[bool]
@@ -51,10 +53,11 @@ class Result:
     lengths: list[int]
     sampled_right: list[int]
     margins: list[float] = field(default_factory=list)
+    draws: int = 0
 
 
 def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Example]) -> None:
-    """Evaluate one model, unless an earlier attempt did, and report all scores so far.
+    """Evaluate one model, unless an earlier attempt did so in the same way, and report all scores so far.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
     if not spec.evaluation.enabled or stage not in spec.evaluation.stages:
         return
     phase, path = phase_of(stage), attempt.folder.evaluation / f"{stage}.json"
-    if path.exists():
+    if path.exists() and _read(path).draws == draws(spec):
         tracker.finish(phase, earlier=True)
     else:
         tracker.begin(phase, _detail(stage, 0, len(rows)), total=len(rows))
@@ -140,7 +143,7 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
         prompts = [render(policy, question(spec, policy, row.prompt or "")) for row in batch]
         greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
         answers += [each[0] for each in policy.backend.generate(policy.model, policy.tokenizer, prompts, greedy)]
-        if max(spec.evaluation.pass_at_k) > 1:
+        if draws(spec):
             drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(spec, start))
             sampled_right += [
                 sum(_is_right(grader, each.text, row) for each in group)
@@ -155,6 +158,7 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
         lengths=[answer.tokens for answer in answers],
         sampled_right=sampled_right,
         margins=margins,
+        draws=draws(spec),
     )
     transcripts = [
         {"prompt": row.prompt, "answer": row.answer, "completion": answer.text, "right": right}
@@ -169,6 +173,12 @@ def keep(measured: Measured, path: Path) -> None:
     write_atomic(path, json.dumps(asdict(measured.result)))
 
 
+def draws(spec: Spec) -> int:
+    """Return how many completions of each row are sampled beside the greedy one."""
+    most = max(spec.evaluation.pass_at_k)
+    return most if most > 1 else 0
+
+
 def _drawn(spec: Spec, start: int) -> Sampling:
     reinforce = spec.reinforce
     return Sampling(
@@ -177,7 +187,7 @@ def _drawn(spec: Spec, start: int) -> Sampling:
         top_p=reinforce.top_p,
         top_k=reinforce.top_k or 0,
         min_p=reinforce.min_p,
-        count=max(spec.evaluation.pass_at_k),
+        count=draws(spec),
         seed=reinforce.seed + start,
     )
 
@@ -200,10 +210,15 @@ def _is_right(grader: Grader, text: str, row: Example) -> bool:
 
 
 def read_results(attempt: Attempt) -> dict[Stage, Result]:
-    """Return the results so far, by model."""
+    """Return the results so far, by model; those of an evaluation that the spec no longer asks for are left out."""
     stages: tuple[Stage, ...] = ("base", "warmup", "reinforce")
     paths = {stage: attempt.folder.evaluation / f"{stage}.json" for stage in stages}
-    return {stage: Result(**json.loads(path.read_text("utf-8"))) for stage, path in paths.items() if path.exists()}
+    results = {stage: _read(path) for stage, path in paths.items() if path.exists()}
+    return {stage: result for stage, result in results.items() if result.draws == draws(attempt.spec)}
+
+
+def _read(path: Path) -> Result:
+    return Result(**json.loads(path.read_text("utf-8")))
 
 
 def compare(results: dict[Stage, Result], ks: Sequence[int] = (1,)) -> EvaluationStatus:
@@ -231,9 +246,8 @@ def compare(results: dict[Stage, Result], ks: Sequence[int] = (1,)) -> Evaluatio
 
 def score(result: Result, ks: Sequence[int] = (1,)) -> Score:
     """Return the score of one model."""
-    draws = max(ks)
     chances = {
-        str(k): round(fmean(pass_at_k(draws, right, k) for right in result.sampled_right), DIGITS)
+        str(k): round(fmean(pass_at_k(result.draws, right, k) for right in result.sampled_right), DIGITS)
         for k in ks
         if result.sampled_right
     }

@@ -132,7 +132,10 @@ def _generate_as_evaluated(policy: Policy) -> None:
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
-    model.config.eos_token_id = tokenizer.eos_token_id
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        setattr(model.config, name, getattr(tokenizer, name))
+    # trainers switch it off and set the tokens above; an attempt that finds all stages finished has had no trainer
+    model.config.use_cache = True
 
 
 def _write_nf4(attempt: Attempt, policy: Policy, folder: Path) -> None:

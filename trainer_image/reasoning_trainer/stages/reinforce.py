@@ -18,9 +18,15 @@ from ..conversation import preference
 from ..engine_cache import exclusive
 from ..examples import Splits
 from ..rewards import build
-from ..trl_arguments import reinforce_arguments
+from ..trl_arguments import (
+    refuse_few_rows,
+    reinforce_arguments,
+    steps_between_checkpoints,
+    steps_between_evaluations,
+)
 from .evaluate import evaluate_on_the_way
-from .ppo import reinforce_by_ppo
+from .order import ByEpoch
+from .ppo import make_ppo_trainer
 from .template import question
 from .training import StageCallback, drop_reference, reuse, train
 
@@ -31,14 +37,31 @@ def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     """Raise the rewards of the adapter's completions, or the preference for the chosen ones."""
     if reuse(attempt, policy, STAGE):
         return
-    algorithm = attempt.spec.reinforce.algorithm
+    attempt.interruption.check()
     attempt.tracker.begin(STAGE, "preparing")
-    if algorithm == "PPO":
-        reinforce_by_ppo(attempt, policy, splits, EvaluationCallback(attempt, policy, splits))
-    else:
-        make = _make_preference_trainer if algorithm in PREFERENCE else _make_reward_trainer
-        train(attempt, policy, STAGE, make(attempt, policy, splits))
+    _tell_of_rounding(attempt)
+    train(attempt, policy, STAGE, _make_trainer(attempt, policy, splits))
     drop_reference(policy)
+
+
+def _tell_of_rounding(attempt: Attempt) -> None:
+    spec = attempt.spec
+    pairs = {
+        "checkpoint.everySteps": (spec.checkpoint.every_steps, steps_between_checkpoints(spec)),
+        "evaluation.everySteps": (spec.evaluation.every_steps, steps_between_evaluations(spec)),
+    }
+    for field, (wanted, possible) in pairs.items():
+        if possible is not None and possible != wanted:
+            updates = f"reinforce.updatesPerGeneration {spec.reinforce.updates_per_generation}"
+            attempt.say(f"{field} {wanted} is not a multiple of {updates}: every {possible} steps")
+
+
+def _make_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
+    algorithm = attempt.spec.reinforce.algorithm
+    if algorithm == "PPO":
+        return make_ppo_trainer(attempt, policy, splits, [EvaluationCallback(attempt, policy, splits)])
+    make = _make_preference_trainer if algorithm in PREFERENCE else _make_reward_trainer
+    return make(attempt, policy, splits)
 
 
 def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
@@ -47,6 +70,7 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Tr
     TRL copies the adapter as it is now, which is after the warm-up, as the reference that a KL term is measured from.
     """
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
+    refuse_few_rows(attempt.spec.reinforce, len(splits.train))
     rewards = build(attempt.spec.rewards, attempt.spec.chat_template)
     rows = [
         {"prompt": question(attempt.spec, policy, example.prompt or ""), "answer": example.answer}
@@ -97,26 +121,61 @@ def _callbacks(
 
 
 class EvaluationCallback(TrainerCallback):
-    """Evaluates every ``evaluation.everySteps`` steps. It draws nothing from the trainer's random numbers."""
+    """Evaluates every ``evaluation.everySteps`` steps. It draws nothing from the trainer's random numbers.
+
+    A checkpoint is saved before, so that the process may be told to stop in the middle of it.
+    """
 
     def __init__(self, attempt: Attempt, policy: Policy, splits: Splits) -> None:
         self._attempt, self._policy, self._rows = attempt, policy, splits.held_out
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Evaluate where an earlier attempt was told to stop before it could."""
+        self._evaluate(state)
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Evaluate where a step is due, but for the last one, after which the stage's own evaluation follows."""
-        evaluation = self._attempt.spec.evaluation
-        due = evaluation.every_steps is not None and state.global_step % evaluation.every_steps == 0
-        if evaluation.enabled and due and state.global_step < state.max_steps and not control.should_training_stop:
+        """Have the trainer save where an evaluation is due."""
+        control.should_save = control.should_save or self._is_due(state)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Evaluate what was saved."""
+        if not control.should_training_stop:
+            self._evaluate(state)
+
+    def _is_due(self, state: TrainerState) -> bool:
+        """Whether it is a step to evaluate at: the last one is not, the stage's own evaluation follows."""
+        every = steps_between_evaluations(self._attempt.spec)
+        return every is not None and 0 < state.global_step < state.max_steps and state.global_step % every == 0
+
+    def _evaluate(self, state: TrainerState) -> None:
+        if self._is_due(state):
             evaluate_on_the_way(self._attempt, self._policy, self._rows, state.global_step)
             self._policy.model.train()
 
 
+class _OrderedByEpoch:
+    """Makes a trainer of TRL go through the prompts in an order that a resumed run finds again."""
+
+    def _get_train_sampler(self: Any, dataset: Dataset | None = None) -> ByEpoch:
+        return ByEpoch(super()._get_train_sampler(dataset), self.args.seed)  # type: ignore[misc]
+
+
+class _GRPOTrainer(_OrderedByEpoch, GRPOTrainer):
+    pass
+
+
+class _RLOOTrainer(_OrderedByEpoch, RLOOTrainer):
+    pass
+
+
 _CLASSES: dict[str, tuple[type, type]] = {
-    "GRPO": (GRPOConfig, GRPOTrainer),
-    "GSPO": (GRPOConfig, GRPOTrainer),
-    "DrGRPO": (GRPOConfig, GRPOTrainer),
-    "DAPO": (GRPOConfig, GRPOTrainer),
-    "RLOO": (RLOOConfig, RLOOTrainer),
+    "GRPO": (GRPOConfig, _GRPOTrainer),
+    "GSPO": (GRPOConfig, _GRPOTrainer),
+    "DrGRPO": (GRPOConfig, _GRPOTrainer),
+    "DAPO": (GRPOConfig, _GRPOTrainer),
+    "RLOO": (RLOOConfig, _RLOOTrainer),
     "DPO": (DPOConfig, DPOTrainer),
     "ORPO": (ORPOConfig, ORPOTrainer),
 }

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from reasoning_contract.status import CheckpointStatus, RunStage
+from reasoning_contract.status import CheckpointStatus, RunStage, TrainingStatus
 
 from ..attempt import Attempt, Policy
 from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifiable_reward
@@ -31,6 +31,8 @@ class StageCallback(TrainerCallback):
         self._attempt, self._stage, self._folder, self._unscored = attempt, stage, folder, unscored
         spec = attempt.spec
         self._signal = LearningSignalGuard(spec.guards.learning_signal, verifiable_reward(spec))
+        self._updates = (spec.reinforce.updates_per_generation or 1) if stage == "reinforce" else 1
+        self._generated: dict[str, Any] = {}
         self._tokens, self._moment = 0.0, time.monotonic()
 
     @property
@@ -45,14 +47,21 @@ class StageCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Tell where the stage begins: at its first step, or at a checkpoint's."""
+        """Tell where the stage begins: at its first step, or at a checkpoint's, and what the guard saw before it."""
+        for logs in state.log_history:
+            self._signal.update(training_status(logs))
         self._attempt.tracker.begin(self._stage, total=state.max_steps, done=state.global_step)
         self._moment = time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Count the step; when told to stop or out of budget, have the trainer save and stop."""
+        """Count the step; when told to stop or out of budget, have the trainer save and stop.
+
+        The updates that share a batch of completions are made first: they take less time than the batch did, and
+        without them it would have to be thrown away.
+        """
         self._attempt.tracker.advance(state.global_step)
-        if self._attempt.interruption.requested or self._budget_spent:
+        can_stop = state.global_step % self._updates == 0
+        if can_stop and (self._attempt.interruption.requested or self._budget_spent):
             control.should_save = control.should_training_stop = True
 
     def on_log(
@@ -70,7 +79,7 @@ class StageCallback(TrainerCallback):
         training = training_status(
             logs, tokens_per_second=self._pace(logs), gpu_memory_gib=_gpu_memory_gib(), unscored=self._unscored()
         )
-        tracker.report(training=presentable(training))
+        tracker.report(training=presentable(self._with_generated(training)))
         stable = judge_divergence(spec.guards.divergence, training)
         verdict = self._signal.update(training)
         if verdict is not None:
@@ -78,6 +87,13 @@ class StageCallback(TrainerCallback):
         for each in (stable, verdict):
             if each is not None:
                 self._act(each)
+
+    def _with_generated(self, training: TrainingStatus) -> TrainingStatus:
+        """Complete an update that shares its completions with an earlier one with what is known of them."""
+        figures = training.model_dump(exclude_none=True)
+        if training.reward is not None:
+            self._generated = figures
+        return TrainingStatus.model_validate(self._generated | figures)
 
     def _act(self, verdict: Any) -> None:
         if not verdict.ok and verdict.action == "warn":
@@ -138,16 +154,24 @@ def train(attempt: Attempt, policy: Policy, stage: RunStage, trainer: Trainer) -
             last_checkpoint=CheckpointStatus(stage=stage, step=step, path=str(checkpoint)),
         )
     if checkpoint is not None:
-        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        state = type(trainer.state).load_from_json(str(checkpoint / "trainer_state.json"))
         if state.global_step >= state.max_steps:  # the trainer would make one step more
             policy.backend.load_adapter(policy.model, checkpoint)
             finish(attempt, policy, stage, state)
             return
+        _restore_token_count(trainer, state)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         judge_budget(attempt.spec.limits, attempt.tracker.gpu_seconds).raise_if_failed()
         raise interrupted()
     finish(attempt, policy, stage, trainer.state)
+
+
+def _restore_token_count(trainer: Trainer, state: TrainerState) -> None:
+    """Let TRL's SFT and DPO trainers count tokens on: a checkpoint does not hold their count."""
+    counts = [entry["num_tokens"] for entry in state.log_history if "num_tokens" in entry]
+    if counts and hasattr(trainer, "_total_train_tokens"):
+        trainer._total_train_tokens = int(counts[-1])
 
 
 def finish(attempt: Attempt, policy: Policy, stage: RunStage, state: TrainerState) -> None:

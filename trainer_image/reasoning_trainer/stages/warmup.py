@@ -26,6 +26,7 @@ def warm_up(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     """Teach the adapter the format and some skill from worked rows."""
     if reuse(attempt, policy, STAGE):
         return
+    attempt.interruption.check()
     folder = attempt.folder.stage(STAGE)
     attempt.tracker.begin(STAGE, "preparing")
     rows = demonstrate(attempt, policy, splits.warmup)

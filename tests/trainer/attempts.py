@@ -1,0 +1,151 @@
+"""Attempts in processes of their own, which send themselves a signal at a moment that the test chooses."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reasoning_contract.progress import Progress
+
+DEADLINE = 120.0
+CLOCKED = ("step_time", "eps", "train_runtime")
+"""Metrics that a clock gives."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A signal.
+
+    Attributes
+    ----------
+    target
+        ``module:name`` or ``module:Class.name`` of the function during whose call it is sent.
+    call
+        Which call, counted from 1, of those whose first argument after self is `argument`, where that is given.
+    signal
+        What is sent, before the function does anything.
+    delay
+        Seconds to wait after the call has begun, from another thread; None to send it before the call.
+    argument
+        See `call`.
+    """
+
+    target: str
+    call: int = 1
+    signal: int = signal.SIGTERM
+    delay: float | None = None
+    argument: object = None
+
+    def load(self) -> None:
+        """Plant it in this process."""
+        calls = 0
+
+        def before(arguments: Sequence[Any]) -> None:
+            nonlocal calls
+            if self.argument is None or self.argument in arguments:
+                calls += 1
+                if calls == self.call:
+                    self._fire()
+
+        wrap(self.target, before)
+
+    def _fire(self) -> None:
+        if self.delay is None:
+            os.kill(os.getpid(), self.signal)
+        else:
+            timer = threading.Timer(self.delay, os.kill, (os.getpid(), self.signal))
+            timer.daemon = True
+            timer.start()
+
+
+def wrap(target: str, before: Callable[[Sequence[Any]], None], after: Callable[[], None] = lambda: None) -> None:
+    """Have a function or method call `before` with its arguments each time, and `after`."""
+    module, _, path = target.partition(":")
+    *owners, name = path.split(".")
+    owner: Any = importlib.import_module(module)
+    for each in owners:
+        owner = getattr(owner, each)
+    wrapped = getattr(owner, name)
+
+    def function(*arguments: Any, **named: Any) -> Any:
+        before(arguments)
+        result = wrapped(*arguments, **named)
+        after()
+        return result
+
+    setattr(owner, name, function)
+
+
+def attempt(job: Path, output: Path, said: Path, prepare: Sequence[Callable[[], None]]) -> None:
+    """Run one attempt; meant for a process of its own."""
+    from reasoning_trainer.__main__ import main
+
+    for each in prepare:
+        each()
+    sys.stdout = said.open("a")
+    sys.exit(main(["run", str(job), "--output", str(output)]))
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Notes when each phase of a run begins, in a file; a kill is in the phase that was noted last."""
+
+    path: Path
+
+    def start(self) -> None:
+        """Note the phases of this process."""
+        self.path.unlink(missing_ok=True)
+        wrap("reasoning_trainer.tracker:Tracker.begin", lambda arguments: self._note(arguments[1]))
+        wrap(
+            "reasoning_trainer.stages.reinforce:evaluate_on_the_way",
+            lambda arguments: self._note(ON_THE_WAY),
+            lambda: self._note("reinforce"),
+        )
+
+    def _note(self, phase: str) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps([phase, time.monotonic()]) + "\n")
+
+    def phases(self) -> list[tuple[str, float]]:
+        """Return the phases with their beginnings, seconds of the monotonic clock, in order."""
+        return [tuple(json.loads(line)) for line in self.path.read_text().splitlines()]
+
+
+ON_THE_WAY = "evaluate on the way"
+
+
+def progress(run: Path) -> Progress:
+    """Return the last report that was kept."""
+    return Progress.model_validate_json((run / "progress.json").read_text())
+
+
+def history(run: Path, stage: str) -> list[dict[str, float]]:
+    """Return what was logged at every step, but for times."""
+    lines = (run / stage / "history.jsonl").read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name not in CLOCKED} for line in lines]
+
+
+def result(run: Path) -> dict[str, Any]:
+    """Return all that a run has made and that an unbroken run makes likewise."""
+    report = progress(run)
+    stages = [name for name in ("warmup", "reinforce") if (run / name).exists()]
+    return {
+        "artifacts": [(artifact.kind, artifact.sha256) for artifact in report.artifacts or []],
+        "history": {name: history(run, name) for name in stages},
+        "scores": report.evaluation,
+        "evaluation": {path.name: path.read_text() for path in (run / "evaluation").glob("*.json*")},
+    }
+
+
+def last_checkpoint(run: Path, stage: str) -> int:
+    """Return the step of the last checkpoint that is complete."""
+    return max(int(path.parent.name.split("-")[1]) for path in (run / stage).glob("checkpoint-*/complete"))
