@@ -73,8 +73,9 @@ test-cluster: .venv/.light tools ## The operator against a real API server, and 
 	$(PYTEST) -q -n 2 --dist loadgroup tests/cluster tests/e2e
 
 .PHONY: bench
-bench: .venv/.light tools ## Idle cost and latencies of the operator
+bench: .venv/.full tools ## Idle cost and latencies of the operator, and what our code costs a training step
 	.venv/bin/python tests/bench/bench_operator.py
+	.venv/bin/python tests/bench/bench_step_overhead.py
 
 ##@ Develop
 .PHONY: dev
