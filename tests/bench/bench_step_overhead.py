@@ -35,10 +35,10 @@ from tests.trainer.models import make_model  # noqa: E402
 from transformers import TrainerCallback  # noqa: E402
 
 from reasoning_contract.status import TrainingStatus  # noqa: E402
+from reasoning_trainer.commands.run import Options, run  # noqa: E402
 from reasoning_trainer.display import Display  # noqa: E402
 from reasoning_trainer.exporter import Exporter  # noqa: E402
 from reasoning_trainer.memory import memory_status  # noqa: E402
-from reasoning_trainer.runner import Options, run  # noqa: E402
 from reasoning_trainer.stages import reinforce  # noqa: E402
 from reasoning_trainer.tracker import Phase, Tracker  # noqa: E402
 

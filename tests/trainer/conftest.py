@@ -94,8 +94,8 @@ def train_in() -> Callable[[Path, Path], Outcome]:
     """Runs a manifest in this process, into a folder, and returns the outcome."""
 
     def run_manifest(job: Path, output: Path) -> Outcome:
+        from reasoning_trainer.commands.run import Options, run
         from reasoning_trainer.display import Display
-        from reasoning_trainer.runner import Options, run
 
         with Display() as display:
             return run(Options(job, output), display)

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import ChatTemplate
-from reasoning_trainer.checker import Options, check
+from reasoning_trainer.commands.check import Options, check
 from reasoning_trainer.conversation import worked_answer
-from reasoning_trainer.data import Example
+from reasoning_trainer.data.examples import Example
 from reasoning_trainer.display import Display
 
 

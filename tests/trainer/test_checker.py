@@ -14,7 +14,7 @@ from rich.console import Console
 
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.spec import Spec
-from reasoning_trainer.checker import Options, check
+from reasoning_trainer.commands.check import Options, check
 from reasoning_trainer.display import Display
 
 Manifest = Callable[..., Path]

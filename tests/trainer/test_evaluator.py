@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_trainer.commands.evaluate import Options, evaluate
 from reasoning_trainer.display import Display
-from reasoning_trainer.evaluator import Options, evaluate
 
 Manifest = Callable[..., Path]
 CHANGES: dict[str, Any] = {

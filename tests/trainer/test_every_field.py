@@ -28,14 +28,15 @@ from reasoning_operator.acceptance import accept
 from reasoning_operator.inputs import references
 from reasoning_operator.model import Observed
 from reasoning_operator.plan import plan
-from reasoning_trainer import data, pipeline
+from reasoning_trainer import pipeline
 from reasoning_trainer.backends import transformers_arguments, unsloth_arguments
+from reasoning_trainer.data.sources import Source
+from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import LearningSignalGuard, judge_budget, judge_divergence
 from reasoning_trainer.job import Inputs
 from reasoning_trainer.rewards import build
 from reasoning_trainer.run_folder import RunFolder, write_lines
-from reasoning_trainer.sources import Source
 from reasoning_trainer.stages.evaluate import _drawn as drawn
 from reasoning_trainer.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
 
@@ -212,7 +213,7 @@ def rl(spec: Spec, world: World) -> Any:
 
 def splits(spec: Spec, world: World) -> Any:
     inputs = Inputs(config_maps=world.files, claims=world.files)
-    found = data.load(spec, Source(inputs.locate))
+    found = load_data(spec, Source(inputs.locate))
     sets = {"train": found.train, "warmup": found.warmup, "heldOut": found.held_out}
     return {name: [vars(row) for row in rows] for name, rows in sets.items()}
 
@@ -252,7 +253,7 @@ def fitting(spec: Spec, world: World) -> int:
 
     chat: Any = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
     context: Any = SimpleNamespace(spec=spec, say=lambda text: None)
-    rows = data.load(spec, Source(Inputs(None, None).locate)).train
+    rows = load_data(spec, Source(Inputs(None, None).locate)).train
     return len(pipeline.fit_lengths(context, chat, rows, "data.train"))
 
 
@@ -296,7 +297,7 @@ def rewards(spec: Spec, world: World) -> Any:
 
 
 def phases(spec: Spec, world: World) -> Any:
-    found = data.load(spec, Source(Inputs(None, None).locate))
+    found = load_data(spec, Source(Inputs(None, None).locate))
     return {phase.name: phase.cost for phase in pipeline.plan(spec, found)}
 
 
@@ -339,7 +340,7 @@ def prompt(spec: Spec, world: World) -> Any:
 
     from reasoning_trainer.attempt import Chat
     from reasoning_trainer.conversation import demonstrations
-    from reasoning_trainer.examples import Example
+    from reasoning_trainer.data.examples import Example
     from reasoning_trainer.stages.template import apply_template, learned_tokens, question, render
 
     chat = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))

@@ -18,7 +18,7 @@ import pytest
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.spec import QUANTISATIONS
 from reasoning_trainer import converters
-from reasoning_trainer.checker import Options, check
+from reasoning_trainer.commands.check import Options, check
 from reasoning_trainer.display import Display
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.interruption import Interruption

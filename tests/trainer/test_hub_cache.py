@@ -91,7 +91,7 @@ OF_A_DATA_SET = """
 import json, sys
 from reasoning_contract.spec import Rows
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.sources import Source, read
+from reasoning_trainer.data.sources import Source, read
 
 for revision in json.loads(sys.argv[1]):
     source = Source(locate=None)

@@ -13,9 +13,9 @@ import pytest
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Columns, Rows
-from reasoning_trainer.columns import to_examples
+from reasoning_trainer.data.columns import to_examples
+from reasoning_trainer.data.sources import Source, read, read_file
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.sources import Source, read, read_file
 
 
 def nowhere(source: str) -> Path:

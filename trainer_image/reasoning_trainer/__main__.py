@@ -10,7 +10,8 @@ from typing import Any
 
 from reasoning_contract.outcome import Outcome
 
-from . import checker, environment, evaluator, runner
+from . import environment
+from .commands import check, evaluate, run
 from .display import Display
 
 
@@ -36,9 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: Any) -> None:
-    command = _add(
-        commands, "run", "train by a manifest", lambda given, show: runner.run(runner.Options(**given), show)
-    )
+    command = _add(commands, "run", "train by a manifest", lambda given, show: run.run(run.Options(**given), show))
     add = command.add_argument
     add("--output", type=Path, required=True, help="folder of the run; a run that was begun there goes on")
     add("--port", type=int, help="port to serve /progress, /metrics and /healthz on")
@@ -50,7 +49,7 @@ def _add_evaluate(commands: Any) -> None:
         commands,
         "evaluate",
         "compare the base model with adapters and merged models on the same rows, without training",
-        lambda given, show: evaluator.evaluate(evaluator.Options(**given), show),
+        lambda given, show: evaluate.evaluate(evaluate.Options(**given), show),
     )
     add = command.add_argument
     add("models", type=Path, nargs="*", metavar="MODEL", help="folder of an adapter or of a whole model")
@@ -63,7 +62,7 @@ def _add_check(commands: Any) -> None:
         commands,
         "check",
         "say what can be said of a manifest without training: fields, data, lengths, template, rewards",
-        lambda given, show: checker.check(checker.Options(**given), show),
+        lambda given, show: check.check(check.Options(**given), show),
     )
     command.add_argument("--resolved", action="store_true", help="print the spec with every choice made, as YAML")
 

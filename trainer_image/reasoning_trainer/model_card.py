@@ -16,7 +16,7 @@ from reasoning_contract.progress import Progress
 from reasoning_contract.spec import HeldOut, Rows
 from reasoning_contract.status import Artifact, EvaluationStatus
 
-from .examples import Example, Splits
+from .data.examples import Example, Splits
 from .job import Job
 
 PACKAGES = (

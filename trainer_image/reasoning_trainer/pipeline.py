@@ -9,14 +9,14 @@ from reasoning_contract.spec import PREFERENCE, Spec
 
 from . import backends
 from .attempt import Attempt, Context, Policy
-from .data import load as load_data
+from .data.examples import Example, Splits
+from .data.lengths import PROMPT, SEQUENCE, within_length
+from .data.overlap import repeated
+from .data.sources import Source
+from .data.splits import load as load_data
 from .errors import TrainerError
-from .examples import Example, Splits
 from .fingerprint import of_folder, of_rows
-from .lengths import PROMPT, SEQUENCE, within_length
-from .overlap import repeated
 from .run_folder import recipe_of
-from .sources import Source
 from .tracker import Phase
 from .trl_arguments import refuse_unknown
 

@@ -10,7 +10,7 @@ import yaml
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import choose, resolve
 from reasoning_contract.spec import Spec
-from reasoning_trainer.examples import Example, Splits
+from reasoning_trainer.data.examples import Example, Splits
 from reasoning_trainer.job import Job
 from reasoning_trainer.model_card import Facts, base_licence, digest, model_card
 

@@ -26,11 +26,11 @@ from reasoning_contract.status import (
     Score,
     TrainingStatus,
 )
+from reasoning_trainer.commands.run import INTERNAL_ERROR, outcome_of
 from reasoning_trainer.display import Display
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.exporter import Exporter
 from reasoning_trainer.metrics import presentable, training_status
-from reasoning_trainer.runner import INTERNAL_ERROR, outcome_of
 
 PROGRESS = Progress(
     attempt=2,

@@ -13,15 +13,15 @@ import pytest
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Columns, Spec
-from reasoning_trainer import data
-from reasoning_trainer.columns import to_examples
 from reasoning_trainer.commits import Commits
-from reasoning_trainer.data import sample, split_by_hash
+from reasoning_trainer.data.columns import to_examples
+from reasoning_trainer.data.examples import Example, Splits
+from reasoning_trainer.data.lengths import PROMPT, SEQUENCE, within_length
+from reasoning_trainer.data.overlap import normalised, refuse_overlap, repeated
+from reasoning_trainer.data.sources import Source, read_file
+from reasoning_trainer.data.splits import load as load_data
+from reasoning_trainer.data.splits import sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.examples import Example, Splits
-from reasoning_trainer.lengths import PROMPT, SEQUENCE, within_length
-from reasoning_trainer.overlap import normalised, refuse_overlap, repeated
-from reasoning_trainer.sources import Source, read_file
 
 ROWS = [{"prompt": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
 WORKED = {"prompt": "2 + 2?", "reasoning": "Two and two.", "answer": "4"}
@@ -49,7 +49,7 @@ def nowhere(source: str) -> Path:
 
 def load(train: Any = None, held_out: Any = None, warmup: Any = None, **patch: Any) -> Splits:
     sets = {"train": train or {"rows": ROWS}, "heldOut": held_out or {"rows": APART}, "warmup": warmup}
-    return data.load(spec(data={name: rows for name, rows in sets.items() if rows}, **patch), Source(nowhere))
+    return load_data(spec(data={name: rows for name, rows in sets.items() if rows}, **patch), Source(nowhere))
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -102,7 +102,7 @@ FILES = {
 def test_files(name: str, scheme: str, tmp_path: Path, locate: Callable[[str], Path]) -> None:
     write(tmp_path / "set" / name, FILES[name])
     train = {"source": scheme + name, "columns": {"prompt": "q", "answer": "a"}}
-    splits = data.load(spec(data={"train": train, "heldOut": {"rows": APART}}), Source(locate))
+    splits = load_data(spec(data={"train": train, "heldOut": {"rows": APART}}), Source(locate))
     assert splits.train == (Example("a\u2028b?", "4"), Example("c?", "2.5"))
 
 
@@ -149,7 +149,7 @@ def test_file_that_is_none(tmp_path: Path) -> None:
 def test_empty_set_is_refused(content: str, tmp_path: Path, locate: Callable[[str], Path]) -> None:
     write(tmp_path / "c/a.jsonl", content)
     with refusal("DatasetEmpty", "data.train"):
-        data.load(spec(data={"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}), Source(locate))
+        load_data(spec(data={"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}), Source(locate))
 
 
 def records(*rows: dict[str, Any], **columns: str) -> list[Example]:
@@ -212,9 +212,9 @@ def test_preferences_need_both_completions(tmp_path: Path, locate: Callable[[str
     train = {"source": "pvc://c/a.jsonl", "columns": {"chosen": "good", "rejected": "bad"}}
     wanted = spec(data={"train": train, "heldOut": {"rows": APART}}, rewards=[], reinforce={"algorithm": "DPO"})
     with refusal("DatasetColumnMissing", "data.train.columns.rejected", "'bad'"):
-        data.load(wanted, Source(locate))
+        load_data(wanted, Source(locate))
     write(tmp_path / "c/a.jsonl", '{"prompt": "q", "good": "g", "bad": "b"}')
-    assert data.load(wanted, Source(locate)).train == (Example("q", chosen="g", rejected="b"),)
+    assert load_data(wanted, Source(locate)).train == (Example("q", chosen="g", rejected="b"),)
 
 
 def test_answer_pattern_takes_its_first_group() -> None:
@@ -245,7 +245,7 @@ def test_warmup_rows() -> None:
 
 def test_skipped_warmup_is_not_read() -> None:
     sets = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}, "warmup": {"source": "pvc://gone/a.jsonl"}}
-    assert data.load(spec(data=sets, warmup={"skip": True}), Source(nowhere)).warmup == ()
+    assert load_data(spec(data=sets, warmup={"skip": True}), Source(nowhere)).warmup == ()
 
 
 def test_warmup_needs_reasoning() -> None:
@@ -260,7 +260,7 @@ def turns(*roles: str) -> list[dict[str, str]]:
 def conversation(tmp_path: Path, locate: Callable[[str], Path], messages: Any) -> Splits:
     write(tmp_path / "c/a.jsonl", json.dumps({"messages": messages}))
     sets = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}, "warmup": {"source": "pvc://c/a.jsonl"}}
-    return data.load(spec(data=sets), Source(locate))
+    return load_data(spec(data=sets), Source(locate))
 
 
 def test_warmup_conversations(tmp_path: Path, locate: Callable[[str], Path]) -> None:
@@ -380,7 +380,7 @@ def test_repeated_question_with_another_answer_is_counted_apart() -> None:
 def test_column_that_nothing_reads_is_refused(part: str, patch: dict[str, Any]) -> None:
     sets: dict[str, Any] = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}}
     with refusal("ColumnUnused", part):
-        data.load(
+        load_data(
             spec(data={name: sets.get(name, {}) | patch.get(name, {}) for name in {*sets, *patch}}), Source(nowhere)
         )
 
@@ -484,7 +484,7 @@ def test_branch_is_pinned_to_its_commit_for_every_later_attempt(
     wanted = spec(data={"train": {"source": "hf://a/b", "revision": "main"}, "heldOut": {"rows": APART}})
     for _ in range(2):
         source = Source(nowhere, commits=Commits(tmp_path / "commits.json"))
-        data.load(wanted, source)
+        load_data(wanted, source)
         api.commit = "f" * 40
     assert [asked["revision"] for _, asked in hub.asked] == [COMMIT, COMMIT]
     assert source.taken == {"data.train": COMMIT}
@@ -503,7 +503,7 @@ def test_hub_rows_and_the_held_out_split_of_train(monkeypatch: pytest.MonkeyPatc
         "answerPattern": "#### (.*)",
         "limit": 1,
     }
-    splits = data.load(spec(data={"train": train, "heldOut": {"split": "test", "limit": 2}}), Source(nowhere, "t"))
+    splits = load_data(spec(data={"train": train, "heldOut": {"split": "test", "limit": 2}}), Source(nowhere, "t"))
     assert splits.train == (Example("q", "1"),)
     assert splits.held_out == (Example("t", "2"),) * 2
     wanted = {"name": "main", "revision": COMMIT, "token": "t"}

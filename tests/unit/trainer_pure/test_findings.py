@@ -9,9 +9,9 @@ import pytest
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import choose, resolve
 from reasoning_contract.spec import Spec
-from reasoning_trainer import findings
-from reasoning_trainer.examples import Example
-from reasoning_trainer.findings import EMPTY, LONG, WORKED, WRONG, Finding
+from reasoning_trainer.commands import findings
+from reasoning_trainer.commands.findings import EMPTY, LONG, WORKED, WRONG, Finding
+from reasoning_trainer.data.examples import Example
 
 CORRECT = {"name": "correct", "builtin": "correctness"}
 FORMAT = {"name": "format", "builtin": "format"}

@@ -21,7 +21,9 @@ HEAVY = (
 )
 
 
-@pytest.mark.parametrize("module", ["data", "findings", "guards", "rewards", "sources", "statistics"])
+@pytest.mark.parametrize(
+    "module", ["commands.findings", "data.sources", "data.splits", "guards", "rewards", "statistics"]
+)
 def test_pure_module_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, reasoning_trainer.{module}; print(*sorted(set(sys.modules) & set({HEAVY})))"
     environment = {"PYTHONPATH": ":".join(sys.path)}

@@ -15,7 +15,7 @@ from reasoning_contract.status import EvaluationStatus, HeldOutStatus, Score
 
 from ..attempt import Attempt, Context, Policy
 from ..backends.base import Completion, Sampling
-from ..examples import Example
+from ..data.examples import Example
 from ..rewards import Grader
 from ..run_folder import write_atomic, write_lines
 from ..statistics import mcnemar_exact_one_sided, pass_at_k, wilson_interval

@@ -16,7 +16,7 @@ from reasoning_contract.status import Artifact
 
 from .. import converters
 from ..attempt import Attempt, Policy
-from ..examples import Splits
+from ..data.examples import Splits
 from ..model_card import Facts, base_licence, model_card
 from ..run_folder import read_lines, whole_folder, write_atomic
 from .template import question

@@ -21,8 +21,8 @@ from trl.experimental.ppo.ppo_trainer import OnlineTrainerState
 from reasoning_contract.outcome import ExitCode
 
 from ..attempt import Attempt, Policy
+from ..data.examples import Example, Splits
 from ..errors import TrainerError
-from ..examples import Example, Splits
 from ..rewards import RewardSet, build
 from ..trl_arguments import reinforce_arguments
 from .order import ByStep

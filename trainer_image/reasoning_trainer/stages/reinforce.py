@@ -15,8 +15,8 @@ from reasoning_contract.status import RunStage
 
 from ..attempt import Attempt, Policy
 from ..conversation import preference
+from ..data.examples import Splits
 from ..engine_cache import exclusive
-from ..examples import Splits
 from ..rewards import build
 from ..trl_arguments import (
     refuse_few_rows,

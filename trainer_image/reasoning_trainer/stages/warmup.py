@@ -12,9 +12,9 @@ from reasoning_contract.status import RunStage
 
 from ..attempt import Attempt, Policy
 from ..conversation import demonstrations
+from ..data.examples import Example, Splits
+from ..data.lengths import SEQUENCE, within_length
 from ..errors import TrainerError
-from ..examples import Example, Splits
-from ..lengths import SEQUENCE, within_length
 from ..trl_arguments import warmup_arguments
 from .template import learned_tokens
 from .training import StageCallback, reuse, train

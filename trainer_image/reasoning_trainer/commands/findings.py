@@ -1,4 +1,4 @@
-"""What can be said of a job before it is trained: pure, from facts that `checker` gathers."""
+"""What can be said of a job before it is trained: pure, from facts that `check` gathers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import Choice
 from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
 
-from .errors import TrainerError
-from .examples import Example, Splits
+from ..data.examples import Example, Splits
+from ..errors import TrainerError
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
 """Completions that rewards are tried on: right and brief, right in form only, right and too long, and nothing."""

@@ -15,22 +15,23 @@ from rich.text import Text
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.spec import PREFERENCE, Spec
 
-from . import backends, findings
-from .attempt import Chat
-from .backends.tokenizer import load_tokenizer
-from .conversation import worked_answer
-from .converters import rehearse
-from .data import load as load_data
-from .display import Display
-from .errors import TrainerError
-from .examples import Example, Splits
+from .. import backends
+from ..attempt import Chat
+from ..backends.tokenizer import load_tokenizer
+from ..conversation import worked_answer
+from ..converters import rehearse
+from ..data.examples import Example, Splits
+from ..data.sources import Source
+from ..data.splits import load as load_data
+from ..display import Display
+from ..errors import TrainerError
+from ..interruption import Interruption
+from ..job import Inputs, Job, inputs_of, read_job
+from ..rewards import build
+from ..trl_arguments import refuse_unknown
+from . import findings
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
-from .interruption import Interruption
-from .job import Inputs, Job, inputs_of, read_job
-from .rewards import build
-from .runner import outcome_of
-from .sources import Source
-from .trl_arguments import refuse_unknown
+from .run import outcome_of
 
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
 NO_REASONING = "..."
@@ -118,7 +119,7 @@ class Checker:
             self._note(findings.failure(subject, error))
 
     def _model(self) -> tuple[Path, Chat]:
-        from .stages.load import NOT_READ, fetch, require_safetensors
+        from ..stages.load import NOT_READ, fetch, require_safetensors
 
         spec = self._spec
         folder, revision = fetch(spec, self._inputs, (*NOT_READ, "*.safetensors"))
@@ -131,7 +132,7 @@ class Checker:
         return folder, chat
 
     def _apply_template(self, chat: Chat) -> None:
-        from .stages.template import apply_template
+        from ..stages.template import apply_template
 
         spec = self._spec
         family = spec.chat_template.family
@@ -142,7 +143,7 @@ class Checker:
 
     def _texts(self, splits: Splits, chat: Chat) -> None:
         """Measure prompts and worked answers, and show one row as the model sees it."""
-        from .stages.template import continuation, count_tokens, prompt_tokens, question, render
+        from ..stages.template import continuation, count_tokens, prompt_tokens, question, render
 
         spec = self._spec
         for field, rows in (("data.train", splits.train), ("data.heldOut", splits.held_out)):

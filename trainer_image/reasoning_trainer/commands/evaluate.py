@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.spec import Spec
 
-from . import backends
-from .attempt import Context, Policy
+from .. import backends
+from ..attempt import Context, Policy
+from ..data.examples import Example
+from ..data.sources import Source
+from ..data.splits import load_held_out
+from ..display import Display
+from ..errors import TrainerError
+from ..interruption import Interruption
+from ..job import inputs_of, read_job
+from ..model_card import versions
+from ..pipeline import fit_lengths
+from ..run_folder import write_atomic
+from ..tracker import Phase, Tracker
 from .comparison import BASE, Compared, Comparison, evaluated_spec, table
-from .data import load_held_out
-from .display import Display
-from .errors import TrainerError
-from .examples import Example
-from .interruption import Interruption
-from .job import inputs_of, read_job
-from .model_card import versions
-from .pipeline import fit_lengths
-from .run_folder import write_atomic
-from .runner import outcome_of
-from .sources import Source
-from .tracker import Phase, Tracker
+from .run import outcome_of
 
 if TYPE_CHECKING:
-    from .stages.evaluate import Measured
+    from ..stages.evaluate import Measured
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ def _measure_all(
     spec = context.spec
     backends.check(spec)
     backend = backends.choose(spec)
-    from .stages.adapt import adapt
-    from .stages.load import load
-    from .stages.template import apply_template
+    from ..stages.adapt import adapt
+    from ..stages.load import load
+    from ..stages.template import apply_template
 
     policy = load(context, backend)
     apply_template(spec, policy)
@@ -161,7 +161,7 @@ def _put(spec: Spec, policy: Policy, subject: Subject) -> None:
 
 
 def _measure(context: Context, policy: Policy, rows: tuple[Example, ...], name: str) -> Measured:
-    from .stages.evaluate import measure
+    from ..stages.evaluate import measure
 
     tracker, phase = context.tracker, f"evaluate {name}"
     tracker.begin(phase, name, total=len(rows))
@@ -172,7 +172,7 @@ def _measure(context: Context, policy: Policy, rows: tuple[Example, ...], name: 
 
 
 def _compared(spec: Spec, names: Sequence[str], measured: dict[str, Measured]) -> list[Compared]:
-    from .stages.evaluate import gain, p_value, score
+    from ..stages.evaluate import gain, p_value, score
 
     def compared(name: str) -> Compared:
         base = measured[BASE].result if name != BASE else None

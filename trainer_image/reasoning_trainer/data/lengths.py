@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from reasoning_contract.outcome import ExitCode
 
-from .errors import TrainerError
+from ..errors import TrainerError
 
 Item = TypeVar("Item")
 PROMPT, SEQUENCE = "reinforce.maxPromptLength", "model.maxSequenceLength"

@@ -11,7 +11,7 @@ from typing import Any
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Columns
 
-from .errors import TrainerError
+from ..errors import TrainerError
 from .examples import Example, Message
 from .sources import Record
 

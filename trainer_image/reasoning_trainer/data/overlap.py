@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reasoning_contract.outcome import ExitCode
 
-from .errors import TrainerError
+from ..errors import TrainerError
 from .examples import Example
 
 SHOWN = 3

@@ -10,8 +10,8 @@ from typing import TypeVar
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
 
+from ..errors import TrainerError
 from .columns import extract_answers, refuse_unused, to_examples
-from .errors import TrainerError
 from .examples import Example, Splits
 from .overlap import normalised, refuse_overlap
 from .sources import Record, Source, read

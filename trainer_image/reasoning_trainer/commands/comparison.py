@@ -13,7 +13,7 @@ from reasoning_contract.rules import Part
 from reasoning_contract.spec import HeldOut, Spec
 from reasoning_contract.status import Score
 
-from .errors import TrainerError
+from ..errors import TrainerError
 
 BASE = "base"
 

@@ -13,18 +13,18 @@ from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 
-from . import pipeline
-from .attempt import Attempt
-from .commits import Commits
-from .display import Display
-from .errors import TrainerError
-from .exporter import Exporter
-from .interruption import Interruption, interrupted
-from .job import Job, inputs_of, read_job
-from .memory import memory_status
-from .resource_failures import causes, resource_failure
-from .run_folder import RunFolder
-from .tracker import Phase, Tracker
+from .. import pipeline
+from ..attempt import Attempt
+from ..commits import Commits
+from ..display import Display
+from ..errors import TrainerError
+from ..exporter import Exporter
+from ..interruption import Interruption, interrupted
+from ..job import Job, inputs_of, read_job
+from ..memory import memory_status
+from ..resource_failures import causes, resource_failure
+from ..run_folder import RunFolder
+from ..tracker import Phase, Tracker
 
 INTERNAL_ERROR = 1
 """Exit code of what nobody foresaw."""
