@@ -18,7 +18,7 @@ TEMPLATE = {
     "reasoningTags": {"start": "(", "end": ")"},
     "answerTags": {"start": "[", "end": "]"},
 }
-STEPS = 12
+STEPS = 16
 
 
 def history(run: Path, stage: str = "reinforce") -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def test_reward_rises(manifest: Manifest, train: Train, tmp_path: Path, guessing
             "steps": STEPS * updates,
             "batchSize": 32 // updates,
             "maxCompletionLength": 10,
-            "learningRate": 1e-2,
+            "learningRate": 5e-3,
             "scheduler": "constant",
         },
         rewards=[{"name": "correct", "builtin": "correctness", "params": {"parser": "exact"}}],
