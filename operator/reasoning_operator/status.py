@@ -122,10 +122,12 @@ def _storage(verdict: Verdict) -> StorageStatus | None:
 
 
 def _model(report: Progress | None, observed: Observed) -> ModelStatus | None:
-    """Return what was loaded, and why: the trainer sees a spec in which every choice is made, so the reason is here."""
+    """Return what was loaded, and why: the trainer knows the reason of the one choice that is left to it."""
     model = report.model if report and report.model else observed.status.model
-    reason = choose(Spec.model_validate(observed.job["spec"])).reason
-    return model and model.model_copy(update={"reason": reason})
+    choice = choose(Spec.model_validate(observed.job["spec"]))
+    if model is None or choice.backend == "auto":
+        return model
+    return model.model_copy(update={"reason": choice.reason})
 
 
 def _with_report(old: Status, report: Progress | None) -> Status:

@@ -111,4 +111,6 @@ def test_a_job_for_a_gpu_is_checked_without_one(checked: Callable[..., tuple[Out
     """As a preflight pod does: it asks for no GPU."""
     outcome, shown = checked(parallelism=None, lora=None, warmup=None)
     assert outcome.exit_code == ExitCode.DONE, outcome
-    assert "unsloth, weights in 4bit, completions by vllm" in shown
+    assert "backend: the trainer's GPU decides" in shown
+    for backend in ("transformers with 16bit", "unsloth with 4bit"):
+        assert f"memory: {backend} weights fits on a GPU of" in shown

@@ -10,7 +10,7 @@ from tests.manifests import TABLE, merge
 
 from reasoning_contract.outcome import MESSAGE_LIMIT, ExitCode, Outcome
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import ALGORITHM_DEFAULTS, choose, resolve
+from reasoning_contract.resolve import ALGORITHM_DEFAULTS, Room, choose, resolve
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import Artifact, ProgressStatus
 
@@ -38,6 +38,7 @@ def test_resolve_is_idempotent_and_leaves_no_choice_open(algorithm: str) -> None
     resolved = resolve(
         spec(
             reinforce={"algorithm": algorithm},
+            parallelism={"gpusPerNode": 0},
             rewards=[] if preference else TABLE["good"]["rewards"],
             data={"train": {"columns": {"chosen": "c", "rejected": "r"}}, "warmup": {"source": "hf://a/b"}},
         )
@@ -65,7 +66,7 @@ def test_one_clipping_range_means_a_symmetric_one() -> None:
 @pytest.mark.parametrize(
     ("patch", "expected"),
     [
-        ({}, ("unsloth", "4bit", "vllm")),
+        ({"backend": "unsloth"}, ("unsloth", "4bit", "vllm")),
         ({"parallelism": {"gpusPerNode": 0}}, ("transformers", "16bit", "transformers")),
         ({"parallelism": {"gpusPerNode": 4}}, ("transformers", "16bit", "vllm")),
         ({"backend": "transformers"}, ("transformers", "16bit", "vllm")),
@@ -76,6 +77,59 @@ def test_choice_of_backend(patch: dict[str, Any], expected: tuple[str, str, str]
     choice = choose(spec(**patch))
     assert (choice.backend, choice.load_in, choice.engine) == expected
     assert choice.reason
+
+
+SMOLLM2 = {
+    "num_hidden_layers": 30,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "vocab_size": 49152,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "tie_word_embeddings": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "gib", "expected", "says"),
+    [
+        (SMOLLM2, 80, ("transformers", "16bit", "vllm", "adamw"), "of 80.0 GiB by estimate, and its steps are faster"),
+        (SMOLLM2, 8, ("unsloth", "4bit", "vllm", "adamw_8bit"), "unsloth needs the least memory"),
+        (SMOLLM2 | {"num_experts": 8}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "a mixture of experts"),
+        ({}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "config.json has no num_hidden_layers"),
+    ],
+)
+def test_gpu_decides_between_backends_that_can_both_run_it(
+    config: dict[str, Any], gib: float, expected: tuple[str, ...], says: str
+) -> None:
+    room = Room(config, gib)
+    resolved = resolve(spec(), room)
+    found = (resolved.backend, resolved.model.load_in, resolved.inference.engine, resolved.reinforce.optimizer)
+    assert found == expected
+    assert says in choose(spec(), room).reason
+
+
+def test_without_the_gpu_that_choice_stays_open() -> None:
+    resolved = resolve(spec())
+    assert (resolved.backend, resolved.model.load_in, resolved.reinforce.optimizer) == ("auto", "auto", "auto")
+    assert resolve(resolved) == resolved
+    room = Room(SMOLLM2, 80)
+    assert resolve(resolved, room) == resolve(spec(), room)
+
+
+@pytest.mark.parametrize(
+    ("patch", "backend", "says"),
+    [
+        ({"reinforce": {"algorithm": "PPO"}}, "transformers", "unsloth cannot run it: spec.reinforce.algorithm"),
+        ({"lora": {"gradientCheckpointing": "unsloth"}}, "unsloth", "gradientCheckpointing unsloth needs backend"),
+        ({"inference": {"standby": True}}, "unsloth", "transformers cannot run it: spec.inference.standby"),
+        ({"model": {"loadIn": "4bit"}}, "unsloth", "model.loadIn 4bit"),
+    ],
+)
+def test_what_only_one_backend_can_do_decides_without_a_gpu(patch: dict[str, Any], backend: str, says: str) -> None:
+    choice = choose(spec(**patch))
+    assert choice.backend == backend
+    assert says in choice.reason
 
 
 def _outcome(message: str, artifacts: int) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reasoning_contract.gpu_memory import GIB, Shape, UnknownShapeError, estimate, fits
+from reasoning_contract.gpu_memory import GIB, Shape, UnknownShapeError, estimate, fits, least_gpu_gib
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 
@@ -153,6 +153,15 @@ def test_unsloth_and_vllm_share_the_weights() -> None:
 )
 def test_a_job_fits_if_both_have_room(share: float, gib: float, runs: bool) -> None:
     assert fits(spec(inference={"gpuMemoryUtilization": share}), LLAMA_8B, gib) is runs
+
+
+@pytest.mark.parametrize("backend", ["transformers", "unsloth"])
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_smallest_gpu_is_the_least_on_which_it_fits(backend: str, share: float) -> None:
+    job = spec(backend=backend, inference={"gpuMemoryUtilization": share})
+    gib = least_gpu_gib(job, LLAMA_8B)
+    assert fits(job, LLAMA_8B, gib + 0.01)
+    assert not fits(job, LLAMA_8B, gib - 0.01)
 
 
 def test_breakdown_reads_well() -> None:

@@ -217,6 +217,22 @@ def fits(spec: Spec, config: Mapping[str, Any], gpu_gib: float) -> bool:
     return whole.total <= gpu_gib and least.engine <= whole.engine
 
 
+def least_gpu_gib(spec: Spec, config: Mapping[str, Any]) -> float:
+    """Return the memory of the smallest GPU that a job fits on, GiB.
+
+    Parameters
+    ----------
+    spec, config
+        As for `estimate`.
+    """
+    least = estimate(spec, config)
+    if spec.inference.engine != "vllm":
+        return least.total
+    share = spec.inference.gpu_memory_utilization
+    shared = least.weights if spec.backend == "unsloth" else 0.0
+    return max((least.trainer - shared) / (1 - share), (least.engine + shared) / share)
+
+
 def _weight_bytes(spec: Spec, shape: Shape) -> float:
     load_in = spec.model.load_in
     linear = QUANTISED_BYTES.get(load_in) or QUANTISED_BYTES[spec.backend, load_in]

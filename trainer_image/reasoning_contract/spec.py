@@ -842,7 +842,8 @@ class Spec(Part):
     """What to train, on what, how, and where the result goes."""
 
     backend: Literal["auto", "unsloth", "transformers"] = "auto"
-    """`unsloth`: one NVIDIA GPU, least memory. `transformers`: a CPU, or several GPUs. `auto`: unsloth for one GPU."""
+    """`unsloth`: one NVIDIA GPU, least memory. `transformers`: a CPU, or several GPUs. `auto`: on one GPU
+    transformers where 16-bit weights fit, for faster steps, else unsloth; the status says why."""
     model: Model
     """The model to train."""
     lora: Lora = Lora()

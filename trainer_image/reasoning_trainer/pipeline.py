@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import PREFERENCE, Spec
 
 from . import backends
 from .attempt import Attempt, Context, Policy
+from .backends.decision import decided
 from .data.examples import Example, Splits
 from .data.lengths import PROMPT, SEQUENCE, within_length
 from .data.overlap import repeated
@@ -35,6 +37,7 @@ def run(attempt: Attempt) -> None:
         If the run cannot go on, or is told to stop; what is finished stays finished.
     """
     splits = read_data(attempt)
+    attempt = replace(attempt, job=decided(attempt.job, attempt.inputs, attempt.folder.choice))
     # the libraries take seconds to import: by now somebody may be looking at /progress; the backend's come first,
     # because unsloth patches the others
     backend = backends.choose(attempt.spec)

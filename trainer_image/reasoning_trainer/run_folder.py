@@ -6,6 +6,7 @@
     progress.json               the last report, with the attempt's number
     commits.json                which commits of Hub repositories are taken: a new attempt takes the same
     recipe.json                 what is learned: a new attempt must agree with it
+    backend.json                the backend, where the GPU's memory decided
     <stage>/checkpoint-<step>/  checkpoints of warmup and reinforce; whole only with the file `complete`
     <stage>/adapter/            the adapter at the stage's end
     <stage>/history.jsonl       metrics of every step; with it the stage is finished
@@ -186,6 +187,11 @@ class RunFolder:
                     "two jobs must not share a run folder; a pod of an earlier attempt may still be ending",
                 ) from None
             yield
+
+    @property
+    def choice(self) -> Path:
+        """The backend that the first attempt chose, where the GPU's memory decided."""
+        return self.path / "backend.json"
 
     def last_progress(self) -> Progress | None:
         """Return the last report of the attempt before this one; None for the first."""

@@ -15,6 +15,7 @@ from reasoning_operator.model import Json, Observed, TrainingJob
 from reasoning_operator.settings import Settings
 
 GPU = {"parallelism": {"gpusPerNode": 1}}
+UNSLOTH = GPU | {"backend": "unsloth"}
 MODEL = {"source": "file:///models/tiny"}
 TASK = {"reasoningGym": {"task": "chain_sum"}}
 WARMED_UP = {"train": TASK, "warmup": {"source": "pvc://library/rows.csv"}, "heldOut": {"fraction": 0.1}}
@@ -63,11 +64,11 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
             GPU | {"backend": "transformers", "reinforce": {"algorithm": "PPO"}, "inference": {"engine": "vllm"}},
             "spec.inference.engine",
         ),
-        (GPU | {"reinforce": {"algorithm": "PPO"}}, "spec.reinforce.algorithm"),
-        (GPU | {"inference": {"engine": "transformers"}}, "spec.inference.engine"),
-        (GPU | {"model": MODEL | {"trustRemoteCode": True}}, "spec.model.trustRemoteCode"),
-        (GPU | {"chatTemplate": {"jinja": "x", "specialTokens": ["<a>"]}}, "spec.chatTemplate.specialTokens"),
-        (GPU | {"reinforce": {"beta": 0.1}, "data": WARMED_UP}, "spec.reinforce.beta"),
+        (UNSLOTH | {"reinforce": {"algorithm": "PPO"}}, "spec.reinforce.algorithm"),
+        (UNSLOTH | {"inference": {"engine": "transformers"}}, "spec.inference.engine"),
+        (UNSLOTH | {"model": MODEL | {"trustRemoteCode": True}}, "spec.model.trustRemoteCode"),
+        (UNSLOTH | {"chatTemplate": {"jinja": "x", "specialTokens": ["<a>"]}}, "spec.chatTemplate.specialTokens"),
+        (UNSLOTH | {"reinforce": {"beta": 0.1}, "data": WARMED_UP}, "spec.reinforce.beta"),
     ],
 )
 def test_what_is_not_supported_is_named(parts: dict[str, Any], field: str) -> None:

@@ -117,6 +117,16 @@ def test_reason_of_the_choice_is_that_of_the_users_spec() -> None:
     assert status["model"]["reason"] == choose(training_job().spec.model_copy(update={"backend": "auto"})).reason
 
 
+def test_reason_of_the_choice_that_is_left_to_the_trainer_is_its_own() -> None:
+    reason = "in 16 bits it takes 31.2 of 79.6 GiB by estimate, and its steps are faster than unsloth's"
+    loaded = {"backend": "transformers", "loadIn": "16bit", "engine": "vllm", "reason": reason}
+    told = report(step=7, model=loaded)
+    observed = seen(running_pod(), progress={"uid-of-sums-train-a": told})
+    observed.job["spec"]["parallelism"]["gpusPerNode"] = 1
+    observed.job["spec"]["backend"] = "auto"
+    assert status_of(observed)["model"]["reason"] == reason
+
+
 def test_last_word_counts_more_than_what_was_polled_before() -> None:
     ended = ended_pod(0, last_word(0, "Completed", progress=report(100)))
     status = status_of(seen(ended, end="Complete", progress={"uid-of-sums-train-a": report(80)}))

@@ -122,7 +122,7 @@ def test_other_errors_are_no_lack_of_anything(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("stage", "gpus", "parts", "named", "left_out"),
     [
-        ("load", 1, {}, "model.loadIn 4bit", "batchSize"),
+        ("load", 1, {"backend": "unsloth"}, "model.loadIn 4bit", "batchSize"),
         ("load", 0, {}, "model.loadIn 16bit", "gpuMemoryUtilization"),
         ("warmup", 0, {"warmup": {"batchSize": 4}}, "warmup.batchSize 4", "reinforce"),
         ("evaluate", 0, {}, "reinforce.maxCompletionLength 512", "batchSize"),

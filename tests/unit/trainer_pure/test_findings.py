@@ -124,3 +124,31 @@ def test_what_was_left_to_the_trainer_is_told() -> None:
 def test_how_much_of_the_data_is_seen(reinforce: dict[str, Any], message: str) -> None:
     (found,) = findings.plan(resolve(spec(CORRECT, **reinforce)), [Example()] * 4)
     assert found.message.startswith(message)
+
+
+SMOLLM2 = {
+    "num_hidden_layers": 30,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "vocab_size": 49152,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+}
+
+
+def on_gpu(**parts: Any) -> Spec:
+    document = spec(CORRECT).model_dump(by_alias=True, exclude_none=True)
+    return Spec.model_validate(document | {"parallelism": {"gpusPerNode": 1}} | parts)
+
+
+def test_memory_is_told_of_every_backend_that_the_job_may_get() -> None:
+    told = [finding.message.split(" weights")[0] for finding in findings.gpu_memory(on_gpu(), SMOLLM2)]
+    assert told == ["transformers with 16bit", "unsloth with 4bit"]
+    (one,) = findings.gpu_memory(on_gpu(backend="unsloth"), SMOLLM2)
+    assert "fits on a GPU of" in one.message
+
+
+def test_memory_of_a_strange_model_or_of_a_cpu_is_not_told() -> None:
+    (unknown,) = findings.gpu_memory(on_gpu(), {})
+    assert unknown.message.startswith("not estimated: config.json has no")
+    assert findings.gpu_memory(spec(CORRECT), SMOLLM2) == []

@@ -21,7 +21,7 @@ def choose(spec: Spec) -> Backend:
         If the job is for GPUs and there is none.
     """
     if spec.parallelism.gpus_per_node:
-        _find_gpu()
+        find_gpu()
     if spec.backend == "unsloth":
         from .unsloth import UnslothBackend
 
@@ -31,7 +31,14 @@ def choose(spec: Spec) -> Backend:
     return TransformersBackend()
 
 
-def _find_gpu() -> None:
+def find_gpu() -> int:
+    """Return the memory of the GPU, bytes.
+
+    Raises
+    ------
+    TrainerError
+        If there is none.
+    """
     import torch
 
     if not torch.cuda.is_available():
@@ -41,3 +48,4 @@ def _find_gpu() -> None:
             "the job is for a GPU (parallelism.gpusPerNode), and PyTorch finds none",
             "run it on a node with an NVIDIA GPU and its driver, or set parallelism.gpusPerNode: 0 for the CPU",
         )
+    return int(torch.cuda.get_device_properties(0).total_memory)

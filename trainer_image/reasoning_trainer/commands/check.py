@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -129,6 +130,9 @@ class Checker:
         at = f" at {revision}" if revision else ""
         size = len(chat.tokenizer)
         self._note(Finding("model", f"{spec.model.source}{at}: a vocabulary of {size}; the weights are not read here"))
+        if (folder / "config.json").is_file():
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            self._note(*findings.gpu_memory(self._job.given, config))
         return folder, chat
 
     def _apply_template(self, chat: Chat) -> None:

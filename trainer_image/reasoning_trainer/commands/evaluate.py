@@ -16,6 +16,7 @@ from reasoning_contract.spec import Spec
 
 from .. import backends
 from ..attempt import Context, Policy
+from ..backends.decision import decided
 from ..data.examples import Example
 from ..data.sources import Source
 from ..data.splits import load_held_out
@@ -71,13 +72,14 @@ def evaluate(options: Options, display: Display) -> Outcome:
 
 def _compare(options: Options, display: Display) -> Comparison:
     given = read_job(options.job)
-    job = replace(given, spec=evaluated_spec(given.spec, options.rows))
-    subjects = [_subject(job.spec, folder) for folder in options.models]
     tracker = Tracker([Phase("load", "load", 1.0)], publish=display.show)
     interruption = Interruption(lambda: _abandon(display), display.notice)
     interruption.install()
     with TemporaryDirectory() as scratch:
-        inputs = inputs_of(job, options.configmaps, options.claims, Path(scratch))
+        inputs = inputs_of(given, options.configmaps, options.claims, Path(scratch))
+        given = decided(given, inputs)
+        job = replace(given, spec=evaluated_spec(given.spec, options.rows))
+        subjects = [_subject(job.spec, folder) for folder in options.models]
         context = Context(job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say)
         tracker.begin("load", "reading the rows")
         rows = load_held_out(job.spec, Source(inputs.locate, os.environ.get("HF_TOKEN")))

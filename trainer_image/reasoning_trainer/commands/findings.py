@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, Literal
 
+from reasoning_contract.gpu_memory import UnknownShapeError, estimate, least_gpu_gib
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.resolve import Choice
+from reasoning_contract.resolve import Choice, choose, on_backend, resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
 
 from ..data.examples import Example, Splits
@@ -58,11 +59,36 @@ def choices(given: Spec, spec: Spec, choice: Choice) -> list[Finding]:
     filled = [
         f"{name} {value}" for name, value in now.items() if before.get(name) != value and not name.startswith(chosen)
     ]
-    backend = f"{choice.backend}, weights in {choice.load_in}, completions by {choice.engine}: {choice.reason}"
-    findings = [Finding("backend", backend)]
+    made = f"{choice.backend}, weights in {choice.load_in}, completions by {choice.engine}: "
+    findings = [Finding("backend", ("" if choice.backend == "auto" else made) + choice.reason)]
     if filled:
         findings.append(Finding("filled in", f"for {spec.reinforce.algorithm}: {', '.join(filled)}"))
     return findings
+
+
+def gpu_memory(given: Spec, config: Mapping[str, Any]) -> list[Finding]:
+    """Tell on what GPU the job fits, with the backend that it has or with either that it may get.
+
+    Parameters
+    ----------
+    given
+        The spec as the user wrote it.
+    config
+        The model's config.json.
+    """
+    if given.parallelism.nodes * given.parallelism.gpus_per_node != 1:
+        return []
+    choice = choose(given).backend
+    found = []
+    for backend in ("transformers", "unsloth") if choice == "auto" else (choice,):
+        spec = resolve(on_backend(given, backend))
+        try:
+            parts, gib = estimate(spec, config), least_gpu_gib(spec, config)
+        except UnknownShapeError as error:
+            return [Finding("memory", f"not estimated: {error}")]
+        on = f"{backend} with {spec.model.load_in} weights"
+        found.append(Finding("memory", f"{on} fits on a GPU of {gib:.0f} GiB, by estimate; at the least {parts}"))
+    return found
 
 
 def _flat(part: Any, at: str = "") -> dict[str, Any]:
