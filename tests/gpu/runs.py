@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,7 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = ("-m", "reasoning_trainer")
     started: float = 0.0
+    port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -105,14 +107,16 @@ class Run:
         job, word = self.folder / "job.json", self.folder / "last-word.json"
         job.write_text(json.dumps(manifest(self.spec)), "utf-8")
         word.unlink(missing_ok=True)
+        self.port = free_port()
         command = [sys.executable, *self.program, "run", str(job), "--output", str(self.output)]
+        command += ["--port", str(self.port), "--termination-log", str(word)]
         paths = os.pathsep.join([str(ROOT / "trainer_image"), *filter(None, [os.environ.get("PYTHONPATH")])])
         # TRL tries a few ports in their order: runs that start at once, and not in pods of their own, take the same
         own = {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "MASTER_PORT": str(free_port())}
         self.started = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--termination-log", str(word)],
+                command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,  # Unsloth and vLLM write to the working directory
@@ -129,7 +133,7 @@ class Run:
             If the attempt ends first, or the time is over.
         """
         deadline = time.monotonic() + seconds
-        while not reached(report := self.report()):
+        while not reached(report := self.live()):
             if self.ended:
                 raise RuntimeError(f"the attempt ended before it got there: {self.log_end()}")
             if time.monotonic() >= deadline:
@@ -156,8 +160,17 @@ class Run:
         """Whether the attempt is over."""
         return self.process is not None and self.process.poll() is not None
 
+    def live(self) -> Json:
+        """Return the report as the attempt serves it now; empty while it does not."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/progress", timeout=5) as answer:
+                report: Json = json.load(answer)
+        except OSError:
+            return {}
+        return report
+
     def report(self) -> Json:
-        """Return the last report on the volume; empty if there is none yet."""
+        """Return the last report on the volume, where not every one is kept; empty if there is none yet."""
         path = self.output / "progress.json"
         report: Json = json.loads(path.read_text("utf-8")) if path.exists() else {}
         return report

@@ -114,11 +114,13 @@ def follow(run: Run, seconds: float) -> tuple[dict[str, float], list[float]]:
     last, moment = 0, 0.0
     while not run.ended and time.monotonic() - run.started < seconds:
         time.sleep(0.1)
-        now, report = time.monotonic() - run.started, run.report()
+        report = run.live()
+        now = time.monotonic() - run.started
         if not report:
             continue
         progress = report["progress"]
-        seen.setdefault(" ".join(filter(None, [report["stage"], progress.get("detail")])), round(now, 1))
+        doing = (progress.get("detail") or "").split(", row")[0]
+        seen.setdefault(f"{report['stage']} {doing}".strip(), round(now, 1))
         step = step_of(report)
         if report["stage"] == "reinforce" and step > last:
             seen.setdefault("first step of RL done", round(now, 1))
