@@ -668,7 +668,7 @@ CASES: dict[str, Any] = {
     "reinforce.topP": [Shown(0.9, rl, {"top_p": 0.9}), Shown(0.9, sampling, {"top_p": 0.9})],
     "reinforce.updatesPerGeneration": [
         Shown(2, rl, {"steps_per_generation": 2}),
-        Refused(2, "reinforce.updatesPerGeneration", PREFERENCES),
+        Refused(2, "updatesPerGeneration: belongs to GRPO", PREFERENCES),
     ],
     "reinforce.minP": [Shown(0.1, rl, {"min_p": 0.1}), Shown(0.1, sampling, {"min_p": 0.1})],
     "reinforce.topK": [Shown(5, rl, {"top_k": 5}), Shown(5, sampling, {"top_k": 5})],
