@@ -12,8 +12,9 @@ from reasoning_contract.spec import Spec
 from reasoning_contract.support import unsupported
 
 from .children import pod, volume
+from .crd import KIND
 from .inputs import references
-from .model import Json, Observed, TrainingJob
+from .model import Json, Observed, TrainingJob, owners
 from .names import MANAGER, UID_LABEL
 from .settings import Settings
 
@@ -58,10 +59,15 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
         spec = resolve(Spec.model_validate(observed.job.get("spec", {})))
     except ValidationError as error:
         hint = "delete the job, correct these fields and apply it again"
-        return Refusal("SpecInvalid", _faults(error), hint, final=True)
+        return Refusal("SpecInvalid", _faults(error), hint, final=not _begun(observed))
     job = TrainingJob(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], spec=spec)
-    final = _unrunnable(job) or _lost_claim(job, observed)
-    return final or _missing_image(job, settings) or _missing(job, observed) or _taken(job, observed) or job
+    lasting = _unrunnable(job, observed) or _lost_claim(job, observed)
+    return lasting or _missing_image(job, observed, settings) or _missing(job, observed) or _taken(job, observed) or job
+
+
+def _begun(observed: Observed) -> bool:
+    """Whether an operator, perhaps of another version, has started the job: this one then lets it end by itself."""
+    return observed.owns(observed.batch_job)
 
 
 def refused(message: str) -> Refusal:
@@ -75,12 +81,13 @@ def _faults(error: ValidationError) -> str:
     return "; ".join(f"{place}: {fault['msg']}" for place, fault in zip(places, error.errors(), strict=True))
 
 
-def _unrunnable(job: TrainingJob) -> Refusal | None:
+def _unrunnable(job: TrainingJob, observed: Observed) -> Refusal | None:
+    final = not _begun(observed)
     if lacking := unsupported(job.spec):
         message = "; ".join(f"{field}: {advice}" for field, advice in lacking)
-        return Refusal("NotSupported", message, "delete the job, change these fields and apply it again", final=True)
+        return Refusal("NotSupported", message, "delete the job, change these fields and apply it again", final=final)
     if clash := pod.reserved(job):
-        return Refusal("SpecInvalid", clash, "delete the job, change this field and apply it again", final=True)
+        return Refusal("SpecInvalid", clash, "delete the job, change this field and apply it again", final=final)
     return None
 
 
@@ -92,8 +99,9 @@ def _lost_claim(job: TrainingJob, observed: Observed) -> Refusal | None:
     return Refusal("ClaimLost", message, "nothing can be resumed: delete the job and apply it again", final=True)
 
 
-def _missing_image(job: TrainingJob, settings: Settings) -> Refusal | None:
-    if pod.image(job, settings):
+def _missing_image(job: TrainingJob, observed: Observed, settings: Settings) -> Refusal | None:
+    keeps_its_own = observed.batch_job is not None and not observed.batch_job["spec"].get("suspend")
+    if pod.image(job, settings) or keeps_its_own:
         return None
     kind = "with" if job.spec.parallelism.gpus_per_node else "without"
     message = f"spec.pod.image is empty, and the operator has no default image for jobs {kind} GPUs"
@@ -126,8 +134,17 @@ def _taken(job: TrainingJob, observed: Observed) -> Refusal | None:
     children = (observed.batch_job, observed.config_map, observed.network_policy)
     for child in filter(None, children):
         if not observed.owns(child):
-            return _conflict(child, "delete or rename it, or give the job another name: the job then goes on by itself")
+            return _taken_by_earlier_job(job, child) or _conflict(
+                child, "delete or rename it, or give the job another name: the job then goes on by itself"
+            )
     return None if job.spec.storage.existing_claim else _taken_claim(job, observed.claim)
+
+
+def _taken_by_earlier_job(job: TrainingJob, child: Json) -> Refusal | None:
+    if not any((owner["kind"], owner["name"]) == (KIND, job.name) for owner in owners(child)):
+        return None
+    message = f"{child['kind']} {child['metadata']['name']} belongs to an earlier job of this name"
+    return Refusal("NameConflict", message, "wait until Kubernetes has deleted it: the job then goes on by itself")
 
 
 def _taken_claim(job: TrainingJob, claim: Json | None) -> Refusal | None:
@@ -136,6 +153,8 @@ def _taken_claim(job: TrainingJob, claim: Json | None) -> Refusal | None:
     # A claim that an earlier job of this name left is used again, but never deleted with a job that did not make it.
     if job.spec.storage.retain and _was_made_here(claim):
         return None
+    if earlier := _taken_by_earlier_job(job, claim):
+        return earlier
     return _conflict(claim, "delete it, or name it in spec.storage.existingClaim of a new job to write to it")
 
 

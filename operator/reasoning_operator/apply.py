@@ -1,4 +1,4 @@
-"""The only module that writes to the cluster."""
+"""The only module that writes to the cluster, but for the operator's own Lease."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reasoning_contract.status import Status
 
 from .announcements import Announcement
 from .client import ApiError, Cluster, path_of
-from .model import Json, Observed
+from .model import Json, Observed, read_status
 from .names import MANAGER
 from .plan import Plan
 from .status import as_json
@@ -39,11 +39,17 @@ async def write_status(cluster: Cluster, observed: Observed, new: Status) -> boo
     bool
         Whether it was written.
     """
-    status = as_json(new)
-    if status == observed.job.get("status"):
+    status = to_write(observed.job, new)
+    if status is None:
         return False
     await cluster.replace(path_of(observed.job, "status"), observed.job | {"status": status})
     return True
+
+
+def to_write(job: Json, new: Status) -> Json | None:
+    """Return a status as it is to be written; None if the object, as far as it can be read, says it already."""
+    status = as_json(new)
+    return None if status == as_json(read_status(job)) else status
 
 
 async def announce(cluster: Cluster, job: Json, announcement: Announcement, now: datetime) -> None:

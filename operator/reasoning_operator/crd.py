@@ -30,20 +30,21 @@ _COLUMNS = [
     ("Reward", "number", ".status.training.reward", 0),
     ("Base", "number", ".status.evaluation.heldOut.base.accuracy", 0),
     ("Final", "number", ".status.evaluation.finalAccuracy", 0),
+    ("Problem", "string", ".status.failure.reason", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Algorithm", "string", ".spec.reinforce.algorithm", 1),
     ("Model", "string", ".spec.model.source", 1),
     ("Attempts", "integer", ".status.attempts", 1),
     ("Queue", "string", ".spec.queue.name", 1),
     ("GPU-Hours", "number", ".status.gpuHours", 1),
-    ("Problem", "string", ".status.failure.message", 1),
+    ("Message", "string", ".status.failure.message", 1),
 ]
 _RECIPE = [
     *("backend", "model", "lora", "chatTemplate", "inference", "data", "warmup", "reinforce", "rewards"),
-    *("evaluation", "export", "guards", "checkpoint", "parallelism", "queue", "pod"),
+    *("evaluation", "export", "guards", "checkpoint", "parallelism", "queue", "pod", "storage.cacheClaim"),
 ]
 """Parts of the spec that decide what a run does; they stand still once it has begun."""
-_OPTIONAL = {"queue"}
+_OPTIONAL = {"queue", "storage.cacheClaim"}
 _CHANGEABLE = "!has(oldSelf.status) || !has(oldSelf.status.phase) || oldSelf.status.phase in ['Pending', 'Suspended']"
 _ADVICE = "cannot change once the run has begun: suspend the job first, or create another one"
 
@@ -141,7 +142,8 @@ def _transition_rules() -> list[dict[str, str]]:
         where += f" && has({new}) == has({old}) && (!has({new}) || {new} == {old})"
     storage = {
         "rule": f"!has(oldSelf.status) || !has(oldSelf.status.phase) || ({where})",
-        "message": "spec.storage cannot change once the claim is made, except retain: create another job",
+        "message": "spec.storage cannot change once the claim is made, except retain and, while suspended, cacheClaim: "
+        "create another job",
         "fieldPath": ".spec.storage",
     }
     return [*(frozen(part) for part in _RECIPE), storage]

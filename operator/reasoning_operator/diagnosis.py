@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from reasoning_contract.memory import memory_settings
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import resolve
@@ -74,7 +76,8 @@ def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Di
         return None
     if problem := _of_waiting(pod, observed, image_deadline, now):
         return problem
-    return of_end(observed.pods[-2], observed) if len(observed.pods) > 1 else None
+    before = [each for each in observed.pods[:-1] if pods.is_over(each)]
+    return of_end(before[-1], observed) if before else None
 
 
 def of_end(pod: Json, observed: Observed) -> Diagnosis | None:
@@ -85,7 +88,8 @@ def of_end(pod: Json, observed: Observed) -> Diagnosis | None:
 
 def _of_failed_job(observed: Observed, end: Json) -> Diagnosis:
     if end.get("reason") == "DeadlineExceeded":
-        return _deadline(observed)
+        made = observed.batch_job or {}  # the job's own limit may have been taken away since
+        return _deadline(made.get("spec", {}).get("activeDeadlineSeconds"))
     ends = [of_end(pod, observed) for pod in observed.pods if pods.is_over(pod)]
     last = next((each for each in reversed(ends) if each), None)
     if last is None:
@@ -101,11 +105,10 @@ def _past_deadline(observed: Observed, now: datetime) -> Diagnosis | None:
     limit = observed.job["spec"].get("limits", {}).get("activeDeadlineSeconds")
     start = observed.status.start_time
     over = limit and start and now >= parse(start) + timedelta(seconds=limit)
-    return _deadline(observed) if over else None
+    return _deadline(limit) if over else None
 
 
-def _deadline(observed: Observed) -> Diagnosis:
-    limit = observed.job["spec"]["limits"]["activeDeadlineSeconds"]
+def _deadline(limit: int) -> Diagnosis:
     message = f"the job was not done {limit} s after its start"
     hint = "raise spec.limits.activeDeadlineSeconds in a new job, or give it less to do (reinforce.steps)"
     return Diagnosis("DeadlineExceeded", message, hint, final=True)
@@ -218,8 +221,7 @@ def _of_exit(pod: Json, observed: Observed) -> Diagnosis | None:
 
 def _out_of_memory(pod: Json, observed: Observed) -> Diagnosis:
     report = observed.progress.get(pod["metadata"]["uid"])
-    settings = memory_settings(resolve(Spec.model_validate(observed.job["spec"])), report.stage if report else None)
-    lower = f"lower one of these, as they are: {settings}"
+    lower = _what_to_lower(observed.job["spec"], report)
     limit = observed.job["spec"].get("pod", {}).get("resources", {}).get("limits", {}).get("memory")
     if limit:
         message = f"the trainer needed more memory than its limit of {limit}"
@@ -228,6 +230,14 @@ def _out_of_memory(pod: Json, observed: Observed) -> Diagnosis:
         message = "the trainer needed more memory than the node had"
         hint = f"set spec.pod.resources.requests.memory, to get a node with enough, or {lower}"
     return Diagnosis("OutOfMemory", f"{message}{_memory_seen(report)}", hint)
+
+
+def _what_to_lower(spec: Json, report: Progress | None) -> str:
+    try:
+        resolved = resolve(Spec.model_validate(spec))
+    except ValidationError:  # an earlier version took this spec
+        return "ask for less"
+    return f"lower one of these, as they are: {memory_settings(resolved, report.stage if report else None)}"
 
 
 def _killed(pod: Json, observed: Observed) -> Diagnosis:

@@ -41,7 +41,8 @@ def registry(add: Callable[[Key], None]) -> kopf.OperatorRegistry:
         add(Key(namespace, name))
 
     async def child(namespace: str, labels: kopf.Labels, **_: Any) -> None:
-        add(Key(namespace, labels[JOB_LABEL]))
+        if name := labels[JOB_LABEL]:  # anybody may put an empty one on a pod
+            add(Key(namespace, name))
 
     kopf.on.login(registry=handlers)(login)
     kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(job)

@@ -11,6 +11,8 @@ import logging
 import time
 from datetime import UTC, datetime
 
+import aiohttp
+
 from .client import ApiError, Cluster, path
 from .model import Json
 
@@ -82,7 +84,7 @@ class Lease:
                 await self._cluster.replace(self._path, self._body(lease))
             else:
                 return False
-        except (ApiError, OSError, TimeoutError) as error:
+        except (ApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
             logger.warning("the Lease could not be had: %s", error)
             return False
         return True

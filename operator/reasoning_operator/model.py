@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from pydantic import ValidationError
+
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import Status
@@ -91,7 +93,15 @@ def owners(child: Json) -> list[Json]:
 def read_status(job: Json) -> Status:
     """Return the status that an object carries.
 
-    A status of another version of the operator may have fields that this one does not know; those are left out.
+    A status of another version of the operator may have fields that this one does not know, and parts that it cannot
+    read; those are left out. A phase that it does not know is an error: the job may have finished.
     """
-    known = {field.alias or name for name, field in Status.model_fields.items()}
-    return Status.model_validate({name: value for name, value in job.get("status", {}).items() if name in known})
+    status = job.get("status", {})
+    try:
+        return Status.model_validate(status, extra="ignore")
+    except ValidationError as error:
+        unread = {fault["loc"][0] for fault in error.errors()}
+        if "phase" in unread:
+            raise
+        read = {name: value for name, value in status.items() if name not in unread}
+        return Status.model_validate(read, extra="ignore")

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 4.0
 CONCURRENCY = 32
+LONGEST = 256 * 1024
+"""Bytes of a report that are read: far more than any has, and few enough for a status."""
 
 
 class Route(Protocol):
@@ -50,13 +52,26 @@ def straight(session: aiohttp.ClientSession) -> Route:
 
     async def fetch(pod: Json) -> bytes:
         address = pod["status"].get("podIP")
+        if not address:
+            raise ConnectionError("it has no address yet")
         host = f"[{address}]" if ":" in address else address
-        async with session.get(f"http://{host}:{PORT}/progress", timeout=timeout) as response:
+        # Any image may answer: it must not lead elsewhere, nor fill the memory.
+        where = f"http://{host}:{PORT}/progress"
+        async with session.get(where, timeout=timeout, allow_redirects=False) as response:
             if response.status != 200:
                 raise ConnectionError(f"status {response.status}")
-            return await response.read()
+            return await _whole(response.content)
 
     return fetch
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    body = b""
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > LONGEST:
+            raise ConnectionError(f"the answer is longer than {LONGEST} bytes")
+    return body
 
 
 class ProgressPoller:
@@ -111,7 +126,7 @@ class ProgressPoller:
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
         try:
             async with limit:
-                report = Progress.model_validate_json(await self._route(pod))
+                report = Progress.model_validate_json(await self._route(pod), extra="ignore")
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
             logger.debug("pod %s does not serve its progress yet: %s", name, error)
         except ValidationError as error:

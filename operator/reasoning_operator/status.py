@@ -86,13 +86,17 @@ def latest_report(observed: Observed) -> Progress | None:
 
 
 def _problem(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Diagnosis | None:
-    if isinstance(verdict, Refusal):
+    if isinstance(verdict, Refusal) and (verdict.final or _end(observed) is None):
         return Diagnosis(verdict.reason, verdict.message, verdict.hint, final=verdict.final)
     return diagnose(observed, timedelta(seconds=settings.image_pull_deadline_seconds), now)
 
 
+def _end(observed: Observed) -> Json | None:
+    return pods.job_end(observed.batch_job) if observed.owns(observed.batch_job) else None
+
+
 def _phase(observed: Observed, verdict: Verdict, problem: Diagnosis | None) -> Phase:
-    end = pods.job_end(observed.batch_job) if observed.owns(observed.batch_job) else None
+    end = _end(observed)
     if end and not (isinstance(verdict, Refusal) and verdict.final):
         return "Succeeded" if end["type"] == "Complete" else "Failed"
     if problem and problem.final:
@@ -160,7 +164,7 @@ def _at_phase(new: Status, observed: Observed, now: datetime) -> Status:
         changes["stage"] = None
         changes["progress"] = _complete(new.progress)
     if new.phase in FINISHED:
-        end = pods.job_end(observed.batch_job) or {}
+        end = _end(observed) or {}
         changes["completion_time"] = end.get("lastTransitionTime") or text(now)
     return new.model_copy(update=changes)
 

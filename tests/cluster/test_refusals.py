@@ -96,6 +96,7 @@ RECIPE_CHANGES = [
     ("parallelism", {"parallelism": {"gpusPerNode": 2}}),
     ("queue", {"queue": {"name": "team"}}),
     ("pod", {"pod": {"labels": {"a": "b"}}}),
+    ("storage.cacheClaim", {"storage": {"cacheClaim": "caches"}}),
 ]
 
 

@@ -68,6 +68,11 @@ def test_watched_namespaces_get_roles_and_no_cluster_role_rules_jobs(render: Cal
     assert {role["metadata"].get("namespace") for role in roles} == {"a", "b", None}
 
 
+def test_series_keep_the_namespace_of_their_job(render: Callable[..., Objects]) -> None:
+    monitor = render("--set=metrics.serviceMonitor.enabled=true")["ServiceMonitor", "ro-reasoning-operator"]
+    assert monitor["spec"]["endpoints"] == [{"port": "metrics", "interval": "30s", "honorLabels": True}]
+
+
 def test_operator_is_not_root_and_cannot_write_its_root(render: Callable[..., Objects]) -> None:
     pod = render()["Deployment", "ro-reasoning-operator"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]

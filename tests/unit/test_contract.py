@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -158,6 +159,17 @@ def test_termination_message_fits_and_reads_back(message: str, artifacts: int) -
 def test_small_termination_message_keeps_the_whole_report() -> None:
     outcome = _outcome("short", 2).model_copy(update={"hint": "do this"})
     assert Outcome.from_termination_message(outcome.to_termination_message()) == outcome
+
+
+def test_termination_message_of_another_version_keeps_what_is_understood() -> None:
+    whole = json.loads(_outcome("short", 0).to_termination_message()) | {"fieldOfTheFuture": 1}
+    newer = Outcome.from_termination_message(json.dumps(whole))
+    assert newer
+    assert newer.progress
+    whole["progress"]["stage"] = "distil"
+    newest = Outcome.from_termination_message(json.dumps(whole))
+    assert newest
+    assert (newest.reason, newest.progress) == ("R", None)
 
 
 @pytest.mark.parametrize("text", ["", "Traceback (most recent call last):", "{}", '{"exitCode": 1}', "null"])

@@ -89,11 +89,16 @@ class Outcome(Part):
 
     @classmethod
     def from_termination_message(cls, text: str) -> Outcome | None:
-        """Read a termination message; None if it is not the trainer's: a crash leaves the end of the log there."""
+        """Read a termination message; None if it is not the trainer's: a crash leaves the end of the log there.
+
+        A trainer of another version may say more than is known here, and report what cannot be read.
+        """
         try:
-            return cls.model_validate_json(text)
-        except ValidationError:
-            return None
+            return cls.model_validate_json(text, extra="ignore")
+        except ValidationError as error:
+            if any(fault["loc"][:1] != ("progress",) for fault in error.errors()):
+                return None
+            return cls.model_validate(json.loads(text) | {"progress": None}, extra="ignore")
 
 
 def _cut(text: str) -> str:

@@ -2,6 +2,9 @@
 
 The trainer writes the same document to ``progress.json`` in the run's folder, so that the next attempt knows the
 attempt's number, what was spent and what was evaluated.
+
+Operator and trainer may be of different versions: readers leave out fields that they do not know, and a field that is
+added must be optional. What an older reader would misunderstand takes another `schema_version`.
 """
 
 from __future__ import annotations

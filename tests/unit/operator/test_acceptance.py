@@ -11,6 +11,7 @@ from tests.unit.operator.objects import EARLIER, SETTINGS, live, rtj, training_j
 from reasoning_contract.support import unsupported
 from reasoning_operator.acceptance import Refusal, accept
 from reasoning_operator.children import config, volume
+from reasoning_operator.children import training_job as batch
 from reasoning_operator.model import Json, Observed, TrainingJob
 from reasoning_operator.settings import Settings
 
@@ -87,6 +88,13 @@ def test_missing_image_names_the_field() -> None:
     assert isinstance(accept(Observed(rtj(pod={"image": "mine:1"}), inputs={}), Settings()), TrainingJob)
 
 
+def test_default_image_that_is_gone_stops_no_run() -> None:
+    made, claim = live(batch.build(training_job(), SETTINGS)), live(volume.build(training_job()))
+    assert isinstance(accept(Observed(rtj(), batch_job=made, claim=claim), Settings()), TrainingJob)
+    made["spec"]["suspend"] = True  # it may be made anew
+    assert refusal(Observed(rtj(), batch_job=made, claim=claim), Settings()).reason == "ImageMissing"
+
+
 ROWS = {"train": {"source": "configmap://rows/a.jsonl"}, "heldOut": {"source": "pvc://library/b.jsonl"}}
 BOTH = {("ConfigMap", "rows"): frozenset({"a.jsonl"}), ("PersistentVolumeClaim", "library"): frozenset[str]()}
 
@@ -123,7 +131,9 @@ def test_foreign_child_is_a_conflict() -> None:
     foreign["metadata"]["ownerReferences"][0]["uid"] = "another"
     verdict = refusal(Observed(rtj(), config_map=foreign, inputs={}))
     assert (verdict.reason, verdict.final) == ("NameConflict", False)
-    assert "ConfigMap sums-spec" in verdict.message
+    assert "ConfigMap sums-spec belongs to an earlier job of this name" in verdict.message
+    foreign["metadata"]["ownerReferences"][0]["kind"] = "Other"
+    assert "ConfigMap sums-spec is there already" in refusal(Observed(rtj(), config_map=foreign, inputs={})).message
 
 
 def _claim_of_earlier_job(**labels: str) -> Json:

@@ -16,6 +16,7 @@ from tests.unit.operator.objects import (
     pod,
     report,
     rtj,
+    running_pod,
     training_job,
 )
 
@@ -192,6 +193,17 @@ def test_new_pod_may_wait_for_its_volume() -> None:
     early, late = (diagnosis(seen, created + timedelta(seconds=seconds)) for seconds in (5, 20))
     assert early is None
     assert late
+
+
+def test_deadline_that_was_taken_away_after_the_end_is_still_told() -> None:
+    made = batch_job(batch.build(training_job(**DEADLINE), SETTINGS), "Failed", "DeadlineExceeded")
+    found = diagnosis(Observed(rtj(), batch_job=made))
+    assert found
+    assert "60 s" in found.message
+
+
+def test_pod_that_still_ends_is_not_said_to_have_failed() -> None:
+    assert diagnosis(observed(running_pod(), pod(name="sums-train-b"))) is None
 
 
 def test_long_log_keeps_its_end() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from tests.unit.operator.objects import ended_pod, report, running_pod
 
+from reasoning_operator import progress
 from reasoning_operator.model import Json, Key
-from reasoning_operator.progress import ProgressPoller
+from reasoning_operator.progress import ProgressPoller, straight
 
 KEY = Key("team", "sums")
 UID = "uid-of-sums-train-a"
@@ -77,6 +82,49 @@ def test_pod_that_does_not_serve_yet_is_no_error(error: Exception, caplog: pytes
     with caplog.at_level(logging.INFO):
         asyncio.run(polling.poll())
     assert (changed, polling.reports, caplog.records) == ([], {}, [])
+
+
+def test_report_of_a_newer_trainer_is_read_without_what_is_new() -> None:
+    news = json.loads(document(1)) | {"fieldOfTheFuture": 1}
+    news["progress"]["fieldOfTheFuture"] = 1
+    polling, _ = poller(FakePods(json.dumps(news).encode()))
+    polling.follow(KEY, [running_pod()])
+    asyncio.run(polling.poll())
+    assert polling.reports[UID] == report(1)
+
+
+async def _ask_straight(monkeypatch: pytest.MonkeyPatch, address: str | None, answer: web.Response) -> bytes:
+    async def handle(_: web.Request) -> web.Response:
+        return answer
+
+    async def elsewhere(_: web.Request) -> web.Response:
+        return web.Response(body=document(1))
+
+    app = web.Application()
+    app.add_routes([web.get("/progress", handle), web.get("/elsewhere", elsewhere)])
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        monkeypatch.setattr(progress, "PORT", server.port)
+        return await straight(session)(running_pod() | {"status": {"podIP": address}})
+
+
+def test_pod_is_asked_at_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = web.Response(body=document(1))
+    assert asyncio.run(_ask_straight(monkeypatch, "127.0.0.1", answer)) == document(1)
+
+
+@pytest.mark.parametrize(
+    ("address", "answer", "says"),
+    [
+        (None, web.Response(), "no address"),
+        ("127.0.0.1", web.Response(status=302, headers={"Location": "/elsewhere"}), "302"),
+        ("127.0.0.1", web.Response(body=b"x" * 300_000), "longer than"),
+    ],
+)
+def test_answer_of_a_pod_is_not_trusted(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, answer: web.Response, says: str
+) -> None:
+    with pytest.raises(ConnectionError, match=says):
+        asyncio.run(_ask_straight(monkeypatch, address, answer))
 
 
 def test_report_that_cannot_be_read_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.unit.operator.objects import (
     EARLIER,
     SETTINGS,
@@ -24,6 +25,7 @@ from tests.unit.operator.objects import (
 from reasoning_contract.resolve import choose
 from reasoning_contract.status import Status
 from reasoning_operator.announcements import announcements
+from reasoning_operator.apply import to_write
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.children import volume
 from reasoning_operator.model import Json, Observed, read_status
@@ -182,8 +184,51 @@ def test_finished_job_says_when_and_what() -> None:
 
 
 def test_status_of_another_version_is_read() -> None:
-    status = read_status(rtj({"phase": "Running", "fieldOfTheFuture": 1}))
+    memory = {"peakGiB": 1.0, "limitGiB": 2.0, "fieldOfTheFuture": 1}
+    checkpoint = {"stage": "reinforce", "step": 3}  # without its path
+    status = read_status(
+        rtj({"phase": "Running", "fieldOfTheFuture": 1, "memory": memory, "lastCheckpoint": checkpoint})
+    )
     assert status.phase == "Running"
+    assert status.memory
+    assert status.memory.peak_gi_b == 1.0
+    assert status.last_checkpoint is None
+
+
+def test_phase_of_another_version_is_not_taken_for_none() -> None:
+    with pytest.raises(ValidationError, match="phase"):
+        read_status(rtj({"phase": "Abandoned"}))
+
+
+def test_finished_job_keeps_what_another_version_said_of_it() -> None:
+    old = {"phase": "Succeeded", "observedGeneration": 1, "conditions": [], "fieldOfTheFuture": 1}
+    job = rtj(old | {"memory": {"peakGiB": 1.0, "limitGiB": 2.0, "fieldOfTheFuture": 1}})
+    assert to_write(job, read_status(job)) is None
+
+
+def _refused_by_this_version(*pods: Json, **fields: Any) -> Observed:
+    """Return a job that an earlier version started and this one would not."""
+    observed = seen(*pods, **fields)
+    observed.job["spec"]["lora"]["rank"] = -1
+    return observed
+
+
+@pytest.mark.parametrize(
+    ("observed", "phase", "reason"),
+    [
+        (_refused_by_this_version(running_pod()), "Running", None),
+        (_refused_by_this_version(ended_pod(0), end="Complete"), "Succeeded", None),
+        (_refused_by_this_version(BAD_DATA, end="Failed"), "Failed", "DatasetColumnMissing"),
+        (_refused_by_this_version(ended_pod(137, reason="OOMKilled"), end="Failed"), "Failed", "OutOfMemory"),
+        (Observed(_refused_by_this_version().job, inputs={}), "Failed", "SpecInvalid"),
+    ],
+)
+def test_run_that_has_begun_outlives_an_operator_that_would_not_start_it(
+    observed: Observed, phase: str, reason: str | None
+) -> None:
+    status = status_of(observed)
+    assert (status["phase"], status.get("failure", {}).get("reason")) == (phase, reason)
+    assert condition(status, "Accepted")["reason"] == "SpecInvalid"
 
 
 def _announced(before: Json, after: Json) -> list[tuple[str, str]]:
