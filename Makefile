@@ -101,10 +101,11 @@ cluster: ## Bring the local cluster up
 .PHONY: images
 images: cluster ## Build the operator's image and the CPU trainer's, and load them into the cluster
 	@$(LOCALCLUSTER) build-image $(OPERATOR_IMAGE) --file Dockerfile --context .
-	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE) --file trainer_image/Dockerfile --context . \
-		--build-arg VARIANT=cpu --space 15
+	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-libraries --file trainer_image/Dockerfile --context . \
+		--build-arg VARIANT=cpu --target libraries --space 15
+	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE) --file trainer_image/Dockerfile --context . --build-arg VARIANT=cpu
 	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/Dockerfile --context . \
-		--build-arg TRAINER_IMAGE=$(TRAINER_IMAGE)
+		--build-arg LIBRARIES_IMAGE=$(TRAINER_IMAGE)-libraries --build-arg TRAINER_IMAGE=$(TRAINER_IMAGE)
 	@$(LOCALCLUSTER) load-image $(OPERATOR_IMAGE) $(DEMO_IMAGE)
 
 .PHONY: gpu-image

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from driver import binaries, clusters, controlplane_only
+from driver.builder import Recipe
 from driver.layout import Layout, state_folder
 from driver.shell import RefusedError, alone, say
 
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("tag", metavar="TAG", help="begins with localhost/")
     build.add_argument("--file", type=Path, required=True, metavar="DOCKERFILE")
     build.add_argument("--context", type=Path, required=True, metavar="DIR")
+    build.add_argument("--target", metavar="STAGE", help="the stage to build; the last by default")
     build.add_argument("--build-arg", action="append", default=[], metavar="K=V")
     build.add_argument("--space", type=float, default=2, metavar="GIB", help="disk space the build needs")
     load = command("load-image", load_images, "give images to the cluster's node")
@@ -120,9 +122,10 @@ def kubeconfig(options: argparse.Namespace, state: Path) -> None:
 
 def build_image(options: argparse.Namespace, state: Path) -> None:
     with alone(_folder(state)):
-        _cluster(state).build_image(
-            options.tag, options.file.resolve(), options.context.resolve(), options.build_arg, options.space
+        recipe = Recipe(
+            options.file.resolve(), options.context.resolve(), tuple(options.build_arg), options.target, options.space
         )
+        _cluster(state).build_image(options.tag, recipe)
 
 
 def load_images(options: argparse.Namespace, state: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import machine
@@ -20,39 +21,50 @@ PIP_CACHE = "/var/cache/pip"
 PIP_SETTINGS = ("index_url", "extra_index_url", "trusted_host", "proxy", "timeout")
 
 
-def build(layout: Layout, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
-    """Build an image; layers that were built before are taken from the cache.
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is built from.
 
-    Parameters
+    Attributes
     ----------
-    tag
-        Name of the image; begins with `localhost/`, so that no node ever looks for it in a registry.
     dockerfile, context
         As for `docker build`.
     arguments
-        `KEY=VALUE` build arguments; BASE_IMAGE is given besides.
+        `KEY=VALUE` build arguments; where there is no registry, BASE_IMAGE is given besides.
+    target
+        The stage to build; None for the last.
     space
         GiB of disk that must be free.
     """
+
+    dockerfile: Path
+    context: Path
+    arguments: tuple[str, ...] = ()
+    target: str | None = None
+    space: float = 2
+
+    def options(self, *more: str) -> list[str]:
+        """Return the options that docker and buildah have in common; `more` are build arguments that go before."""
+        target = [f"--target={self.target}"] if self.target else []
+        return [f"--file={self.dockerfile}", *target, *(f"--build-arg={each}" for each in (*more, *self.arguments))]
+
+
+def build(layout: Layout, tag: str, recipe: Recipe) -> None:
+    """Build an image; layers that were built before are taken from the cache.
+
+    The name begins with `localhost/`, so that no node ever looks for it in a registry.
+    """
     require_local_name(tag)
     _prepare(layout)
-    if not machine.has_space(layout.folder, space):
+    if not machine.has_space(layout.folder, recipe.space):
         # Layers that no image's name leads to: kept as a cache while there is room.
         run([*buildah(layout), "rmi", "--prune"])
-    machine.require_space(layout.folder, space, f"building {tag}")
+    machine.require_space(layout.folder, recipe.space, f"building {tag}")
     # What a build that was interrupted left.
     run([*buildah(layout), "rm", "--all"])
     ensure_base(layout)
-    command = [
-        *buildah(layout),
-        "bud",
-        "--isolation=chroot",
-        "--layers",
-        f"--tag={tag}",
-        f"--file={dockerfile}",
-    ]
-    settings = [f"--build-arg={argument}" for argument in (f"BASE_IMAGE={BASE_IMAGE}", *arguments)]
-    stream([*command, *settings, *_mounts(layout), context])
+    command = [*buildah(layout), "bud", "--isolation=chroot", "--layers", f"--tag={tag}"]
+    stream([*command, *recipe.options(f"BASE_IMAGE={BASE_IMAGE}"), *_mounts(layout), recipe.context])
 
 
 def require_local_name(tag: str) -> None:

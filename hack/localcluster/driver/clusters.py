@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from . import builder, containers, daemons, images, machine, node
+from .builder import Recipe
 from .layout import Layout
 from .shell import RefusedError, run, say, stream, succeeds
 
@@ -25,7 +26,7 @@ class Cluster(Protocol):
     def status(self) -> str:
         """What runs and where, for a person."""
 
-    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+    def build_image(self, tag: str, recipe: Recipe) -> None:
         """Build an image on this machine."""
 
     def load_image(self, name: str) -> None:
@@ -75,8 +76,8 @@ class Local:
     def status(self) -> str:
         return node.status(self._layout)
 
-    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
-        builder.build(self._layout, tag, dockerfile, context, arguments, space)
+    def build_image(self, tag: str, recipe: Recipe) -> None:
+        builder.build(self._layout, tag, recipe)
 
     def load_image(self, name: str) -> None:
         machine.require_root()
@@ -110,11 +111,10 @@ class Kind:
         runs = self._layout.name in run(["kind", "get", "clusters"]).split()
         return f"kind cluster {self._layout.name}: {'up' if runs else 'not running'}"
 
-    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+    def build_image(self, tag: str, recipe: Recipe) -> None:
         builder.require_local_name(tag)
-        machine.require_space(self._layout.folder, space, f"building {tag}")
-        settings = [f"--build-arg={argument}" for argument in arguments]
-        stream(["docker", "build", f"--tag={tag}", f"--file={dockerfile}", *settings, context])
+        machine.require_space(self._layout.folder, recipe.space, f"building {tag}")
+        stream(["docker", "build", f"--tag={tag}", *recipe.options(), recipe.context])
 
     def load_image(self, name: str) -> None:
         stream(["kind", "load", "docker-image", name, *self._options])
@@ -151,7 +151,7 @@ class Current:
     def status(self) -> str:
         return f"context {self._view('{.contexts[0].name}')} at {self._view('{.clusters[0].cluster.server}')}"
 
-    def build_image(self, tag: str, dockerfile: Path, context: Path, arguments: list[str], space: float) -> None:
+    def build_image(self, tag: str, recipe: Recipe) -> None:
         self.load_image(tag)
 
     def load_image(self, name: str) -> None:
