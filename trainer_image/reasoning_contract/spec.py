@@ -206,17 +206,19 @@ class Columns(Part):
     """Which columns of the data mean what. Left empty, a column of the role's own name is used if there is one."""
 
     prompt: Short | None = None
-    """The question put to the model."""
+    """The question put to the model: text, or a conversation of one user's turn."""
     answer: Short | None = None
     """The reference answer that a reward compares with."""
     reasoning: Short | None = None
     """A worked solution, for the warm-up."""
     chosen: Short | None = None
-    """The preferred completion, for DPO and ORPO."""
+    """The preferred completion, for DPO and ORPO: text, or a conversation that it ends. Where there is no column
+    prompt, the user's turn before it is the prompt."""
     rejected: Short | None = None
-    """The completion that is not preferred, for DPO and ORPO."""
+    """The completion that is not preferred, in the same form."""
     messages: Short | None = None
-    """A conversation in messages of role and content, for the warm-up."""
+    """A conversation in messages of role and content, for the warm-up; tools are refused. Left empty, a column
+    messages is used only where no other column is named."""
 
 
 class Row(Part):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from reasoning_contract.outcome import ExitCode
@@ -217,6 +218,61 @@ def test_preferences_need_both_completions(tmp_path: Path, locate: Callable[[str
     assert load_data(wanted, Source(locate)).train == (Example("q", chosen="g", rejected="b"),)
 
 
+def said(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": text}
+
+
+PAIR = {"chosen": [said("user", "q"), said("assistant", "g")], "rejected": [said("user", "q"), said("assistant", "b")]}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        PAIR,
+        PAIR | {"prompt": "q"},
+        {"prompt": [said("user", "q")], "chosen": [said("assistant", "g")], "rejected": [said("assistant", "b")]},
+    ],
+    ids=["prompt within", "prompt beside", "three conversations"],
+)
+def test_preferences_as_conversations(row: dict[str, Any], tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    """The forms of ultrafeedback_binarized and of TRL's own data sets."""
+    write(tmp_path / "c/a.jsonl", json.dumps(row))
+    write(tmp_path / "c/b.jsonl", json.dumps(row | {"prompt": "other", "answer": "a"}))
+    columns = {"chosen": "chosen", "rejected": "rejected"}
+    train, held_out = ({"source": f"pvc://c/{name}.jsonl", "columns": columns} for name in "ab")
+    sets = {"train": train, "heldOut": held_out}
+    splits = load_data(spec(data=sets, rewards=[], reinforce={"algorithm": "DPO"}), Source(locate))
+    assert splits.train == (Example("q", chosen="g", rejected="b"),)
+    assert splits.held_out == (Example("other", "a", chosen="g", rejected="b"),)
+
+
+def test_preference_of_several_turns_is_refused(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    turn = [said("system", "s"), said("user", "q"), said("assistant", "g")]
+    write(tmp_path / "c/a.jsonl", json.dumps(PAIR | {"prompt": "q", "chosen": turn}))
+    train = {"source": "pvc://c/a.jsonl", "columns": {"chosen": "chosen", "rejected": "rejected"}}
+    wanted = spec(data={"train": train, "heldOut": {"rows": APART}}, rewards=[], reinforce={"algorithm": "DPO"})
+    with refusal("DatasetValueInvalid", "data.train, row 1, column chosen", "system, user, assistant"):
+        load_data(wanted, Source(locate))
+
+
+def test_column_that_nothing_reads_may_hold_anything(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    """Data sets for several purposes have conversations beside prompt and answer."""
+    row = {"prompt": "q", "answer": "a", "messages": "none", "chosen": [1], "reasoning": {"a": 1}}
+    write(tmp_path / "c/a.jsonl", json.dumps(row))
+    sets = {"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}
+    assert load_data(spec(data=sets), Source(locate)).train == (Example("q", "a"),)
+
+
+def test_warmup_takes_the_columns_that_are_named_though_there_are_conversations(
+    tmp_path: Path, locate: Callable[[str], Path]
+) -> None:
+    row = {"problem": "q", "solution": "s", "answer": "a", "messages": turns("user", "assistant")}
+    write(tmp_path / "c/a.jsonl", json.dumps(row))
+    warmup = {"source": "pvc://c/a.jsonl", "columns": {"prompt": "problem", "reasoning": "solution"}}
+    sets = {"train": {"rows": ROWS}, "heldOut": {"rows": APART}, "warmup": warmup}
+    assert load_data(spec(data=sets), Source(locate)).warmup == (Example("q", "a", "s"),)
+
+
 def test_answer_pattern_takes_its_first_group() -> None:
     rows = [{"prompt": "q", "answer": "so 3 + 4\n#### 7 "}, {"prompt": "r", "answer": "#### 8"}]
     train = {"rows": rows, "answerPattern": "#### (.*)"}
@@ -271,7 +327,10 @@ def test_warmup_conversations(tmp_path: Path, locate: Callable[[str], Path]) -> 
 
 @pytest.mark.parametrize(
     "messages",
-    ["hello", 7, [], turns("user"), turns("tool", "assistant"), [{"role": "assistant", "content": None}]],
+    [
+        *("hello", 7, [], turns("user"), turns("tool", "assistant"), [{"role": "assistant", "content": None}]),
+        [{"role": "user", "content": "q"}, {"role": "assistant", "content": "", "tool_calls": [{"name": "add"}]}],
+    ],
     ids=str,
 )
 def test_warmup_conversation_that_is_none(messages: Any, tmp_path: Path, locate: Callable[[str], Path]) -> None:
@@ -459,12 +518,14 @@ class FakeApi(ModuleType):
     def __init__(self, commit: str) -> None:
         super().__init__("huggingface_hub")
         self.commit = commit
-        self.errors = SimpleNamespace(HfHubHTTPError=OSError, OfflineModeIsEnabled=ConnectionError)
+        self.failure: Exception | None = None
 
     def HfApi(self, token: str | None) -> FakeApi:  # noqa: N802 the library's name
         return self
 
     def dataset_info(self, name: str, revision: str | None) -> Any:
+        if self.failure is not None:
+            raise self.failure
         return SimpleNamespace(sha=self.commit)
 
 
@@ -472,7 +533,6 @@ class FakeApi(ModuleType):
 def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     fake = FakeApi(COMMIT)
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
-    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", fake.errors)
     return fake
 
 
@@ -519,12 +579,15 @@ def test_hub_rows_and_the_held_out_split_of_train(monkeypatch: pytest.MonkeyPatc
         (NotFoundError("no such set"), ExitCode.DATA_INVALID, "DatasetNotFound"),
         (ValueError("Unknown split"), ExitCode.DATA_INVALID, "DatasetInvalid"),
         (DatasetsError("files differ"), ExitCode.DATA_INVALID, "DatasetInvalid"),
+        (RuntimeError("Dataset scripts are no longer supported"), ExitCode.DATA_INVALID, "DatasetInvalid"),
         (ConnectionError("no route"), ExitCode.TRANSIENT, "HubUnreachable"),
+        (httpx.ReadTimeout("slow"), ExitCode.TRANSIENT, "HubUnreachable"),
     ],
 )
 def test_hub_errors_are_told_apart(
-    error: Exception, exit_code: ExitCode, reason: str, monkeypatch: pytest.MonkeyPatch
+    error: Exception, exit_code: ExitCode, reason: str, monkeypatch: pytest.MonkeyPatch, api: FakeApi
 ) -> None:
+    api.failure = httpx.ConnectError("no route")  # what the Hub does not say of a branch is no error yet
     monkeypatch.setitem(sys.modules, "datasets", FakeHub(error))
     with pytest.raises(TrainerError, match=f"hf://a/b.*{error}") as caught:
         load(train={"source": "hf://a/b"})

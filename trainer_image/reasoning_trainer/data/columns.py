@@ -17,6 +17,8 @@ from .sources import Record
 
 TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected")
 SPEAKERS = ("system", "user", "assistant")
+COMPLETIONS = ("chosen", "rejected")
+UNANSWERED = "; rows without answers need evaluation.enabled: false, and no correctness reward"
 
 
 def to_examples(records: Sequence[Record], columns: Columns, field: str, required: Sequence[str]) -> list[Example]:
@@ -27,7 +29,8 @@ def to_examples(records: Sequence[Record], columns: Columns, field: str, require
     records
         Rows as they were read; at least one.
     columns
-        Which column has which role; a role that is left empty takes the column of its own name, if there is one.
+        Which column has which role; a role that is left empty takes the column of its own name, if there is one. Where
+        the role is not required, such a column may be there for another purpose: what is no text in it is left alone.
     field
         Name of the set in the spec, for messages.
     required
@@ -40,6 +43,7 @@ def to_examples(records: Sequence[Record], columns: Columns, field: str, require
     """
     there = list(dict.fromkeys(name for record in records for name in record))
     names = _columns_by_role(columns, there, field, required)
+    asked_for = {*required, *columns.model_dump(exclude_none=True)}
 
     def example(row: int, record: Record) -> Example:
         where = f"{field}, row {row}, column"
@@ -47,6 +51,7 @@ def to_examples(records: Sequence[Record], columns: Columns, field: str, require
             **{
                 role: _value(record.get(name), role, f"{where} {name}", role in required)
                 for role, name in names.items()
+                if role in asked_for or (role != "messages" and _is_text(record.get(name)))
             }
         )
 
@@ -63,7 +68,8 @@ def _columns_by_role(columns: Columns, there: list[str], field: str, required: S
                 ExitCode.DATA_INVALID,
                 "DatasetColumnMissing",
                 f"{field}.columns.{role}: there is no column {name!r}; there are {', '.join(map(repr, there))}",
-                f"set {field}.columns.{role} to the column that has it{f': {near[0]!r}?' if near else ''}",
+                f"set {field}.columns.{role} to the column that has it{f': {near[0]!r}?' if near else ''}"
+                + (UNANSWERED if role == "answer" else ""),
             )
     return {role: name for role, name in names.items() if name in there}
 
@@ -91,28 +97,73 @@ def refuse_unused(columns: Columns, used: Sequence[str], field: str) -> None:
                 ExitCode.SPEC_INVALID,
                 "ColumnUnused",
                 f"{field}.columns.{role} has no effect: of this set {', '.join(used)} are read",
-                "remove it, or choose the algorithm that reads it",
+                "remove it, or name the column under the role that is read",
             )
+
+
+def with_prompts(records: list[Record], columns: Columns) -> list[Record]:
+    """Return preference rows with the prompt that data sets of conversations write as their completions' first turn.
+
+    Parameters
+    ----------
+    records
+        Rows as they were read.
+    columns
+        Which column has which role.
+    """
+    chosen = columns.chosen or "chosen"
+    if columns.prompt is not None or any("prompt" in record for record in records):
+        return records
+    return [record | _first_turn(record.get(chosen)) for record in records]
+
+
+def _first_turn(completion: Any) -> Record:
+    first = completion[0] if isinstance(completion, list) and len(completion) > 1 else None
+    asks = isinstance(first, Mapping) and first.get("role") == "user"
+    return {"prompt": first.get("content")} if first and asks else {}
 
 
 def _value(value: Any, role: str, where: str, required: bool) -> Any:
     if value is None or (isinstance(value, str) and not value.strip()):
         if required:
-            raise _invalid("DatasetValueMissing", f"{where}: no {role}", "fill it in or remove the row")
+            hint = "fill it in or remove the row; of a Hub data set, put a copy without it on a claim"
+            raise _invalid("DatasetValueMissing", f"{where}: no {role}", hint)
         return None
-    return _messages(value, where) if role == "messages" else _text(value, where)
+    if role == "messages":
+        return _messages(value, where)
+    if isinstance(value, list) and role in ("prompt", *COMPLETIONS):
+        return _only_turn(value, role, where)
+    return _text(value, where)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _text(value: Any, where: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not _is_text(value):
         message = f"{where}: a {type(value).__name__} where text is needed"
         raise _invalid("DatasetValueInvalid", message, "choose a column of text or numbers")
     return str(value)
 
 
+def _only_turn(turns: list[Any], role: str, where: str) -> str:
+    """Return what is said in a prompt or completion that is written as a conversation of one question."""
+    speakers = [turn.get("role") if isinstance(turn, Mapping) else None for turn in turns]
+    known = [["user"]] if role == "prompt" else [["assistant"], ["user", "assistant"]]
+    if speakers not in known:
+        message = f"{where}: turns of {', '.join(map(str, speakers))}, where one question and one answer can be learned"
+        hint = "leave such rows out; what a system turn says belongs into chatTemplate.systemPrompt"
+        raise _invalid("DatasetValueInvalid", message, hint)
+    return _text(turns[-1].get("content"), where)
+
+
 def _messages(value: Any, where: str) -> tuple[Message, ...]:
     turns = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
     good = [turn for turn in turns if isinstance(turn, Mapping) and turn.get("role") in SPEAKERS]
+    if any(turn.get("tool_calls") for turn in good):
+        message = f"{where}: a turn calls a tool, and what it calls would not be learned"
+        raise _invalid("DatasetValueInvalid", message, "leave out conversations with tools")
     messages = tuple(Message(turn["role"], _text(turn.get("content"), where)) for turn in good)
     if len(messages) < len(turns) or not messages or messages[-1].role != "assistant":
         turn = f"role ({', '.join(SPEAKERS)}) and content"

@@ -177,6 +177,7 @@ READERS: dict[str, Callable[[Path], list[Record]]] = {
 
 def _download(name: str, rows: Rows | HeldOut, field: str, source: Source) -> list[Record]:
     import datasets
+    import httpx
 
     asked = source.commits.pinned(f"datasets/{name}", rows.revision)
     wanted = {"name": rows.config, "split": rows.split or "train", "token": source.token}
@@ -192,7 +193,14 @@ def _download(name: str, rows: Rows | HeldOut, field: str, source: Source) -> li
     except (ValueError, datasets.exceptions.DatasetsError) as error:  # such as an unknown config or split
         hint = f"check {field}.config, split and revision"
         raise _invalid("DatasetInvalid", f"{field}: hf://{name}: {error}", hint) from error
-    except (ConnectionError, TimeoutError) as error:
+    except RuntimeError as error:
+        if "scripts are no longer supported" not in str(error):
+            raise
+        hint = (
+            "choose a data set of files (Parquet, JSON or CSV), or convert it and put it on a claim: pvc://claim/path"
+        )
+        raise _invalid("DatasetInvalid", f"{field}: hf://{name} is made by a program: {error}", hint) from error
+    except (ConnectionError, TimeoutError, httpx.HTTPError) as error:
         message = f"{field}: the Hub cannot be reached for hf://{name}: {error}"
         hint = "the run is tried again; where there is no way to the Hub, put the data on a claim and use pvc://"
         raise TrainerError(ExitCode.TRANSIENT, "HubUnreachable", message, hint) from error
@@ -207,14 +215,14 @@ COMMIT = re.compile("[0-9a-f]{40}")
 
 def _resolve(name: str, revision: str | None, token: str | None) -> str | None:
     """Return the commit that a revision stands for now; the revision itself where the Hub is out of reach."""
+    import httpx
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     if revision and COMMIT.fullmatch(revision):
         return revision
     try:
         return HfApi(token=token).dataset_info(name, revision=revision).sha or revision
-    except (OfflineModeIsEnabled, HfHubHTTPError, OSError, ValueError):
+    except (httpx.HTTPError, OSError, ValueError):
         return revision
 
 

@@ -11,7 +11,7 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
 
 from ..errors import TrainerError
-from .columns import extract_answers, refuse_unused, to_examples
+from .columns import COMPLETIONS, extract_answers, refuse_unused, to_examples, with_prompts
 from .examples import Example, Splits
 from .overlap import normalised, refuse_overlap
 from .sources import Record, Source, read
@@ -95,14 +95,22 @@ class _Loader:
     def _examples(
         self, rows: Rows | HeldOut, field: str, required: Sequence[str] | None, named: Columns | None = None
     ) -> list[Example]:
-        records = not_empty(read(rows, field, self._source), field)
+        records = not_empty(read(rows, field, self._source), f"{field} ({rows.source})" if rows.source else field)
         required = required or _warmup_roles(records, rows.columns)
+        if self._spec.reinforce.algorithm in PREFERENCE and field != "data.warmup":
+            records = with_prompts(records, rows.columns)
         refuse_unused(named or rows.columns, self._used(rows, required), field)
         return extract_answers(to_examples(records, rows.columns, field, required), rows.answer_pattern, field)
 
     def _used(self, rows: Rows | HeldOut, required: Sequence[str]) -> Sequence[str]:
-        """Return what is read of a set: a warm-up reads what it must have, all others answers where there are some."""
-        return required if rows is self._data.warmup else tuple(dict.fromkeys((*required, "answer")))
+        """Return what is read of a set: a warm-up reads what it must have, all others answers where there are some.
+
+        Held-out pairs of DPO and ORPO are compared too.
+        """
+        if rows is self._data.warmup:
+            return required
+        pairs = COMPLETIONS if self._spec.reinforce.algorithm in PREFERENCE else ()
+        return tuple(dict.fromkeys((*required, "answer", *pairs)))
 
 
 def _other_split(train: Rows, held_out: HeldOut) -> Rows:
@@ -115,7 +123,9 @@ def _other_split(train: Rows, held_out: HeldOut) -> Rows:
 
 
 def _warmup_roles(records: Sequence[Record], columns: Columns) -> tuple[str, ...]:
-    conversation = columns.messages is not None or any("messages" in record for record in records)
+    """Return what a warm-up row must have: a conversation where one is named, or is there and no column is named."""
+    named = columns.model_dump(exclude_none=True)
+    conversation = "messages" in named or (not named and any("messages" in record for record in records))
     return ("messages",) if conversation else ("prompt", "reasoning", "answer")
 
 
