@@ -87,7 +87,7 @@ def wrap(target: str, before: Callable[[Sequence[Any]], None], after: Callable[[
 
 def attempt(job: Path, output: Path, said: Path, prepare: Sequence[Callable[[], None]]) -> None:
     """Run one attempt; meant for a process of its own."""
-    from reasoning_trainer.__main__ import main
+    from reasoning_trainer.command_line import main
 
     for each in prepare:
         each()

@@ -84,7 +84,7 @@ def main() -> int:
     """Run the trainer and write the peak."""
     import torch
 
-    from reasoning_trainer.__main__ import main as train
+    from reasoning_trainer.command_line import main as train
 
     target, arguments = Path(sys.argv[1]), sys.argv[2:]
     if torch.cuda.is_available():

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import reasoning_trainer
+from reasoning_contract.outcome import ExitCode
+from reasoning_trainer import __main__ as early
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.interruption import Interruption
 
@@ -46,3 +53,12 @@ def test_a_second_sigterm_changes_nothing(heard: tuple[Interruption, list[str]])
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
     assert len(calls) == 1
+
+
+def test_sigterm_is_heard_before_anything_is_imported(tmp_path: Path) -> None:
+    """As process 1 of a container a process without a handler would not hear it at all."""
+    (tmp_path / "rich.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+    packages = os.pathsep.join([str(tmp_path), str(Path(reasoning_trainer.__file__).parents[1])])
+    command = [sys.executable, "-m", "reasoning_trainer", "check", "job.yaml"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": packages}, timeout=120, check=False)
+    assert done.returncode == ExitCode.INTERRUPTED == early.INTERRUPTED
