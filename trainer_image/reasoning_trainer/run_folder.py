@@ -218,7 +218,7 @@ class RunFolder:
             If something is trained already, the recipe changed, and the spec does not say to start over; the changed
             fields are named.
         """
-        self._agree("recipe.json", recipe, "the spec", on_change)
+        self._agree("recipe.json", recipe, "the spec", on_change, also=[self.choice])
 
     def agree_on_base_model(self, model: Mapping[str, Any], on_change: str) -> None:
         """Make sure in the same way that it was made from the same model.
@@ -232,7 +232,7 @@ class RunFolder:
         """
         self._agree(BASE_MODEL, model, "model.source", on_change)
 
-    def _agree(self, name: str, now: Mapping[str, Any], what: str, on_change: str) -> None:
+    def _agree(self, name: str, now: Mapping[str, Any], what: str, on_change: str, also: Iterable[Path] = ()) -> None:
         path = self.path / name
         before = json.loads(path.read_text("utf-8")) if path.exists() else now
         changed = changes(before, now)
@@ -245,13 +245,16 @@ class RunFolder:
                 "undo the change, make a new job, or set checkpoint.onSpecChange: startOver to train from the start",
             )
         if changed:
-            self._start_over()
+            self._start_over(also)
         write_atomic(path, json.dumps(now, ensure_ascii=False))
 
-    def _start_over(self) -> None:
-        (self.path / BASE_MODEL).unlink(missing_ok=True)
+    def _start_over(self, also: Iterable[Path]) -> None:
         for name in (*STAGES, "evaluation", "artifacts", "conversion"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
+            if (self.path / name).exists():
+                shutil.rmtree(self.path / name)
+        # last: until all is gone, whoever is killed here must find again that something changed
+        for path in (*also, self.path / BASE_MODEL):
+            path.unlink(missing_ok=True)
 
 
 def recipe_of(spec: Spec, rows: Mapping[str, Any]) -> dict[str, Any]:

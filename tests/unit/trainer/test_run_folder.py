@@ -111,3 +111,35 @@ def test_a_changed_recipe_is_refused_or_starts_over(tmp_path: Path) -> None:
     folder.agree_on_recipe({"rows": "b"}, "startOver")
     assert folder.stage("reinforce").checkpoints() == []
     folder.agree_on_recipe({"rows": "b"}, "refuse")
+
+
+def test_another_recipe_chooses_its_backend_anew(tmp_path: Path) -> None:
+    """A larger model may not fit where the one before did."""
+    folder = RunFolder(tmp_path)
+    folder.agree_on_recipe({"model": "small"}, "refuse")
+    folder.choice.write_text("{}")
+    folder.agree_on_recipe({"model": "small"}, "refuse")
+    folder.agree_on_base_model({"weights": "a"}, "refuse")
+    folder.agree_on_base_model({"weights": "b"}, "startOver")
+    assert folder.choice.exists()
+    folder.agree_on_recipe({"model": "large"}, "startOver")
+    assert not folder.choice.exists()
+
+
+def test_starting_over_is_begun_again_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints of the model before are never taken for those of the new one."""
+
+    def killed(path: Path) -> None:
+        raise BrokenOffError
+
+    folder = RunFolder(tmp_path)
+    folder.agree_on_base_model({"weights": "a"}, "refuse")
+    checkpoint(folder.stage("reinforce"), 2)
+    folder.stage("reinforce").seal(2, keep=1)
+    with monkeypatch.context() as patch, suppress(BrokenOffError):
+        patch.setattr("shutil.rmtree", killed)
+        folder.agree_on_base_model({"weights": "b"}, "startOver")
+    with pytest.raises(TrainerError, match='weights: "a" -> "b"'):
+        folder.agree_on_base_model({"weights": "b"}, "refuse")
+    folder.agree_on_base_model({"weights": "b"}, "startOver")
+    assert folder.stage("reinforce").checkpoints() == []
