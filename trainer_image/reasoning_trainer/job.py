@@ -84,11 +84,7 @@ def read_job(path: Path) -> Job:
         given=given,
         spec=spec,
         choice=choose(given),
-        config_maps={
-            document["metadata"]["name"]: document.get("data") or {}
-            for document in documents
-            if document.get("kind") == "ConfigMap"
-        },
+        config_maps=dict(_config_map(document) for document in documents if document.get("kind") == "ConfigMap"),
     )
 
 
@@ -100,6 +96,13 @@ def _documents(path: Path) -> list[dict[str, Any]]:
     if not all(isinstance(document, dict) for document in documents):
         raise _invalid(f"{path} is no manifest: a document in it is no object", "give a manifest in YAML or JSON")
     return documents
+
+
+def _config_map(document: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    name, data = (document.get("metadata") or {}).get("name"), document.get("data") or {}
+    if not isinstance(name, str) or not all(isinstance(text, str) for text in data.values()):
+        raise _invalid(f"ConfigMap {name}: it needs a metadata.name, and data of texts", "mend the ConfigMap")
+    return name, data
 
 
 def _say(error: Mapping[str, Any]) -> str:
@@ -123,10 +126,13 @@ class Inputs:
         Folder of folders, one a ConfigMap, with a file for each key; None if there is none.
     claims
         Folder of folders, one a claim; None if there is none.
+    own_config_maps
+        The same with the ConfigMaps of the manifest itself, which come first.
     """
 
     config_maps: Path | None
     claims: Path | None
+    own_config_maps: Path | None = None
 
     def locate(self, source: str) -> Path:
         """Return the path of a ``configmap://``, ``pvc://`` or ``file://`` source.
@@ -137,7 +143,7 @@ class Inputs:
             If there is nothing at that path.
         """
         scheme, _, rest = source.partition("://")
-        root = {"configmap": self.config_maps, "pvc": self.claims, "file": Path("/")}.get(scheme)
+        root = {"configmap": self._config_maps(rest), "pvc": self.claims, "file": Path("/")}.get(scheme)
         if root is None:
             raise _missing(source, f"no folder for {scheme}:// sources was given to the trainer")
         path = (root / rest.lstrip("/")).resolve()
@@ -147,13 +153,19 @@ class Inputs:
             raise _missing(source, f"there is nothing at {path}")
         return path
 
+    def _config_maps(self, rest: str) -> Path | None:
+        own = self.own_config_maps
+        return (
+            own if own and (self.config_maps is None or (own / rest.partition("/")[0]).is_dir()) else self.config_maps
+        )
+
 
 def inputs_of(job: Job, config_maps: Path | None, claims: Path | None, folder: Path) -> Inputs:
-    """Return where the sources of a job lie; ConfigMaps of the manifest itself are written into `folder`, and used."""
+    """Return where the sources of a job lie; ConfigMaps of the manifest itself are written into `folder`."""
     for name, data in job.config_maps.items():
         for key, text in data.items():
             write_atomic(folder / name / key, text)
-    return Inputs(folder if job.config_maps else config_maps, claims)
+    return Inputs(config_maps, claims, folder if job.config_maps else None)
 
 
 def _missing(source: str, what: str) -> TrainerError:

@@ -8,7 +8,7 @@ import pytest
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.job import Inputs, read_job
+from reasoning_trainer.job import Inputs, inputs_of, read_job
 
 SPEC: dict[str, Any] = {
     "model": {"source": "file:///model"},
@@ -38,6 +38,24 @@ def test_spec_is_resolved(tmp_path: Path) -> None:
 def test_config_maps_of_the_manifest_serve_its_sources(tmp_path: Path) -> None:
     config_map = {"kind": "ConfigMap", "metadata": {"name": "rows"}, "data": {"train.jsonl": "{}"}}
     assert read_job(write(tmp_path / "job.yaml", config_map, job())).config_maps == {"rows": {"train.jsonl": "{}"}}
+
+
+def test_config_maps_of_the_manifest_stand_beside_those_of_a_folder(tmp_path: Path) -> None:
+    config_map = {"kind": "ConfigMap", "metadata": {"name": "rows"}, "data": {"train.jsonl": "own"}}
+    for name in ("rows", "more"):
+        (tmp_path / "given" / name).mkdir(parents=True)
+        (tmp_path / "given" / name / "train.jsonl").write_text("given")
+    read = read_job(write(tmp_path / "job.yaml", config_map, job()))
+    inputs = inputs_of(read, tmp_path / "given", None, tmp_path / "own")
+    found = [inputs.locate(f"configmap://{name}/train.jsonl").read_text() for name in ("rows", "more")]
+    assert found == ["own", "given"]
+
+
+@pytest.mark.parametrize("wrong", [{"metadata": {}}, {"metadata": None}, {"data": {"a": 1}}], ids=str)
+def test_config_map_that_is_none_is_named(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    config_map = {"kind": "ConfigMap", "metadata": {"name": "rows"}} | wrong
+    with pytest.raises(TrainerError, match="ConfigMap"):
+        read_job(write(tmp_path / "job.yaml", config_map, job()))
 
 
 @pytest.mark.parametrize(
