@@ -18,6 +18,11 @@ from reasoning_trainer.commands.check import Options, check
 from reasoning_trainer.display import Display
 
 Manifest = Callable[..., Path]
+THINKS = (
+    "{% for message in messages %}{{ message.role + ': ' + message.content + eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}assistant: <think>{% endif %}"
+)
+"""Opens the thoughts in the prompt, and does not show them in the conversation."""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,7 @@ def test_a_good_job(checked: Callable[..., tuple[Outcome, str]]) -> None:
     assert "</reasoning>\n<answer>" in shown
     assert "reward correct: worked answer 1, wrong answer 0" in shown
     assert "reward format: worked answer 1" in shown
+    assert "data.warmup turns: 16 turns are learned" in shown
 
 
 def test_the_resolved_spec_is_a_spec(checked: Callable[..., tuple[Outcome, str]]) -> None:
@@ -77,9 +83,20 @@ def test_every_fault_is_found_and_the_first_one_is_the_exit_code(checked: Callab
         ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "has no weights in *.safetensors"),
         (
             {"data": {"train": {"rows": [{"prompt": "1", "answer": "one"}]}}, "evaluation": {"enabled": False}}
-            | {"rewards": [{"name": "correct", "builtin": "correctness", "params": {"parser": "number"}}]},
+            | {"rewards": [{"name": "correct", "builtin": "correctness", "params": {"parser": "number"}}]}
+            | {"reinforce": {"steps": 1, "batchSize": 8, "maxCompletionLength": 12}},
             ExitCode.REWARD_FAILED,
             "cannot judge the worked answer of 1 of 1 rows, first row 1: 'one'",
+        ),
+        (
+            {"reinforce": {"steps": 1, "batchSize": 264, "maxCompletionLength": 12}},
+            ExitCode.DATA_INVALID,
+            "data.train has 32 rows, and one generation takes 33 prompts",
+        ),
+        (
+            {"chatTemplate": {"jinja": THINKS}},
+            ExitCode.MODEL_INVALID,
+            "data.warmup, row 1: the chat template does not show where the assistant's turn begins",
         ),
         (
             {"rewards": [{"name": "brief", "builtin": "lengthPenalty", "params": {"targetTokens": 4096}}]},

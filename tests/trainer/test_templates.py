@@ -13,7 +13,7 @@ from reasoning_contract.spec import ChatFamily, Spec
 from reasoning_trainer.attempt import Chat
 from reasoning_trainer.families import FAMILIES
 from reasoning_trainer.responses import IGNORED
-from reasoning_trainer.stages.template import apply_template, learned_tokens
+from reasoning_trainer.stages.template import apply_template, continuation, learned_tokens
 
 SYSTEM = {"role": "system", "content": "SYS"}
 TURNS = [
@@ -152,6 +152,11 @@ def test_own_template_that_writes_no_prompt_as_it_begins_needs_its_parts(tiny_mo
     parts = {"instructionPart": "<|im_start|>user\n", "responsePart": "</think>\n\n"}
     job = spec(jinja=THINKING, **parts)
     assert learned_text(chat_of(tiny_model, job), job) == "A2<|im_end|>\n"
+
+
+def test_completion_is_told_apart_from_a_prompt_that_opens_thoughts(tiny_model: Path) -> None:
+    job = spec(jinja=THINKING.replace("<think>\n{% endif %}", "[thought]{% endif %}"))
+    assert continuation(job, chat_of(tiny_model, job), "U", "A") == "<think>\n\n</think>\n\nA<|im_end|>\n"
 
 
 def test_answer_that_holds_the_response_part_is_learned_whole(tiny_model: Path) -> None:

@@ -20,7 +20,7 @@ from .errors import TrainerError
 from .fingerprint import of_folder, of_rows
 from .run_folder import recipe_of
 from .tracker import Phase
-from .trl_arguments import refuse_unknown
+from .trl_arguments import refuse_few_rows, refuse_unknown
 
 ADDED_BY_ORPO = 2
 """Tokens that TRL's ORPO puts around a pair where they are missing: the first and the end token."""
@@ -56,6 +56,7 @@ def run(attempt: Attempt) -> None:
     rehearse(attempt, policy)
     adapt(attempt, policy)
     train = fit_lengths(attempt, policy, splits.train, "data.train")
+    refuse_few_rows(attempt.spec.reinforce, len(train))
     splits = Splits(
         train=fit_pairs(attempt, policy, train) if attempt.spec.reinforce.algorithm in PREFERENCE else train,
         warmup=splits.warmup,

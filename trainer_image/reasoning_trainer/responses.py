@@ -61,6 +61,10 @@ def labels(tokens: Sequence[int], before: Sequence[int]) -> list[int]:
     before
         Tokens of the text before the assistant's last turn. A token that reaches from there into the turn is learned.
     """
-    pairs = zip(tokens, before, strict=False)
-    known = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    known = shared(tokens, before)
     return [IGNORED] * known + list(tokens[known:])
+
+
+def shared(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return how many characters or tokens two texts begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

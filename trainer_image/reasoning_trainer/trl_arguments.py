@@ -11,7 +11,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import Reinforce, Spec
+from reasoning_contract.spec import GROUPED, Reinforce, Spec
 
 from .errors import TrainerError
 
@@ -136,11 +136,15 @@ def reinforce_arguments(spec: Spec) -> dict[str, Any]:
 def refuse_few_rows(reinforce: Reinforce, rows: int) -> None:
     """Refuse rows that do not fill one batch of completions of the GRPO family: TRL would go through none of them.
 
+    Other algorithms take as few as there are.
+
     Raises
     ------
     TrainerError
         If there are too few.
     """
+    if reinforce.algorithm not in GROUPED:
+        return
     completions = reinforce.batch_size * reinforce.gradient_accumulation * (reinforce.updates_per_generation or 1)
     needed = completions // reinforce.num_generations
     if rows < needed:

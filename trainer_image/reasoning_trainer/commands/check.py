@@ -29,7 +29,7 @@ from ..errors import TrainerError
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
 from ..rewards import build
-from ..trl_arguments import refuse_unknown
+from ..trl_arguments import refuse_few_rows, refuse_unknown
 from . import findings
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
 from .run import outcome_of
@@ -91,6 +91,7 @@ class Checker:
         with self._guarded("data"):
             splits = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
             self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
+            refuse_few_rows(self._spec.reinforce, len(splits.train))
         with self._guarded("model"):
             model = self._model()
         chat = model[1] if model else None
@@ -99,6 +100,9 @@ class Checker:
                 self._apply_template(chat)
                 if splits:
                     self._texts(splits, chat)
+        with self._guarded("warmup"):
+            if chat and splits and splits.warmup:
+                self._demonstrations(splits.warmup, chat)
         with self._guarded("export"):
             if model and any(name.startswith("gguf:") for name in self._spec.export.formats):
                 rehearse(model[0], model[1].tokenizer, Interruption(lambda: None))
@@ -170,6 +174,13 @@ class Checker:
             shown = text if name == "prompt" else continuation(spec, chat, row.prompt or "", text)
             self._display.say(Text.assemble((f"\nfirst row of data.train, {name}:\n", "bold"), (shown, "dim")))
         self._display.say("")
+
+    def _demonstrations(self, rows: Sequence[Example], chat: Chat) -> None:
+        """Write what the warm-up would learn: the template must show where the assistant's turns begin."""
+        from ..stages.demonstrate import demonstrate
+
+        kept, left_out = demonstrate(self._spec, chat, rows)
+        self._note(findings.turns(len(kept), left_out))
 
     def _signal(self, train: Sequence[Example], chat: Chat | None) -> None:
         """Try the rewards on completions whose worth is known."""

@@ -150,6 +150,14 @@ def answer_lengths(field: str, lengths: Sequence[int], limit: int) -> Finding:
     return Finding(f"{field} answers", message, "warning", "raise reinforce.maxCompletionLength")
 
 
+def turns(count: int, left_out: str) -> Finding:
+    """Tell how many turns the warm-up learns, and how many it leaves out as too long."""
+    message = f"{count} turns are learned"
+    if not left_out:
+        return Finding("data.warmup turns", message)
+    return Finding("data.warmup turns", f"{message}; {left_out}", "warning", "raise model.maxSequenceLength")
+
+
 def pairs(train: Sequence[Example]) -> Finding:
     """Judge preference rows: a pair of equal completions teaches nothing."""
     same = [row for row, example in enumerate(train, 1) if example.chosen == example.rejected]

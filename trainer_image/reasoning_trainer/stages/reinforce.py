@@ -19,7 +19,6 @@ from ..data.examples import Splits
 from ..engine_cache import exclusive
 from ..rewards import build
 from ..trl_arguments import (
-    refuse_few_rows,
     reinforce_arguments,
     steps_between_checkpoints,
     steps_between_evaluations,
@@ -70,7 +69,6 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Tr
     TRL copies the adapter as it is now, which is after the warm-up, as the reference that a KL term is measured from.
     """
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
-    refuse_few_rows(attempt.spec.reinforce, len(splits.train))
     rewards = build(attempt.spec.rewards, attempt.spec.chat_template)
     rows = [
         {"prompt": question(attempt.spec, policy, example.prompt or ""), "answer": example.answer}

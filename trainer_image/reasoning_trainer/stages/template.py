@@ -13,7 +13,7 @@ from ..attempt import Chat
 from ..conversation import Messages, opening
 from ..errors import TrainerError
 from ..families import apply_family, parts_of
-from ..responses import labels, response_start
+from ..responses import labels, response_start, shared
 
 PROBE = "a question"
 
@@ -105,10 +105,14 @@ def count_tokens(chat: Chat, text: str) -> int:
 
 
 def continuation(spec: Spec, chat: Chat, prompt: str, completion: str) -> str:
-    """Return what follows a row's rendered prompt where the assistant says the completion: it, and the turn's end."""
+    """Return what follows a row's rendered prompt where the assistant says the completion: it, and the turn's end.
+
+    A prompt of a model that thinks may open the thoughts, which the conversation afterwards does not show.
+    """
     messages = question(spec, chat, prompt)
     turn = {"role": "assistant", "content": completion}
-    return _whole(chat, [*messages, turn]).removeprefix(render(chat, messages))
+    whole = _whole(chat, [*messages, turn])
+    return whole[shared(whole, render(chat, messages)) :]
 
 
 def learned_tokens(spec: Spec, chat: Chat, prompt: Messages, turn: Messages) -> dict[str, list[int]] | None:
