@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peft import LoraConfig, get_peft_model
 from rich.console import Console
+from tests.trainer.models import make_model
+from transformers import AutoModelForCausalLM
 
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_trainer.commands.evaluate import Options, evaluate
@@ -98,6 +101,7 @@ def test_pairs_have_a_margin(manifest: Manifest, tmp_path: Path) -> None:
     [
         ({}, "empty", ExitCode.MODEL_INVALID, "neither an adapter nor a model"),
         ({}, "wrong", ExitCode.MODEL_INVALID, "no adapter for this model"),
+        ({}, "gone", ExitCode.MODEL_INVALID, "neither an adapter nor a model"),
         (
             {"data": {"train": {"rows": [{"prompt": "1", "answer": "1"}]}}, "evaluation": {"enabled": False}},
             None,
@@ -114,4 +118,26 @@ def test_what_cannot_be_compared_is_named(
     (tmp_path / "wrong/adapter_config.json").write_text('{"peft_type": "LORA", "target_modules": ["nope"]}')
     outcome, _, _ = compare(manifest(**changes), *([tmp_path / model] if model else []))
     assert (outcome.exit_code, words in outcome.message) == (code, True), outcome
+    assert outcome.hint
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_adapter_of_a_model_with_other_layers_is_refused(manifest: Manifest, tmp_path: Path, layers: int) -> None:
+    """Its matrices fit where both have the layer: PEFT would load those, and the score be that of no model at all."""
+    base = AutoModelForCausalLM.from_pretrained(make_model(tmp_path / "other", layers=layers))
+    get_peft_model(base, LoraConfig(target_modules=["q_proj"])).save_pretrained(tmp_path / "adapter")
+    outcome, _, _ = compare(manifest(), tmp_path / "adapter")
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.MODEL_INVALID, "AdapterInvalid"), outcome
+    assert "in one of the two alone, such as base_model.model.model.layers" in outcome.message
+
+
+@pytest.mark.parametrize("rows", ["https://example.org/rows.csv", "nowhere.csv", "empty.csv", "latin1.csv"])
+def test_rows_that_cannot_be_had_are_named(manifest: Manifest, tmp_path: Path, rows: str) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "latin1.csv").write_bytes("prompt,answer\né,1\n".encode("latin-1"))
+    outcome, _, _ = compare(manifest(), rows=rows if "://" in rows else str(tmp_path / rows))
+    assert (outcome.exit_code in (ExitCode.SPEC_INVALID, ExitCode.DATA_INVALID), rows in outcome.message) == (
+        True,
+        True,
+    )
     assert outcome.hint

@@ -43,6 +43,8 @@ from .tokenizer import load_tokenizer, unreadable
 
 ADAPTER = "default"
 """PEFT's name of the one adapter that is trained; TRL looks for it by this name."""
+LORA = ".lora_"
+"""What the names of an adapter's matrices hold."""
 COMPARED = "compared"
 """Name of an adapter that is only evaluated."""
 
@@ -122,14 +124,13 @@ class TransformersBackend:
             model.set_adapter(ADAPTER)
             model.delete_adapter(COMPARED)
         try:
-            model.load_adapter(str(folder), COMPARED)
+            found = model.load_adapter(str(folder), COMPARED)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise TrainerError(
-                ExitCode.MODEL_INVALID,
-                "AdapterInvalid",
-                f"{folder} is no adapter for this model: {error}",
-                "give a folder with the adapter_config.json and weights of an adapter for the manifest's model.source",
-            ) from error
+            raise _no_adapter(folder, str(error)) from error
+        # PEFT warns of the one and says nothing of the other; what is left is the base model, or a part of the adapter
+        strange = [*found.missing_keys, *(name for name in found.unexpected_keys if LORA in name)]
+        if strange:
+            raise _no_adapter(folder, f"{len(strange)} weights are in one of the two alone, such as {strange[0]}")
         model.set_adapter(COMPARED)
 
     def load_adapter(self, model: PeftModel, folder: Path) -> None:
@@ -169,6 +170,15 @@ class TransformersBackend:
         merged = model.merge_and_unload(safe_merge=True, adapter_names=[ADAPTER])
         merged.to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+
+
+def _no_adapter(folder: Path, what: str) -> TrainerError:
+    return TrainerError(
+        ExitCode.MODEL_INVALID,
+        "AdapterInvalid",
+        f"{folder} is no adapter for this model: {what}",
+        "give a folder with the adapter_config.json and weights of an adapter for the manifest's model.source",
+    )
 
 
 def _on_unquantised_base(model: PeftModel) -> PeftModel:

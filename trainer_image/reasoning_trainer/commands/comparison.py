@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.rules import Part
-from reasoning_contract.spec import HeldOut, Spec
+from reasoning_contract.spec import DATA_SOURCE_PATTERN, HeldOut, Spec
 from reasoning_contract.status import Score
 
 from ..errors import TrainerError
@@ -78,9 +79,17 @@ def evaluated_spec(spec: Spec, rows: str | None) -> Spec:
     if rows is not None:
         named = (held_out or HeldOut.model_construct()).columns.model_dump(exclude_none=True)
         shared = spec.data.train.columns.model_dump(include={"prompt", "answer"}, exclude_none=True)
+        source = rows if "://" in rows else f"file://{Path(rows).resolve()}"
+        if not re.search(DATA_SOURCE_PATTERN, source):
+            raise TrainerError(
+                ExitCode.SPEC_INVALID,
+                "SpecInvalid",
+                f"--rows {rows} is no source",
+                "give a file, hf://owner/name, pvc://claim/path, configmap://name/key or file:///path",
+            )
         held_out = HeldOut.model_validate(
             {
-                "source": rows if "://" in rows else f"file://{Path(rows).resolve()}",
+                "source": source,
                 "columns": shared | named,
                 "answerPattern": (held_out and held_out.answer_pattern) or spec.data.train.answer_pattern,
             }
