@@ -156,6 +156,36 @@ def test_termination_message_fits_and_reads_back(message: str, artifacts: int) -
     assert (outcome.exit_code, outcome.reason) == (65, "R")
 
 
+def test_a_full_report_keeps_its_evaluation_in_a_termination_message() -> None:
+    """With every figure that a job can have, the scores and what they were made from stay, whatever else must go."""
+    figures = {"accuracy": 0.1234, "ci95": [0.1234, 0.1234], "format": 0.1234, "meanLength": 1234.5}
+    pairs = {"preferred": 0.1234, "margin": -1234.5678}
+    score = figures | pairs | {"passAtK": {str(k): 0.1234 for k in range(57, 65)}}
+    report = {
+        "evaluation": {
+            "heldOut": {"size": 12345, "base": score, "warmup": score, "reinforce": score},
+            **dict.fromkeys(("finalAccuracy", "improvement", "reinforceImprovement"), -0.1234),
+            **dict.fromkeys(("pValue", "reinforcePValue"), 1.23e-10),
+        },
+        "dataRevisions": {f"data.{name}": "0" * 40 for name in ("train", "warmup", "heldOut")},
+        "memory": {"peakGiB": 123.45, "limitGiB": 1234.56},
+        "model": dict.fromkeys(("backend", "loadIn", "engine"), "transformers") | {"reason": "r" * 200},
+        "lastCheckpoint": {"stage": "reinforce", "step": 12345, "path": "p" * 100},
+        "training": {"reward": 0.5, "rewards": {"r" * 50 + str(n): 0.12345 for n in range(8)}},
+        "learningSignal": {"ok": True, "message": "m" * 200},
+    }
+    outcome = _outcome("m" * 5000, 16)
+    assert outcome.progress is not None
+    full = Progress.model_validate(outcome.progress.model_dump(by_alias=True, exclude_none=True) | report)
+    text = outcome.model_copy(update={"progress": full}).to_termination_message()
+    assert len(text.encode()) <= MESSAGE_LIMIT
+    found = Outcome.from_termination_message(text)
+    assert found is not None
+    assert found.progress is not None
+    for name in ("evaluation", "data_revisions", "memory", "model", "last_checkpoint"):
+        assert getattr(found.progress, name) == getattr(full, name)
+
+
 def test_small_termination_message_keeps_the_whole_report() -> None:
     outcome = _outcome("short", 2).model_copy(update={"hint": "do this"})
     assert Outcome.from_termination_message(outcome.to_termination_message()) == outcome
