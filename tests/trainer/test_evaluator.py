@@ -15,7 +15,7 @@ from tests.trainer.models import make_model
 from transformers import AutoModelForCausalLM
 
 from reasoning_contract.outcome import ExitCode, Outcome
-from reasoning_trainer.commands.evaluate import Options, evaluate
+from reasoning_trainer.commands.evaluate import Options, Subject, evaluate
 from reasoning_trainer.display import Display
 
 Manifest = Callable[..., Path]
@@ -141,3 +141,7 @@ def test_rows_that_cannot_be_had_are_named(manifest: Manifest, tmp_path: Path, r
         True,
     )
     assert outcome.hint
+
+
+def test_a_folder_named_base_is_not_taken_for_the_base() -> None:
+    assert [Subject(Path(name), is_adapter=True).name for name in ("base", "run/base")] == ["./base", "run/base"]

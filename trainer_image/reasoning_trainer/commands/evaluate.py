@@ -54,6 +54,11 @@ class Subject:
     folder: Path
     is_adapter: bool
 
+    @property
+    def name(self) -> str:
+        """The folder as it was given; never the name of the base."""
+        return str(self.folder) if str(self.folder) != BASE else f"./{self.folder}"
+
 
 def evaluate(options: Options, display: Display) -> Outcome:
     """Evaluate, show the table, write the JSON, and return how it ended."""
@@ -115,7 +120,7 @@ def _subject(spec: Spec, folder: Path) -> Subject:
 def _phases(subjects: Sequence[Subject], rows: Sequence[Example]) -> list[Phase]:
     """Return the phases; loading is taken for a tenth of an evaluation."""
     cost = float(len(rows))
-    names = [BASE, *(str(subject.folder) for subject in subjects)]
+    names = [BASE, *(subject.name for subject in subjects)]
     return [Phase("load", "load", cost / 10), *(Phase(f"evaluate {name}", "evaluate", cost) for name in names)]
 
 
@@ -138,7 +143,7 @@ def _measure_all(
     # whole models last: each takes the base's place in memory
     for subject in sorted(subjects, key=lambda subject: not subject.is_adapter):
         _put(spec, policy, subject)
-        measured[str(subject.folder)] = _measure(context, policy, rows, str(subject.folder))
+        measured[subject.name] = _measure(context, policy, rows, subject.name)
     return Comparison(
         job=context.job.name,
         source=spec.model.source,
@@ -148,7 +153,7 @@ def _measure_all(
         rows_source=rows_source,
         max_completion_length=spec.reinforce.max_completion_length,
         versions=versions(),
-        models=_compared(spec, [BASE, *(str(subject.folder) for subject in subjects)], measured),
+        models=_compared(spec, [BASE, *(subject.name for subject in subjects)], measured),
     )
 
 
