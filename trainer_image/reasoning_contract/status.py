@@ -125,7 +125,7 @@ class EvaluationStatus(Part):
     held_out: HeldOutStatus
     """Scores by model."""
     final_accuracy: float | None = None
-    """Accuracy of the last model."""
+    """Accuracy of the model that was evaluated last: of the final one once the job has succeeded."""
     improvement: float | None = None
     """Accuracy of the last model less that of the base."""
     p_value: float | None = None

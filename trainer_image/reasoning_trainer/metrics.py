@@ -21,7 +21,7 @@ NAMES = {
 }
 """Field of the status -> keys of TRL, by trainer; the first that is there counts."""
 PREFERENCE = ("chosen", "rejected", "accuracies", "margins")
-DIGITS = 6
+DIGITS = 4
 """Significant digits of the figures in a report."""
 
 
