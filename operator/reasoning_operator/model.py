@@ -38,7 +38,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Observed:
-    """A ReasoningTrainingJob and everything around it, read at one moment.
+    """A ReasoningTrainingJob and everything around it, read at one moment; of one that has finished its Job only.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from . import pods
 from .client import Cluster, path
 from .crd import KIND
 from .inputs import references
-from .model import Json, Key, Observed
+from .model import FINISHED, Json, Key, Observed
 from .names import API_VERSION, UID_LABEL, batch_job, network_policy, output_claim, spec_config_map
 
 
@@ -34,6 +34,8 @@ async def observe(cluster: Cluster, key: Key, progress: Mapping[str, Progress]) 
     if job is None:
         return None
     job = _typed(job, API_VERSION, KIND)
+    if job.get("status", {}).get("phase") in FINISHED:  # all that may be left to do is to end its Job
+        return Observed(job, await _get(cluster, "batch/v1", "Job", key.namespace, batch_job(key.name)))
     claim_name = job["spec"].get("storage", {}).get("existingClaim") or output_claim(key.name)
     live_job, claim, config_map, policy, own_pods = await asyncio.gather(
         _get(cluster, "batch/v1", "Job", key.namespace, batch_job(key.name)),
