@@ -97,6 +97,13 @@ def test_lengths() -> None:
     assert findings.answer_lengths("data.warmup", [4, 5], 4).level == "warning"
 
 
+def test_turns_that_are_too_long_are_a_warning() -> None:
+    assert findings.turns(3, "").level == "ok"
+    found = findings.turns(2, "1 of 3 turns left out")
+    assert (found.level, found.message) == ("warning", "2 turns are learned; 1 of 3 turns left out")
+    assert "model.maxSequenceLength" in found.hint
+
+
 def test_pairs_of_equal_completions() -> None:
     different, equal = Example(chosen="a", rejected="b"), Example(chosen="a", rejected="a")
     assert findings.pairs([different]).level == "ok"
