@@ -82,18 +82,26 @@ def make_credentials(plane: ControlPlane) -> None:
 
 def start(plane: ControlPlane) -> None:
     """Start what does not run yet and return when the API server serves and the controllers work."""
-    processes = [etcd(plane), api_server(plane), controller_manager(plane)]
+    client = _client(plane)
+    store, server, controllers = etcd(plane), api_server(plane), controller_manager(plane)
+    # On a busy machine the API server takes longer than the ten seconds that the controller manager waits for it.
+    _start(plane, client, "the API server", "/healthz", store, server)
+    # Written by the controller manager: who finds it there can create pods.
+    account = "/api/v1/namespaces/default/serviceaccounts/default"
+    _start(plane, client, "the controllers", account, store, server, controllers)
+
+
+def _start(plane: ControlPlane, client: ssl.SSLContext, what: str, path: str, *processes: Daemon) -> None:
+    """Start processes that do not run yet, and wait until the API server answers at a path."""
     for process in processes:
         daemons.start(process, plane.marked)
-    client = _client(plane)
 
     def is_ready() -> bool:
         for process in processes:
             daemons.require(process, plane.marked)
-        # Written by the controller manager: who finds it there can create pods.
-        return _answers(client, f"{plane.url}/api/v1/namespaces/default/serviceaccounts/default")
+        return _answers(client, f"{plane.url}{path}")
 
-    until("the API server and its controllers", is_ready, seconds=120)
+    until(what, is_ready, seconds=120)
 
 
 def etcd(plane: ControlPlane) -> Daemon:
