@@ -70,7 +70,7 @@ test-trainer: .venv/.full ## The trainer with real TRL on tiny models, on the CP
 
 .PHONY: test-cluster
 test-cluster: .venv/.light tools ## The operator against a real API server, and a whole job in a real pod
-	$(PYTEST) -q -n 2 --dist loadgroup tests/cluster tests/e2e
+	$(PYTEST) -q tests/cluster tests/e2e
 
 .PHONY: bench
 bench: .venv/.full tools ## Idle cost and latencies of the operator, and what our code costs a training step

@@ -38,10 +38,3 @@ def kubectl_of() -> Callable[..., Kubectl]:
     os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
     assert shutil.which("kubectl"), "no kubectl: run `make tools`"
     return Kubectl
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one cluster in one process: they look at its processes, and share what is installed there."""
-    for item in items:
-        if item.path.parent.name in ("cluster", "e2e"):
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
