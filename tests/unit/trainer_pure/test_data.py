@@ -592,3 +592,18 @@ def test_hub_errors_are_told_apart(
     with pytest.raises(TrainerError, match=f"hf://a/b.*{error}") as caught:
         load(train={"source": "hf://a/b"})
     assert (caught.value.exit_code, caught.value.reason) == (exit_code, reason)
+
+
+def test_pairs_that_are_evaluated_need_answers() -> None:
+    """Without one, every model would be called wrong on every row."""
+    pairs = [{"prompt": f"q{n}", "chosen": "good", "rejected": "bad"} for n in range(40)]
+    wanted: dict[str, Any] = {
+        "train": {"rows": pairs},
+        "held_out": {"fraction": 0.25},
+        "rewards": [],
+        "reinforce": {"algorithm": "DPO"},
+    }
+    with pytest.raises(TrainerError, match=r"answer") as refused:
+        load(**wanted)
+    assert "evaluation.enabled: false" in refused.value.hint
+    assert load(**wanted, evaluation={"enabled": False}).train

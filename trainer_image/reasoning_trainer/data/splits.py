@@ -82,12 +82,13 @@ class _Loader:
 
     def _train_roles(self) -> tuple[str, ...]:
         """What train must have: DPO and ORPO compare completions, a correctness reward and held-out rows answers."""
-        if self._spec.reinforce.algorithm in PREFERENCE:
-            return ("prompt", "chosen", "rejected")
-        compared = any(reward.builtin == "correctness" for reward in self._spec.rewards)
         held_out = self._data.held_out
         shared = held_out is not None and held_out.fraction is not None
-        return ("prompt", "answer") if compared else self._held_out_roles() if shared else ("prompt",)
+        evaluated = self._held_out_roles() if shared else ("prompt",)
+        if self._spec.reinforce.algorithm in PREFERENCE:
+            return (*evaluated, "chosen", "rejected")
+        compared = any(reward.builtin == "correctness" for reward in self._spec.rewards)
+        return ("prompt", "answer") if compared else evaluated
 
     def _held_out_roles(self) -> tuple[str, ...]:
         return ("prompt", "answer") if self._spec.evaluation.enabled else ("prompt",)
