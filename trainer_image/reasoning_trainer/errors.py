@@ -26,3 +26,8 @@ class TrainerError(Exception):
         self.reason = reason
         self.message = message
         self.hint = hint
+
+
+def invalid_data(reason: str, message: str, hint: str) -> TrainerError:
+    """Return the error for rows that cannot be had or used."""
+    return TrainerError(ExitCode.DATA_INVALID, reason, message, hint)

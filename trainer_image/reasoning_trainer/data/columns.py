@@ -11,7 +11,7 @@ from typing import Any
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Columns
 
-from ..errors import TrainerError
+from ..errors import TrainerError, invalid_data
 from .examples import Example, Message
 from .sources import Record
 
@@ -127,7 +127,7 @@ def _value(value: Any, role: str, where: str, required: bool) -> Any:
     if value is None or (isinstance(value, str) and not value.strip()):
         if required:
             hint = "fill it in or remove the row; of a Hub data set, put a copy without it on a claim"
-            raise _invalid("DatasetValueMissing", f"{where}: no {role}", hint)
+            raise invalid_data("DatasetValueMissing", f"{where}: no {role}", hint)
         return None
     if role == "messages":
         return _messages(value, where)
@@ -143,7 +143,7 @@ def _is_text(value: Any) -> bool:
 def _text(value: Any, where: str) -> str:
     if not _is_text(value):
         message = f"{where}: a {type(value).__name__} where text is needed"
-        raise _invalid("DatasetValueInvalid", message, "choose a column of text or numbers")
+        raise invalid_data("DatasetValueInvalid", message, "choose a column of text or numbers")
     return str(value)
 
 
@@ -154,7 +154,7 @@ def _only_turn(turns: list[Any], role: str, where: str) -> str:
     if speakers not in known:
         message = f"{where}: turns of {', '.join(map(str, speakers))}, where one question and one answer can be learned"
         hint = "leave such rows out; what a system turn says belongs into chatTemplate.systemPrompt"
-        raise _invalid("DatasetValueInvalid", message, hint)
+        raise invalid_data("DatasetValueInvalid", message, hint)
     return _text(turns[-1].get("content"), where)
 
 
@@ -163,12 +163,12 @@ def _messages(value: Any, where: str) -> tuple[Message, ...]:
     good = [turn for turn in turns if isinstance(turn, Mapping) and turn.get("role") in SPEAKERS]
     if any(turn.get("tool_calls") for turn in good):
         message = f"{where}: a turn calls a tool, and what it calls would not be learned"
-        raise _invalid("DatasetValueInvalid", message, "leave out conversations with tools")
+        raise invalid_data("DatasetValueInvalid", message, "leave out conversations with tools")
     messages = tuple(Message(turn["role"], _text(turn.get("content"), where)) for turn in good)
     if len(messages) < len(turns) or not messages or messages[-1].role != "assistant":
         turn = f"role ({', '.join(SPEAKERS)}) and content"
         message = f"{where}: no conversation of turns with {turn}, the last of them the assistant's"
-        raise _invalid("DatasetValueInvalid", message, "mend the row, or give columns prompt, reasoning and answer")
+        raise invalid_data("DatasetValueInvalid", message, "mend the row, or give columns prompt, reasoning and answer")
     return messages
 
 
@@ -189,7 +189,7 @@ def extract_answers(examples: list[Example], pattern: str | None, field: str) ->
     if misses:
         first = f"row {misses[0]}: {examples[misses[0] - 1].answer!r:.200}"
         message = f"{where} does not match in {len(misses)} of {len(examples)} rows, first in {first}"
-        raise _invalid("AnswerPatternUnmatched", message, "mend the pattern, or remove those rows")
+        raise invalid_data("AnswerPatternUnmatched", message, "mend the pattern, or remove those rows")
     answers = (match[1].strip() for match in matches if match)
     return [replace(example, answer=answer) for example, answer in zip(examples, answers, strict=True)]
 
@@ -206,7 +206,3 @@ def _compile(pattern: str, where: str) -> re.Pattern[str]:
             ExitCode.SPEC_INVALID, "AnswerPatternInvalid", f"{where} has no group", "put the answer in ( )"
         )
     return expression
-
-
-def _invalid(reason: str, message: str, hint: str) -> TrainerError:
-    return TrainerError(ExitCode.DATA_INVALID, reason, message, hint)

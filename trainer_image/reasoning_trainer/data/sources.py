@@ -16,7 +16,7 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import HeldOut, ReasoningGym, Rows
 
 from ..commits import Commits
-from ..errors import TrainerError
+from ..errors import TrainerError, invalid_data
 
 Locate = Callable[[str], Path]
 """Maps a pvc://, configmap:// or file:/// source to the path where the pod sees it; raises TrainerError if missing."""
@@ -89,10 +89,10 @@ def read_file(path: Path, name: str) -> list[Record]:
     """
     if not path.is_file():
         what = "is a folder: name a file in it" if path.is_dir() else "does not exist"
-        raise _invalid("DatasetNotFound", f"{name} {what}", "check the source's name and path")
+        raise invalid_data("DatasetNotFound", f"{name} {what}", "check the source's name and path")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise _invalid(
+        raise invalid_data(
             "DatasetFormatUnknown",
             f"{name} has no ending that names its format",
             f"rename it so that it ends in one of {', '.join(READERS)}",
@@ -189,17 +189,17 @@ def _download(name: str, rows: Rows | HeldOut, field: str, source: Source) -> li
             found, commit = datasets.load_dataset(_snapshot(name, asked, commit, field), **wanted), asked
     except FileNotFoundError as error:
         hint = "check the name; for a private data set give model.tokenSecretRef"
-        raise _invalid("DatasetNotFound", f"{field}: hf://{name} cannot be had: {error}", hint) from error
+        raise invalid_data("DatasetNotFound", f"{field}: hf://{name} cannot be had: {error}", hint) from error
     except (ValueError, datasets.exceptions.DatasetsError) as error:  # such as an unknown config or split
         hint = f"check {field}.config, split and revision"
-        raise _invalid("DatasetInvalid", f"{field}: hf://{name}: {error}", hint) from error
+        raise invalid_data("DatasetInvalid", f"{field}: hf://{name}: {error}", hint) from error
     except RuntimeError as error:
         if "scripts are no longer supported" not in str(error):
             raise
         hint = (
             "choose a data set of files (Parquet, JSON or CSV), or convert it and put it on a claim: pvc://claim/path"
         )
-        raise _invalid("DatasetInvalid", f"{field}: hf://{name} is made by a program: {error}", hint) from error
+        raise invalid_data("DatasetInvalid", f"{field}: hf://{name} is made by a program: {error}", hint) from error
     except (ConnectionError, TimeoutError, httpx.HTTPError) as error:
         message = f"{field}: the Hub cannot be reached for hf://{name}: {error}"
         hint = "the run is tried again; where there is no way to the Hub, put the data on a claim and use pvc://"
@@ -240,7 +240,7 @@ def _snapshot(name: str, commit: str, other: str, field: str) -> str:
     try:
         return str(snapshot_download(name, repo_type="dataset", revision=commit, local_files_only=True))
     except LocalEntryNotFoundError:
-        raise _invalid(
+        raise invalid_data(
             "DatasetRevisionMissing",
             f"{field}: hf://{name} is wanted at {commit}, and what was downloaded before is {other}",
             "let the job reach the Hub, or put the data on a claim and use pvc://",
@@ -254,18 +254,14 @@ def _make(task: ReasoningGym, field: str) -> list[Record]:
     if task.task not in DATASETS:
         near = difflib.get_close_matches(task.task, DATASETS, n=3)
         message = f"{field}.reasoningGym.task: reasoning-gym {reasoning_gym.__version__} has no task {task.task}"
-        raise _invalid("ReasoningGymTaskUnknown", message, f"did you mean {' or '.join(near)}?" if near else "")
+        raise invalid_data("ReasoningGymTaskUnknown", message, f"did you mean {' or '.join(near)}?" if near else "")
     try:
         made = reasoning_gym.create_dataset(task.task, size=task.size, seed=task.seed, **task.config)
         return [{"prompt": row["question"], "answer": row["answer"]} for row in made]
     except (AssertionError, TypeError, ValueError) as error:
         message = f"{field}.reasoningGym.config: task {task.task} refuses it: {error}"
-        raise _invalid("ReasoningGymConfigInvalid", message, "see the task's settings in reasoning-gym") from error
-
-
-def _invalid(reason: str, message: str, hint: str) -> TrainerError:
-    return TrainerError(ExitCode.DATA_INVALID, reason, message, hint)
+        raise invalid_data("ReasoningGymConfigInvalid", message, "see the task's settings in reasoning-gym") from error
 
 
 def _malformed(message: str) -> TrainerError:
-    return _invalid("DatasetMalformed", message, "mend or remove that part of the file")
+    return invalid_data("DatasetMalformed", message, "mend or remove that part of the file")

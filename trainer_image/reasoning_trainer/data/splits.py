@@ -7,10 +7,9 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
 
-from ..errors import TrainerError
+from ..errors import invalid_data
 from .columns import COMPLETIONS, extract_answers, refuse_unused, to_examples, with_prompts
 from .examples import Example, Splits
 from .overlap import normalised, refuse_overlap
@@ -160,9 +159,5 @@ def _hash(example: Example) -> float:
 def not_empty(rows: list[Item], field: str) -> list[Item]:
     """Return the rows; raise `TrainerError` if there are none."""
     if not rows:
-        raise _invalid("DatasetEmpty", f"{field} has no rows", "check its source and split, or the fraction")
+        raise invalid_data("DatasetEmpty", f"{field} has no rows", "check its source and split, or the fraction")
     return rows
-
-
-def _invalid(reason: str, message: str, hint: str) -> TrainerError:
-    return TrainerError(ExitCode.DATA_INVALID, reason, message, hint)
