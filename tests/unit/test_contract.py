@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from tests.manifests import TABLE, merge
+from tests.shapes import SMOLLM2
 
 from reasoning_contract.outcome import MESSAGE_LIMIT, ExitCode, Outcome
 from reasoning_contract.progress import Progress
@@ -78,17 +79,6 @@ def test_choice_of_backend(patch: dict[str, Any], expected: tuple[str, str, str]
     choice = choose(spec(**patch))
     assert (choice.backend, choice.load_in, choice.engine) == expected
     assert choice.reason
-
-
-SMOLLM2 = {
-    "num_hidden_layers": 30,
-    "hidden_size": 576,
-    "intermediate_size": 1536,
-    "vocab_size": 49152,
-    "num_attention_heads": 9,
-    "num_key_value_heads": 3,
-    "tie_word_embeddings": True,
-}
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,13 @@ from tests.bench.gpu.cases import AT_ONCE, CASES, PARTS, Case, Machine, spec_of
 from tests.bench.gpu.peak import GIB, peak
 from tests.gpu.runs import merge, short_job
 from tests.gpu.test_trainer import ALGORITHMS, by_algorithm
+from tests.shapes import LLAMA_8B
 
 from reasoning_contract.gpu_memory import estimate
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.backends.support import check
 from reasoning_trainer.trl_arguments import refuse_unknown
-
-LLAMA_8B = {
-    "num_hidden_layers": 32,
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "vocab_size": 128256,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-}
 
 
 def runnable(document: dict[str, object]) -> Spec:

@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.shapes import LLAMA_8B
 
 from reasoning_contract.gpu_memory import GIB, Shape, UnknownShapeError, estimate, fits, least_gpu_gib
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 
-LLAMA_8B = {
-    "num_hidden_layers": 32,
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "vocab_size": 128256,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "tie_word_embeddings": False,
-}
 UNDER, OVER = 0.05, 0.15
 """How far an estimate may lie under what was measured, which ends in a job that does not fit, and over it."""
 

@@ -9,19 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.shapes import SMOLLM2
 
 from reasoning_trainer.backends.decision import decided
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs, Job, read_job
 
-CONFIG = {
-    "num_hidden_layers": 30,
-    "hidden_size": 576,
-    "intermediate_size": 1536,
-    "vocab_size": 49152,
-    "num_attention_heads": 9,
-    "num_key_value_heads": 3,
-}
 NOWHERE = Inputs(None, None)
 
 
@@ -40,7 +33,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 def job(tmp_path: Path, **parts: Any) -> Job:
     model = tmp_path / "model"
     model.mkdir(exist_ok=True)
-    (model / "config.json").write_text(json.dumps(CONFIG))
+    (model / "config.json").write_text(json.dumps(SMOLLM2))
     spec = {
         "model": {"source": f"file://{model}"},
         "data": {"train": {"rows": [{"prompt": "1+1", "answer": "2"}]}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.shapes import SMOLLM2
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import choose, resolve
@@ -131,16 +132,6 @@ def test_what_was_left_to_the_trainer_is_told() -> None:
 def test_how_much_of_the_data_is_seen(reinforce: dict[str, Any], message: str) -> None:
     (found,) = findings.plan(resolve(spec(CORRECT, **reinforce)), [Example()] * 4)
     assert found.message.startswith(message)
-
-
-SMOLLM2 = {
-    "num_hidden_layers": 30,
-    "hidden_size": 576,
-    "intermediate_size": 1536,
-    "vocab_size": 49152,
-    "num_attention_heads": 9,
-    "num_key_value_heads": 3,
-}
 
 
 def on_gpu(**parts: Any) -> Spec:
