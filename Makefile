@@ -12,7 +12,7 @@ OPERATOR_IMAGE := localhost/reasoning-operator:dev
 TRAINER_IMAGE := localhost/reasoning-trainer:cpu
 GPU_IMAGE := localhost/reasoning-trainer:gpu
 DEMO_IMAGE := localhost/reasoning-trainer:demo
-PIP := .venv/bin/pip --disable-pip-version-check install --quiet -c constraints.txt
+PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints.txt
 PYTEST := .venv/bin/python -m pytest
 
 ##@ Use
@@ -22,13 +22,13 @@ demo: tools images ## From nothing to a trained adapter: cluster, images, chart,
 
 .PHONY: algorithms
 algorithms: parity ## Train by all eight algorithms on this machine's CPU and print what each gained, before and after
-	@PYTHONPATH=trainer_image .venv/bin/python -m hack.algorithms.run_all --claims "$(STATE_DIR)/claims" --output "$(STATE_DIR)/algorithms"
+	@PYTHONPATH=trainer_image .venv-trainer/bin/python -m hack.algorithms.run_all --claims "$(STATE_DIR)/claims" --output "$(STATE_DIR)/algorithms"
 
 .PHONY: parity
-parity: .venv/.full $(STATE_DIR)/claims/parity ## The model and the rows of examples/algorithms, made here in seconds
+parity: .venv-trainer/.done $(STATE_DIR)/claims/parity ## The model and the rows of examples/algorithms, made here in seconds
 
-$(STATE_DIR)/claims/parity: hack/algorithms/make_parity.py | .venv/.full
-	@rm -rf "$@.partial" && .venv/bin/python -m hack.algorithms.make_parity "$@.partial"
+$(STATE_DIR)/claims/parity: hack/algorithms/make_parity.py | .venv-trainer/.done
+	@rm -rf "$@.partial" && .venv-trainer/bin/python -m hack.algorithms.make_parity "$@.partial"
 	@rm -rf "$@" && mv "$@.partial" "$@"
 
 .PHONY: down
@@ -36,61 +36,61 @@ down: ## Stop the local cluster and delete its objects and volumes; images and c
 	@$(LOCALCLUSTER) down
 
 .PHONY: clean
-clean: down ## Delete everything that was made here: cluster, images, caches, virtual environment
-	rm -rf -- "$(STATE_DIR)" .venv
+clean: down ## Delete everything that was made here: cluster, images, caches, virtual environments
+	rm -rf -- "$(STATE_DIR)" .venv .venv-trainer
 
 ##@ Test
 .PHONY: test
 test: tools lint types verify test-unit test-trainer images test-cluster ## Everything: what CI runs; sets itself up on a bare machine
 
 .PHONY: unit
-unit: .venv/.light test-unit ## Unit tests alone: no root, no torch, no cluster, under a minute
+unit: .venv/.done test-unit ## Unit tests alone: no root, no torch, no cluster, under a minute
 
 .PHONY: lint
-lint: .venv/.light ## Style and formatting
+lint: .venv/.done ## Style and formatting
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 
 .PHONY: types
-types: .venv/.light ## Types
+types: .venv/.done ## Types
 	.venv/bin/mypy operator trainer_image hack/demo
 	cd hack/localcluster && ../../.venv/bin/mypy --strict --config-file= localcluster.py
 
 .PHONY: verify
-verify: .venv/.light ## What is generated is up to date
+verify: .venv/.done ## What is generated is up to date
 	@PYTHONPATH=operator:trainer_image .venv/bin/python -m reasoning_operator.crd --check
 
 .PHONY: test-unit
-test-unit: .venv/.light
+test-unit: .venv/.done
 	$(PYTEST) -q tests/unit
 
 .PHONY: test-trainer
-test-trainer: .venv/.full ## The trainer with real TRL on tiny models, on the CPU
-	$(PYTEST) -q -n auto --maxprocesses 4 --dist worksteal tests/trainer
+test-trainer: .venv-trainer/.done ## The trainer with real TRL on tiny models, on the CPU
+	.venv-trainer/bin/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests/trainer
 
 .PHONY: test-cluster
-test-cluster: .venv/.light tools ## The operator against a real API server, and a whole job in a real pod
+test-cluster: .venv/.done tools ## The operator against a real API server, and a whole job in a real pod
 	$(PYTEST) -q tests/cluster tests/e2e
 
 .PHONY: bench
-bench: .venv/.full tools ## Idle cost and latencies of the operator, and what our code costs a training step
+bench: .venv-trainer/.done tools ## Idle cost and latencies of the operator, and what our code costs a training step
 	.venv/bin/python tests/bench/bench_operator.py
-	.venv/bin/python tests/bench/bench_step_overhead.py
+	.venv-trainer/bin/python tests/bench/bench_step_overhead.py
 
 ##@ Develop
 .PHONY: dev
-dev: .venv/.light tools cluster ## Run the operator from this folder against the local cluster
+dev: .venv/.done tools cluster ## Run the operator from this folder against the local cluster
 	@kubectl="$$($(LOCALCLUSTER) tool kubectl)"; export KUBECONFIG="$$($(LOCALCLUSTER) kubeconfig)"; \
 	"$$kubectl" apply --server-side -f crds; \
 	PYTHONPATH=operator:trainer_image REASONING_OPERATOR_TRAINER_CPU_IMAGE=$(TRAINER_IMAGE) \
 	.venv/bin/python -m reasoning_operator
 
 .PHONY: generate
-generate: .venv/.light ## Write the CRD, the chart's copy of it and docs/api.md from the contract
+generate: .venv/.done ## Write the CRD, the chart's copy of it and docs/api.md from the contract
 	@PYTHONPATH=operator:trainer_image .venv/bin/python -m reasoning_operator.crd
 
 .PHONY: format
-format: .venv/.light ## Format the code
+format: .venv/.done ## Format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
@@ -109,29 +109,30 @@ images: cluster ## Build the operator's image and the CPU trainer's, and load th
 	@$(LOCALCLUSTER) load-image $(OPERATOR_IMAGE) $(DEMO_IMAGE)
 
 .PHONY: gpu-image
-gpu-image: ## Build the GPU trainer's image and try it without a GPU: 40 GiB of disk, a quarter of an hour
+gpu-image: .venv/.done ## Build the GPU trainer's image and try it without a GPU: 40 GiB of disk, a quarter of an hour
 	@$(LOCALCLUSTER) build-image $(GPU_IMAGE) --file trainer_image/Dockerfile --context . --space 40
 	$(PYTEST) -q tests/image --image $(GPU_IMAGE)
 
 .PHONY: tools
-tools: .venv/.light
+tools: .venv/.done
 	@$(LOCALCLUSTER) tool kubectl >/dev/null
 	@$(LOCALCLUSTER) tool helm >/dev/null
 
-# The light environment has no torch: it serves the operator, its tests and the tools.
-.venv/.light: requirements-dev.txt operator/requirements.txt constraints.txt
+# Two environments, so that what serves the operator, its tests and the tools never leans on what only the trainer installs.
+.venv/.done: requirements-dev.txt operator/requirements.txt constraints.txt
 	@echo "setting up .venv (operator and tools)"
 	@python3 -m venv .venv
-	@$(PIP) -r requirements-dev.txt -r operator/requirements.txt
+	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r operator/requirements.txt
 	@touch $@
 
-.venv/.full: .venv/.light trainer_image/requirements.txt trainer_image/compiled.txt
+.venv-trainer/.done: requirements-dev.txt trainer_image/requirements.txt trainer_image/compiled.txt constraints.txt
 	@test -e "$$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" && command -v g++ >/dev/null || { \
 		echo "installing the Debian packages g++ libc6-dev python3-dev: pycosat and llama.cpp have no wheels"; \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends g++ libc6-dev python3-dev >/dev/null; }
-	@echo "setting up .venv (trainer: 3 GB of downloads and minutes of compiling llama.cpp the first time)"
-	@$(PIP) --upgrade pip
-	@$(PIP) -r trainer_image/compiled.txt -r trainer_image/requirements.txt
+	@echo "setting up .venv-trainer (3 GB of downloads and minutes of compiling llama.cpp the first time)"
+	@python3 -m venv .venv-trainer
+	@.venv-trainer/bin/python $(PIP_INSTALL) --upgrade pip
+	@.venv-trainer/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r trainer_image/compiled.txt -r trainer_image/requirements.txt
 	@touch $@
 
 .PHONY: help
