@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
+from reasoning_contract.spec import Limits
+
 from . import pods
 from .acceptance import Refusal, Verdict
 from .children import config, network_policy, training_job, volume
 from .model import FINISHED, Json, Observed, TrainingJob
-from .names import TEMPLATE_HASH, UID_LABEL
+from .names import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
 from .settings import Settings
 from .times import parse
 
@@ -59,8 +63,26 @@ def plan(observed: Observed, verdict: Verdict, settings: Settings, now: datetime
     if observed.status.phase in FINISHED:
         return _after_the_end(observed, now)
     if isinstance(verdict, Refusal):
-        return Plan(requeue_after=None if verdict.final else RETRY_SECONDS)
+        return _while_refused(observed, verdict)
     return _towards(verdict, observed, settings, now)
+
+
+def _while_refused(observed: Observed, verdict: Refusal) -> Plan:
+    """Heed limits, and the wish to suspend, of a job that is at work though this version would not start it.
+
+    It is not resumed: that would start what is refused.
+    """
+    live, spec = observed.batch_job, observed.job["spec"]
+    retry = None if verdict.final else RETRY_SECONDS
+    if live is None or not observed.owns(live) or pods.job_end(live) or verdict.final:
+        return Plan(requeue_after=retry)
+    suspend = bool(spec.get("suspend") or live["spec"].get("suspend"))
+    try:
+        wanted = training_job.changeable(Limits.model_validate(spec.get("limits", {})), suspend=suspend)
+    except ValidationError:  # what is refused may be the limits
+        wanted = {"suspend": suspend}
+    patch = difference(live, {"spec": wanted})
+    return Plan(patch=((live, patch),) if patch else (), requeue_after=retry)
 
 
 def _after_the_end(observed: Observed, now: datetime) -> Plan:
@@ -80,7 +102,7 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
     steps = (
-        _simple(config.build(job), observed.config_map, "data"),
+        _simple(_spec(job, observed), observed.config_map, "data"),
         _network(job, observed),
         _claim(job, observed),
         _batch_job(job, observed, settings),
@@ -106,6 +128,14 @@ def _held(wanted: Json) -> Json:
     return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
 
 
+def _spec(job: TrainingJob, observed: Observed) -> Json:
+    """Return the ConfigMap that should be there: of a Job that is at work, with what that was made with."""
+    at_work, live = observed.batch_job, observed.config_map
+    if at_work is None or live is None or at_work["spec"].get("suspend"):
+        return config.build(job)
+    return config.for_attempts_of(at_work, live, job)
+
+
 def _network(job: TrainingJob, observed: Observed) -> Plan:
     if job.spec.pod.network_policy:
         return _simple(network_policy.build(job), observed.network_policy, "spec")
@@ -129,14 +159,15 @@ def _batch_job(job: TrainingJob, observed: Observed, settings: Settings) -> Plan
         return Plan(create=(wanted,)) if idle else Plan()
     if live["metadata"].get("deletionTimestamp") or pods.job_end(live):
         return Plan()
-    if live["spec"].get("suspend") and idle and _hash(live) != _hash(wanted):
+    if live["spec"].get("suspend") and idle and _made_with(live) != _made_with(wanted):
         return Plan(delete=(live,))  # its template cannot be changed; it is made anew when it is gone
-    return _simple({"metadata": wanted["metadata"], "spec": training_job.changeable(job)}, live, "spec")
+    fields = training_job.changeable(job.spec.limits, suspend=job.spec.suspend)
+    return _simple({"metadata": wanted["metadata"], "spec": fields}, live, "spec")
 
 
-def _hash(batch_job: Json) -> str | None:
-    value: str | None = batch_job["metadata"].get("annotations", {}).get(TEMPLATE_HASH)
-    return value
+def _made_with(batch_job: Json) -> tuple[str | None, ...]:
+    annotations = batch_job["metadata"].get("annotations", {})
+    return annotations.get(TEMPLATE_HASH), annotations.get(SPEC_HASH)
 
 
 def _next_look(job: TrainingJob, observed: Observed, now: datetime) -> float | None:

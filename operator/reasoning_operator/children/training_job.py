@@ -6,11 +6,12 @@ import hashlib
 import json
 
 from reasoning_contract.outcome import USERS_FAULT, ExitCode
+from reasoning_contract.spec import Limits
 
 from ..model import Json, TrainingJob
-from ..names import CONTAINER, TEMPLATE_HASH, batch_job
+from ..names import CONTAINER, SPEC_HASH, TEMPLATE_HASH, batch_job
 from ..settings import Settings
-from . import pod
+from . import config, pod
 from .metadata import metadata
 
 
@@ -28,9 +29,14 @@ def build(job: TrainingJob, settings: Settings) -> Json:
         Settings of the operator, for the image.
     """
     template = pod.build(job, settings)
-    meta = metadata(job, batch_job(job.name), annotations={TEMPLATE_HASH: _hash(template)})
+    made_with = {TEMPLATE_HASH: _hash(template), SPEC_HASH: config.spec_hash(job)}
+    meta = metadata(job, batch_job(job.name), annotations=made_with)
     spec = {
-        **{name: value for name, value in changeable(job).items() if value is not None},
+        **{
+            name: value
+            for name, value in changeable(job.spec.limits, suspend=job.spec.suspend).items()
+            if value is not None
+        },
         "completions": 1,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": _failure_policy(),
@@ -39,13 +45,12 @@ def build(job: TrainingJob, settings: Settings) -> Json:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
 
 
-def changeable(job: TrainingJob) -> Json:
+def changeable(limits: Limits, *, suspend: bool) -> Json:
     """Return the fields of the Job's spec that Kubernetes lets be changed; None for one that should not be there."""
-    limits = job.spec.limits
     return {
         "parallelism": 1,
         "backoffLimit": limits.max_attempts - 1,
-        "suspend": job.spec.suspend,
+        "suspend": suspend,
         "activeDeadlineSeconds": limits.active_deadline_seconds,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -144,6 +145,77 @@ def test_running_job_is_not_disturbed_by_another_template() -> None:
     assert job
     job["metadata"]["annotations"] = {"reasoning-operator.io/template-hash": "of-an-older-operator"}
     assert decide(changed(observed, batch_job=job)) == Plan()
+
+
+def of_an_older_version(**parts: Any) -> Observed:
+    """Return a job whose spec this version reads otherwise than the version that made its children: another seed."""
+    return changed(whole(reinforce={"seed": 7}, **parts), job=rtj(**parts), pods=(running_pod(),))
+
+
+def seed_of(patch: Json) -> int:
+    seed: int = json.loads(patch["data"]["job.json"])["spec"]["reinforce"]["seed"]
+    return seed
+
+
+def test_running_job_keeps_the_spec_that_an_older_version_made() -> None:
+    assert decide(of_an_older_version()) == Plan()
+    between_attempts = changed(of_an_older_version(), pods=(ended_pod(137),))
+    assert decide(between_attempts).patch == ()
+
+
+def test_budget_of_a_running_job_may_change() -> None:
+    gpu = {"parallelism": {"gpusPerNode": 1}}
+    raised = changed(of_an_older_version(**gpu), job=rtj(**gpu, limits={"gpuHours": 2}))
+    ((_, patch),) = decide(raised).patch
+    assert json.loads(patch["data"]["job.json"])["spec"]["limits"]["gpuHours"] == 2
+    assert seed_of(patch) == 7
+    taken_back = changed(whole(**gpu, limits={"gpuHours": 2}, pods=(running_pod(),)), job=rtj(**gpu))
+    ((_, patch),) = decide(taken_back).patch
+    assert "gpuHours" not in json.loads(patch["data"]["job.json"])["spec"]["limits"]
+
+
+@pytest.mark.parametrize("text", ["99", "{}", "[]", '{"spec": 1}', '{"spec": {"limits": {}}}', "not json"])
+def test_spec_of_a_running_job_that_somebody_else_wrote_is_put_back(text: str) -> None:
+    observed = of_an_older_version()
+    edited = copy.deepcopy(observed.config_map)
+    assert edited
+    edited["data"]["job.json"] = text
+    ((_, patch),) = decide(changed(observed, config_map=edited)).patch
+    assert seed_of(patch) == 3407
+
+
+def test_suspended_job_of_an_older_version_is_made_anew_with_this_ones_spec() -> None:
+    todo = decide(changed(of_an_older_version(suspend=True), pods=()))
+    assert kinds(todo.delete) == ["Job"]
+    ((_, patch),) = todo.patch
+    assert seed_of(patch) == 3407
+
+
+REFUSED = {"queue": {"name": "a"}}
+"""What this version does not support, and another may have started."""
+
+
+def test_running_job_that_would_be_refused_still_heeds_limits_and_the_wish_to_suspend() -> None:
+    running = whole(pods=(running_pod(),))
+    at_work = changed(running, job=rtj(**REFUSED))
+    assert decide(at_work) == Plan(requeue_after=RETRY_SECONDS)
+    ((_, patch),) = decide(changed(running, job=rtj(**REFUSED, suspend=True))).patch
+    assert patch == {"spec": {"suspend": True}}
+    ((_, patch),) = decide(changed(running, job=rtj(**REFUSED, limits={"activeDeadlineSeconds": 7}))).patch
+    assert patch == {"spec": {"activeDeadlineSeconds": 7}}
+    unreadable = rtj(suspend=True)
+    unreadable["spec"]["limits"] = {"fromTheFuture": 1}
+    ((_, patch),) = decide(changed(running, job=unreadable)).patch
+    assert patch == {"spec": {"suspend": True}}
+
+
+def test_suspended_job_that_is_refused_does_not_go_on() -> None:
+    assert decide(changed(whole(suspend=True), job=rtj(**REFUSED))) == Plan(requeue_after=RETRY_SECONDS)
+
+
+def test_ended_job_that_is_refused_is_left_alone() -> None:
+    observed = changed(whole(end="Complete"), job=rtj(**REFUSED, suspend=True))
+    assert decide(observed).patch == ()
 
 
 def test_deleted_job_is_made_again_when_its_pods_are_over() -> None:
