@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reasoning_contract.status import Status
+from reasoning_contract.status import Condition, Status
 
 
 class Announcement(NamedTuple):
@@ -37,7 +37,14 @@ def announcements(old: Status, new: Status) -> list[Announcement]:
         events.append(Announcement("Normal", "Stage", f"stage {new.stage}"))
     if problem := _problem(old, new):
         events.append(problem)
+    if (silence := _silence(new)) and _silence(old) is None:
+        events.append(Announcement("Warning", silence.reason, silence.message))
     return events
+
+
+def _silence(status: Status) -> Condition | None:
+    """Return the condition that says that a running pod is not heard."""
+    return next((each for each in status.conditions if (each.type, each.status) == ("Reporting", "False")), None)
 
 
 def _problem(old: Status, new: Status) -> Announcement | None:

@@ -56,6 +56,8 @@ class Observed:
         Events about the object that keeps the job from starting: the pod, its claim or the Job; oldest first.
     progress
         The last report of each pod that was heard, by the pod's UID.
+    silent
+        Why nothing is heard of a running pod, by the pod's UID.
     """
 
     job: Json
@@ -67,6 +69,7 @@ class Observed:
     inputs: Mapping[tuple[str, str], frozenset[str]] | None = None
     events: tuple[Json, ...] = ()
     progress: Mapping[str, Progress] = field(default_factory=dict)
+    silent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def uid(self) -> str:

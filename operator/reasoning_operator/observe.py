@@ -18,7 +18,9 @@ from .model import FINISHED, Json, Key, Observed
 from .names import API_VERSION, UID_LABEL, batch_job, network_policy, output_claim, spec_config_map
 
 
-async def observe(cluster: Cluster, key: Key, progress: Mapping[str, Progress]) -> Observed | None:
+async def observe(
+    cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, str]
+) -> Observed | None:
     """Return what is there; None if the job itself is gone.
 
     Parameters
@@ -29,6 +31,8 @@ async def observe(cluster: Cluster, key: Key, progress: Mapping[str, Progress]) 
         Which job.
     progress
         Reports that were heard from pods, by the pod's UID.
+    silent
+        Why nothing is heard of a running pod, by the pod's UID.
     """
     job = await cluster.get(path(API_VERSION, KIND, *key))
     if job is None:
@@ -54,6 +58,7 @@ async def observe(cluster: Cluster, key: Key, progress: Mapping[str, Progress]) 
         inputs=None if live_job else await _inputs(cluster, key.namespace, job["spec"]),
         events=await _events(cluster, key.namespace, live_job, claim, own_pods),
         progress=dict(progress),
+        silent=dict(silent),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -19,6 +20,8 @@ from .model import Json, Key
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 4.0
+PATIENCE_SECONDS = 120.0
+"""How long a running pod may say nothing before that is told: a trainer serves before it imports its libraries."""
 CONCURRENCY = 32
 LONGEST = 256 * 1024
 """Bytes of a report that are read: far more than any has, and few enough for a status."""
@@ -84,23 +87,41 @@ class ProgressPoller:
     interval
         Seconds between two rounds.
     changed
-        Called with the job whose pod said something new.
+        Called with the job whose pod said something new, or has said nothing for too long.
+    clock
+        Seconds, from any moment on.
+
+    Attributes
+    ----------
+    reports
+        The last report of each pod that was heard, by the pod's UID.
+    silent
+        Why nothing is heard of a pod that runs, by the pod's UID.
     """
 
-    def __init__(self, route: Route, interval: float, changed: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        route: Route,
+        interval: float,
+        changed: Callable[[Key], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._route = route
         self._interval = interval
         self._changed = changed
+        self._clock = clock
         self._pods: dict[Key, list[Json]] = {}
-        self._refused: set[str] = set()
+        self._unheard_since: dict[str, float] = {}
         self.reports: dict[str, Progress] = {}
+        self.silent: dict[str, str] = {}
 
     def follow(self, key: Key, all_pods: Sequence[Json]) -> None:
         """Take note of which pods of a job run, and forget what those that are gone said."""
         before, now = ({pod["metadata"]["uid"] for pod in some} for some in (self._pods.get(key, []), all_pods))
         for uid in before - now:
             self.reports.pop(uid, None)
-            self._refused.discard(uid)
+            self._unheard_since.pop(uid, None)
+            self.silent.pop(uid, None)
         if all_pods:
             self._pods[key] = list(all_pods)
         else:
@@ -128,16 +149,22 @@ class ProgressPoller:
             async with limit:
                 report = Progress.model_validate_json(await self._route(pod), extra="ignore")
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
-            logger.debug("pod %s does not serve its progress yet: %s", name, error)
+            self._not_heard(key, name, uid, str(error) or type(error).__name__, PATIENCE_SECONDS)
         except ValidationError as error:
-            self._refuse(name, uid, error)
+            fault = error.errors()[0]
+            place = ".".join(map(str, fault["loc"]))
+            why = f"its report is of a version that cannot be read: {place}: {fault['msg']}"
+            self._not_heard(key, name, uid, why, 0)
         else:
-            if self.reports.get(uid) != report:
+            self._unheard_since.pop(uid, None)
+            if self.silent.pop(uid, None) or self.reports.get(uid) != report:
                 self.reports[uid] = report
                 self._changed(key)
 
-    def _refuse(self, name: str, uid: str, error: ValidationError) -> None:
-        """Say once for a pod that its report cannot be read: its image may be of another version."""
-        if uid not in self._refused:
-            self._refused.add(uid)
-            logger.warning("pod %s serves a progress report that this operator cannot read: %s", name, error)
+    def _not_heard(self, key: Key, name: str, uid: str, why: str, patience: float) -> None:
+        """Tell once of a pod that nothing has been heard of for too long; the first reason stays."""
+        since = self._unheard_since.setdefault(uid, self._clock())
+        if self._clock() - since >= patience and uid not in self.silent:
+            self.silent[uid] = why
+            logger.warning("pod %s/%s runs and its progress is not seen: %s", key.namespace, name, why)
+            self._changed(key)

@@ -51,7 +51,7 @@ class Reconciler:
             If the API server did not do what it was asked for.
         """
         try:
-            observed = await observe(self._cluster, key, self._poller.reports)
+            observed = await observe(self._cluster, key, self._poller.reports, self._poller.silent)
             if observed is None:
                 self._forget(key)
                 return None

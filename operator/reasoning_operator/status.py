@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from reasoning_contract.progress import Progress
+from reasoning_contract.progress import PORT, Progress
 from reasoning_contract.resolve import choose
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import (
@@ -184,6 +184,9 @@ def _conditions(
     if report and report.learning_signal:
         signal = report.learning_signal
         claims.append(_Claim("LearningSignal", signal.ok, "Seen" if signal.ok else "Lost", signal.message))
+    silence = _silence(observed)
+    if silence or _old(observed, "Reporting"):
+        claims.append(_reporting(silence))
     if new.phase in FINISHED:
         claims.append(_Claim(new.phase, True, _end_reason(new.failure), _end_message(new)))
     told = {claim.type for claim in claims}
@@ -228,6 +231,22 @@ def _suspended(is_suspended: bool, asked: bool) -> _Claim:
     if asked:
         return _Claim("Suspended", False, "Stopping", "the pod saves a checkpoint and ends")
     return _Claim("Suspended", False, "Resumed", "spec.suspend is false")
+
+
+def _silence(observed: Observed) -> str | None:
+    """Return why nothing is heard of the pod that runs; what ended says its last word otherwise."""
+    running = (pod["metadata"]["uid"] for pod in observed.pods if pods.is_running(pod))
+    return next(filter(None, map(observed.silent.get, running)), None)
+
+
+def _reporting(silence: str | None) -> _Claim:
+    if silence is None:
+        return _Claim("Reporting", True, "Heard", "the pod tells its progress")
+    message = (
+        f"the training pod runs and its progress is not seen ({silence}): let the operator reach port {PORT} of the "
+        "job's pods, and see the pod's log; the run goes on meanwhile"
+    )
+    return _Claim("Reporting", False, "NotHeard", message)
 
 
 def _end_reason(failure: Failure | None) -> str:

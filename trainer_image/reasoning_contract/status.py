@@ -20,7 +20,7 @@ class Condition(Part):
     """A standard Kubernetes condition."""
 
     type: str
-    """What is true or not: Accepted, Running, LearningSignal, Suspended, Succeeded, Failed ..."""
+    """What is true or not: Accepted, Running, Reporting, LearningSignal, Suspended, Succeeded, Failed ..."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is."""
     reason: str

@@ -34,7 +34,7 @@ class FakeApiServer:
 @pytest.mark.parametrize(("phase", "requests"), [("Running", 6), ("Succeeded", 2), ("Failed", 2)])
 def test_finished_job_costs_two_requests(phase: str, requests: int) -> None:
     api = FakeApiServer(phase)
-    observed = asyncio.run(observe(cast(Cluster, api), Key("team", "sums"), {}))
+    observed = asyncio.run(observe(cast(Cluster, api), Key("team", "sums"), {}, {}))
     assert observed
     assert observed.owns(observed.batch_job)
     assert api.requests == requests

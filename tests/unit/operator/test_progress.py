@@ -127,10 +127,38 @@ def test_answer_of_a_pod_is_not_trusted(
         asyncio.run(_ask_straight(monkeypatch, address, answer))
 
 
-def test_report_that_cannot_be_read_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_report_that_cannot_be_read_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     polling, changed = poller(FakePods(b'{"schemaVersion": 9}'))
     polling.follow(KEY, [running_pod()])
     asyncio.run(polling.poll())
     asyncio.run(polling.poll())
-    assert changed == []
+    assert changed == [KEY]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cannot be read: schemaVersion: Input should be 1" in polling.silent[UID]
+
+
+def test_pod_that_is_silent_for_long_is_told_of_once_until_it_is_heard() -> None:
+    pods, now, changed = FakePods(ConnectionRefusedError("refused")), [0.0], []
+    polling = ProgressPoller(pods, 5, changed.append, lambda: now[0])
+    polling.follow(KEY, [running_pod()])
+    for now[0] in (0, progress.PATIENCE_SECONDS - 1):
+        asyncio.run(polling.poll())
+    assert (changed, polling.silent) == ([], {})
+    for now[0] in (progress.PATIENCE_SECONDS, progress.PATIENCE_SECONDS + 5):
+        asyncio.run(polling.poll())
+    assert (changed, polling.silent) == ([KEY], {UID: "refused"})
+    pods.answer = document(1)
+    asyncio.run(polling.poll())
+    assert (changed, polling.silent) == ([KEY, KEY], {})
+    pods.answer = TimeoutError()
+    now[0] += progress.PATIENCE_SECONDS
+    asyncio.run(polling.poll())
+    assert polling.silent == {}  # it was heard a moment ago
+
+
+def test_silence_of_a_pod_that_is_gone_is_forgotten() -> None:
+    polling, _ = poller(FakePods(b"{}"))
+    polling.follow(KEY, [running_pod()])
+    asyncio.run(polling.poll())
+    polling.forget(KEY)
+    assert polling.silent == {}

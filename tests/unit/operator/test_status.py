@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -263,3 +264,19 @@ def test_commits_of_data_sets_are_shown() -> None:
     told = report(dataRevisions={"data.train": "a" * 40})
     status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
     assert status["dataRevisions"] == {"data.train": "a" * 40}
+
+
+def test_running_pod_that_is_not_heard_is_told_of_until_it_is() -> None:
+    silent = replace(seen(running_pod()), silent={"uid-of-sums-train-a": "refused"})
+    first = status_of(silent)
+    assert first["phase"] == "Running"
+    told = condition(first, "Reporting")
+    assert (told["status"], told["reason"]) == ("False", "NotHeard")
+    assert "(refused)" in told["message"]
+    heard = status_of(replace(silent, job=rtj(first), silent={}))
+    assert condition(heard, "Reporting")["status"] == "True"
+    ended = replace(silent, job=rtj(first), pods=(INTERRUPTED,))
+    assert condition(status_of(ended), "Reporting")["status"] == "True"
+    assert condition(status_of(seen(running_pod())), "Reporting") == {}
+    assert ("Warning", "NotHeard") in _announced({}, first)
+    assert _announced(first, first) == []
