@@ -231,7 +231,7 @@ def asked_of_model_hub(spec: Spec, world: World) -> Any:
     """What huggingface_hub is asked for. Its download is a fake: the Hub cannot be had in a test."""
     import huggingface_hub
 
-    from reasoning_trainer.stages.load import fetch
+    from reasoning_trainer.model_files import fetch
 
     asked: dict[str, Any] = {}
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from reasoning_contract.spec import Spec
 from reasoning_trainer.commits import Commits
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs
-from reasoning_trainer.stages.load import fetch, require_safetensors
+from reasoning_trainer.model_files import fetch, require_safetensors
 
 OLD, NEW = "a" * 40, "b" * 40
 NEW_ROWS = {"train.jsonl": b'{"prompt": "new"}', "README.md": b"# Rows"}
@@ -122,3 +123,45 @@ def test_data_set_at_its_commit_with_and_without_a_hub(tmp_path: Path) -> None:
     assert again[:3] == [["new", NEW], ["old", OLD], ["new", NEW]]
     assert again[3][0] == "DatasetRevisionMissing"
     assert f"wanted at {missing}, and what was downloaded before is {NEW}" in again[3][1]
+
+
+WEIGHTS_COME_BEFORE_THE_LIBRARIES = """
+import sys, time
+from pathlib import Path
+from reasoning_trainer import backends, command_line
+
+cache, choose = Path(sys.argv.pop(1)), backends.choose
+
+def choose_when_the_weights_are_there(spec):
+    deadline = time.monotonic() + 60
+    while not list(cache.glob("hub/models--owner--name/snapshots/*/model.safetensors")):
+        assert time.monotonic() < deadline, "nothing is fetched while the libraries are imported"
+        time.sleep(0.05)
+    assert "torch" not in sys.modules
+    return choose(spec)
+
+backends.choose = choose_when_the_weights_are_there
+sys.exit(command_line.main())
+"""
+
+
+def test_model_comes_from_the_hub_while_the_libraries_are_imported(
+    tiny_model: Path, manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    files = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+    hub = FakeHub({"models/owner/name": {NEW: files}})
+    job = manifest(
+        model={"source": "hf://owner/name", "maxSequenceLength": 128},
+        reinforce={"algorithm": "none", "maxCompletionLength": 12},
+        rewards=None,
+        evaluation={"enabled": False},
+    )
+    program = [sys.executable, "-c", WEIGHTS_COME_BEFORE_THE_LIBRARIES, tmp_path]
+    settings = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    with hub.serve():
+        settings |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [*program, "run", job, "--output", tmp_path / "run"]
+        done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    report = json.loads((tmp_path / "run/progress.json").read_text())
+    assert report["model"]["revision"] == NEW

@@ -18,6 +18,7 @@ from .data.sources import Source
 from .data.splits import load as load_data
 from .errors import TrainerError
 from .fingerprint import of_folder, of_rows
+from .model_files import begin_to_fetch
 from .run_folder import recipe_of
 from .tracker import Phase
 from .trl_arguments import refuse_few_rows, refuse_unknown
@@ -37,7 +38,8 @@ def run(attempt: Attempt) -> None:
         If the run cannot go on, or is told to stop; what is finished stays finished.
     """
     splits = read_data(attempt)
-    attempt = replace(attempt, job=decided(attempt.job, attempt.inputs, attempt.folder.choice))
+    attempt = replace(attempt, job=decided(attempt.job, attempt.inputs, attempt.folder.choice, attempt.commits))
+    fetched = begin_to_fetch(attempt)
     # the libraries take seconds to import: by now somebody may be looking at /progress; the backend's come first,
     # because unsloth patches the others
     backend = backends.choose(attempt.spec)
@@ -49,7 +51,7 @@ def run(attempt: Attempt) -> None:
     from .stages.template import apply_template
     from .stages.warmup import warm_up
 
-    policy = load(attempt, backend)
+    policy = load(attempt, backend, fetched)
     if policy.revision is None:  # of the Hub the run takes one commit
         attempt.folder.agree_on_base_model(of_folder(policy.folder), attempt.spec.checkpoint.on_spec_change)
     apply_template(attempt.spec, policy)

@@ -9,12 +9,14 @@ from pathlib import Path
 from reasoning_contract.gpu_memory import GIB
 from reasoning_contract.resolve import Choice, Room, choose, on_backend, resolve
 
+from ..commits import Commits
 from ..job import Inputs, Job
+from ..model_files import NO_COMMITS, NOT_READ, WEIGHTS, fetch
 from ..run_folder import write_atomic
 from . import find_gpu
 
 
-def decided(job: Job, inputs: Inputs, kept: Path | None = None) -> Job:
+def decided(job: Job, inputs: Inputs, kept: Path | None = None, commits: Commits = NO_COMMITS) -> Job:
     """Return a job with its backend chosen; one whose backend is chosen already is returned as it is.
 
     Parameters
@@ -26,6 +28,8 @@ def decided(job: Job, inputs: Inputs, kept: Path | None = None) -> Job:
     kept
         Where the choice of an earlier attempt is kept: checkpoints of one backend are none of another's, and the next
         attempt's GPU may be larger.
+    commits
+        Commits of the run.
 
     Raises
     ------
@@ -38,9 +42,7 @@ def decided(job: Job, inputs: Inputs, kept: Path | None = None) -> Job:
         choice = Choice.model_validate_json(kept.read_text("utf-8"))
         return replace(job, spec=resolve(on_backend(job.given, choice.backend)), choice=choice)
     gpu_bytes = find_gpu()
-    from ..stages.load import fetch
-
-    folder, _ = fetch(job.spec, inputs)
+    folder, _ = fetch(job.spec, inputs, (*NOT_READ, WEIGHTS), commits)
     config = folder / "config.json"
     room = Room(json.loads(config.read_text("utf-8")) if config.exists() else {}, gpu_bytes / GIB)
     choice = choose(job.given, room)

@@ -124,10 +124,10 @@ class Checker:
             self._note(findings.failure(subject, error))
 
     def _model(self) -> tuple[Path, Chat]:
-        from ..stages.load import NOT_READ, fetch, require_safetensors
+        from ..model_files import NOT_READ, WEIGHTS, fetch, require_safetensors
 
         spec = self._spec
-        folder, revision = fetch(spec, self._inputs, (*NOT_READ, "*.safetensors"))
+        folder, revision = fetch(spec, self._inputs, (*NOT_READ, WEIGHTS))
         if revision is None:
             require_safetensors(spec, folder)
         chat = Chat(tokenizer=load_tokenizer(spec, folder))

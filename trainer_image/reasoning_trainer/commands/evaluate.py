@@ -25,6 +25,7 @@ from ..errors import TrainerError
 from ..interruption import Interruption
 from ..job import inputs_of, read_job
 from ..model_card import versions
+from ..model_files import begin_to_fetch
 from ..pipeline import fit_lengths
 from ..run_folder import write_atomic
 from ..tracker import Phase, Tracker
@@ -129,12 +130,13 @@ def _measure_all(
 ) -> Comparison:
     spec = context.spec
     backends.check(spec)
+    fetched = begin_to_fetch(context)
     backend = backends.choose(spec)
     from ..stages.adapt import adapt
     from ..stages.load import load
     from ..stages.template import apply_template
 
-    policy = load(context, backend)
+    policy = load(context, backend, fetched)
     apply_template(spec, policy)
     adapt(context, policy)
     rows = fit_lengths(context, policy, rows, "the rows" if rows_source else "data.heldOut")
