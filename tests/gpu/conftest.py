@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -56,13 +57,25 @@ Launch = Callable[..., "Future[Run]"]
 
 
 @pytest.fixture(scope="session")
-def launch(model: Path, on_gpu: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+def device(on_gpu: bool) -> Iterator[dict[str, str]]:
+    """What gives a process one of this machine's GPUs, by turns."""
+    if not on_gpu:
+        return itertools.repeat({})
+    import torch
+
+    return itertools.cycle({"CUDA_VISIBLE_DEVICES": str(index)} for index in range(torch.cuda.device_count()))
+
+
+@pytest.fixture(scope="session")
+def launch(
+    model: Path, on_gpu: bool, device: Iterator[dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Launch]:
     """Runs jobs to their end, a few at a time: importing the libraries takes most of a short run's time."""
     with ThreadPoolExecutor(6 if on_gpu else 1) as pool:
 
         def begin(name: str, environment: dict[str, str] | None = None, **changes: Any) -> Future[Run]:
             spec = short_job(model, on_gpu=on_gpu, **changes)
-            run = Run(tmp_path_factory.mktemp(name), spec, environment or {})
+            run = Run(tmp_path_factory.mktemp(name), spec, next(device) | (environment or {}))
 
             def to_the_end() -> Run:
                 run.start().wait(SECONDS)
@@ -75,12 +88,13 @@ def launch(model: Path, on_gpu: bool, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def run(model: Path, on_gpu: bool, tmp_path: Path) -> Iterator[Callable[..., Run]]:
+def run(model: Path, on_gpu: bool, device: Iterator[dict[str, str]], tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Starts one job that the test handles itself, and ends it with the test."""
     runs: list[Run] = []
 
     def begin(**changes: Any) -> Run:
-        runs.append(Run(tmp_path / str(len(runs)), short_job(model, on_gpu=on_gpu, **changes)).start())
+        spec = short_job(model, on_gpu=on_gpu, **changes)
+        runs.append(Run(tmp_path / str(len(runs)), spec, next(device)).start())
         return runs[-1]
 
     yield begin

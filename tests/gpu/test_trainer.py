@@ -86,6 +86,8 @@ def test_interruption_while_completions_are_generated_saves_a_checkpoint(run: Ca
     assert job.wait(120) == ExitCode.INTERRUPTED, job.log_end()
     assert list((job.output / "reinforce").glob("checkpoint-*/complete"))
     assert job.last_word()["reason"] == "Interrupted"
+    if on_gpu:
+        assert 0 < job.report()["training"]["gpuUsePercent"] <= 100
 
 
 @pytest.mark.no_rehearsal

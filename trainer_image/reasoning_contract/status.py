@@ -85,6 +85,8 @@ class TrainingStatus(Part):
     """Prompt and completion tokens processed a second."""
     gpu_memory_gi_b: float | None = Field(default=None, alias="gpuMemoryGiB")
     """Peak GPU memory, GiB."""
+    gpu_use_percent: float | None = None
+    """Share of the step in which the GPU computed, percent, as nvidia-smi counts it."""
 
 
 class Score(Part):

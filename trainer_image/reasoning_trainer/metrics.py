@@ -30,6 +30,7 @@ def training_status(
     *,
     tokens_per_second: float | None = None,
     gpu_memory_gib: float | None = None,
+    gpu_use_percent: float | None = None,
     unscored: Mapping[str, int] | None = None,
 ) -> TrainingStatus:
     """Return the metrics of a step as they are: NaN and infinity included, for the guards to see.
@@ -42,12 +43,15 @@ def training_status(
         Tokens processed a second, in this step.
     gpu_memory_gib
         Most that the process had of the GPU's memory so far, GiB.
+    gpu_use_percent
+        Share of the step in which the GPU computed, percent.
     unscored
         Completions that a reward could not score, so far.
     """
     figures = {field: _first(logs, keys) for field, keys in NAMES.items()}
     figures["tokens_per_second"] = tokens_per_second
     figures["gpu_memory_gi_b"] = gpu_memory_gib
+    figures["gpu_use_percent"] = gpu_use_percent
     rewards = {
         key.split("/")[1]: float(value)
         for key, value in logs.items()

@@ -93,6 +93,7 @@ def measure(case: Case, machine: Machine, folder: Path, cache: Path, device: str
         "steps": len(steps),
         "step_seconds": round(statistics.median(steps), 3) if steps else None,
         "tokens_per_second": training.get("tokensPerSecond"),
+        "gpu_use_percent": training.get("gpuUsePercent"),
         "gpu_percent": round(statistics.mean(card.percent[-60:])) if card.percent else None,
         "card_gib": round(max(card.mib) / 1024, 2) if card.mib else None,
         "torch_gib": training.get("gpuMemoryGiB"),

@@ -13,6 +13,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from reasoning_contract.status import CheckpointStatus, RunStage, TrainingStatus
 
 from ..attempt import Attempt, Policy
+from ..gpu_use import GpuUse
 from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifiable_reward
 from ..interruption import interrupted
 from ..metrics import presentable, training_status
@@ -34,6 +35,7 @@ class StageCallback(TrainerCallback):
         self._updates = (spec.reinforce.updates_per_generation or 1) if stage == "reinforce" else 1
         self._generated: dict[str, Any] = {}
         self._tokens, self._moment = 0.0, time.monotonic()
+        self._gpu = GpuUse(torch.cuda.utilization, attempt.say) if torch.cuda.is_available() else None
 
     @property
     def _budget_spent(self) -> bool:
@@ -52,6 +54,15 @@ class StageCallback(TrainerCallback):
             self._signal.update(training_status(logs))
         self._attempt.tracker.begin(self._stage, total=state.max_steps, done=state.global_step)
         self._moment = time.monotonic()
+        if self._gpu:
+            self._gpu.start()
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Leave the GPU to itself."""
+        if self._gpu:
+            self._gpu.stop()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Count the step; when told to stop or out of budget, have the trainer save and stop.
@@ -77,7 +88,11 @@ class StageCallback(TrainerCallback):
             return
         spec, tracker = self._attempt.spec, self._attempt.tracker
         training = training_status(
-            logs, tokens_per_second=self._pace(logs), gpu_memory_gib=_gpu_memory_gib(), unscored=self._unscored()
+            logs,
+            tokens_per_second=self._pace(logs),
+            gpu_memory_gib=_gpu_memory_gib(),
+            gpu_use_percent=self._gpu.take() if self._gpu else None,
+            unscored=self._unscored(),
         )
         tracker.report(training=presentable(self._with_generated(training)))
         stable = judge_divergence(spec.guards.divergence, training)
