@@ -1,7 +1,7 @@
 """Writes the demo's rows: `python -m hack.tinymodel.make_data FOLDER`.
 
-`warmup-running.jsonl` works the sums of `warmup.jsonl` one term after the other, for a model that knows sums.
-`warmup.jsonl` and `train.jsonl` share no sum, and neither has a sum of `heldout.jsonl`, in whatever order of its terms.
+`warmup-running.jsonl` works the sums of `warmup.jsonl`, and more, one term after the other, for a model that knows
+sums. It shares no sum with `train.jsonl`, and neither has a sum of `heldout.jsonl`, in whatever order of its terms.
 """
 
 from __future__ import annotations
@@ -15,23 +15,29 @@ from pathlib import Path
 
 from hack.tinymodel import sums
 
-WARMUP_ROWS, TRAIN_ROWS, HELD_OUT_ROWS = 192, 4000, 400
+WARMUP_ROWS, MORE_WARMUP_ROWS, TRAIN_ROWS, HELD_OUT_ROWS = 192, 408, 4000, 400
+RUNNING = "warmup-running"
 
 
 def make_files(seed: int) -> dict[str, list[sums.Terms]]:
     """Return the sums of every file."""
     rng = random.Random(seed)
     learnt = sums.draw_distinct(rng, held_out=False)
-    return {
-        "warmup": list(islice(learnt, WARMUP_ROWS)),
-        "train": list(islice(learnt, TRAIN_ROWS)),
-        "heldout": list(islice(sums.draw_distinct(rng, held_out=True), HELD_OUT_ROWS)),
-    }
+    warmup = list(islice(learnt, WARMUP_ROWS))
+    train = list(islice(learnt, TRAIN_ROWS))
+    held_out = list(islice(sums.draw_distinct(rng, held_out=True), HELD_OUT_ROWS))
+    more = list(islice(learnt, MORE_WARMUP_ROWS))
+    return {"warmup": warmup, RUNNING: warmup + more, "train": train, "heldout": held_out}
 
 
 def row(terms: sums.Terms) -> dict[str, str]:
     """Return a sum as a row of a data set."""
     return {"prompt": sums.question(terms), "reasoning": sums.reasoning(terms), "answer": sums.answer(terms)}
+
+
+def running_row(terms: sums.Terms) -> dict[str, str]:
+    """Return a sum that is worked one term after the other as a row of a data set."""
+    return row(terms) | {"reasoning": sums.running_sums(terms)}
 
 
 def write(path: Path, rows: Iterable[dict[str, str]]) -> None:
@@ -48,9 +54,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     files = make_files(options.seed)
     for name, drawn in files.items():
-        write(options.folder / f"{name}.jsonl", map(row, drawn))
-    running = (row(terms) | {"reasoning": sums.running_sums(terms)} for terms in files["warmup"])
-    write(options.folder / "warmup-running.jsonl", running)
+        write(options.folder / f"{name}.jsonl", map(running_row if name == RUNNING else row, drawn))
 
 
 if __name__ == "__main__":

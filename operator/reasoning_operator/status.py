@@ -257,9 +257,11 @@ def _end_message(new: Status) -> str:
     if new.failure:
         return "; ".join(filter(None, (new.failure.message, new.failure.hint)))
     scores = new.evaluation
-    if scores and scores.final_accuracy is not None and scores.held_out.base:
-        before, after = scores.held_out.base.accuracy, scores.final_accuracy
+    if scores and scores.improvement is not None and scores.final_accuracy is not None:
+        before, after = scores.final_accuracy - scores.improvement, scores.final_accuracy
         return f"held-out accuracy {before:.3f} before and {after:.3f} after training"
+    if scores and scores.preferred_improvement is not None:
+        return f"of the held-out pairs the model prefers {scores.preferred_improvement:+.3f} more than before training"
     return "training is done"
 
 

@@ -93,7 +93,7 @@ def test_preference_rises(
     job = manifest(
         model={"source": f"file://{guessing_model}", "maxSequenceLength": 64},
         chatTemplate=TEMPLATE,
-        data={"train": {"rows": pairs}},
+        data={"train": {"rows": pairs}, "heldOut": {"fraction": 0.2}},
         reinforce={
             "algorithm": algorithm,
             "steps": STEPS,
@@ -103,7 +103,7 @@ def test_preference_rises(
             "scheduler": "constant",
         },
         rewards=[],
-        evaluation={"enabled": False},
+        evaluation={"requireImprovement": True},
         checkpoint={"everySteps": 1000},
     )
     outcome = train(job)
@@ -111,3 +111,12 @@ def test_preference_rises(
     steps = history(tmp_path / "run")
     assert len([entry for entry in steps if "rewards/margins" in entry]) == STEPS
     assert mean(steps[-4:], "rewards/margins") > mean(steps[:2], "rewards/margins") + 0.02
+    assert outcome.progress is not None
+    assert outcome.progress.evaluation is not None
+    found = outcome.progress.evaluation
+    assert found.held_out.reinforce is not None
+    assert (found.final_accuracy, found.held_out.reinforce.accuracy) == (None, None)
+    assert found.preferred_improvement is not None
+    assert found.preferred_improvement > 0.5
+    card = (tmp_path / "run/README.md").read_text()
+    assert "By pairs preferred, the final model is better than the base model" in card

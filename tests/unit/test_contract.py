@@ -154,8 +154,8 @@ def test_a_full_report_keeps_its_evaluation_in_a_termination_message() -> None:
     report = {
         "evaluation": {
             "heldOut": {"size": 12345, "base": score, "warmup": score, "reinforce": score},
-            **dict.fromkeys(("finalAccuracy", "improvement", "reinforceImprovement"), -0.1234),
-            **dict.fromkeys(("pValue", "reinforcePValue"), 1.23e-10),
+            **dict.fromkeys(("finalAccuracy", "improvement", "reinforceImprovement", "preferredImprovement"), -0.1234),
+            **dict.fromkeys(("pValue", "reinforcePValue", "preferredPValue"), 1.23e-10),
         },
         "dataRevisions": {f"data.{name}": "0" * 40 for name in ("train", "warmup", "heldOut")},
         "memory": {"peakGiB": 123.45, "limitGiB": 1234.56},

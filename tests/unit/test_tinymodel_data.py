@@ -15,15 +15,16 @@ def keys() -> dict[str, list[sums.Terms]]:
     return {name: [tuple(sorted(terms)) for terms in drawn] for name, drawn in make_data.make_files(0).items()}
 
 
-def test_no_sum_is_in_two_files_in_any_order(keys: dict[str, list[sums.Terms]]) -> None:
-    everything = [key for drawn in keys.values() for key in drawn]
-    assert len(everything) == make_data.WARMUP_ROWS + make_data.TRAIN_ROWS + make_data.HELD_OUT_ROWS
-    assert len(set(everything)) == len(everything)
+def test_no_sum_is_learnt_twice_or_held_out_in_any_order(keys: dict[str, list[sums.Terms]]) -> None:
+    sets = [keys[name] for name in (make_data.RUNNING, "train", "heldout")]
+    assert [len(each) for each in sets] == [600, 4000, 400]
+    assert len(set().union(*sets)) == 5000
+    assert keys["warmup"] == keys[make_data.RUNNING][:192]
 
 
 def test_another_seed_draws_no_held_out_sum_to_train_on(keys: dict[str, list[sums.Terms]]) -> None:
     other = make_data.make_files(1)
-    trained_on = {tuple(sorted(terms)) for terms in other["train"] + other["warmup"]}
+    trained_on = {tuple(sorted(terms)) for terms in other["train"] + other[make_data.RUNNING]}
     assert trained_on.isdisjoint(keys["heldout"])
 
 

@@ -349,7 +349,8 @@ class Data(Part):
     warmup: Rows | None = None
     """Rows for the SFT warm-up: prompt, reasoning, answer, or messages."""
     held_out: HeldOut | None = None
-    """Rows for the evaluation. A row that is also in train or warmup is refused."""
+    """Rows for the evaluation, with answers; those of DPO and ORPO may be pairs without. A row that is also in train or
+    warmup is refused."""
 
     @rule(
         "!has(self.warmup) || !has(self.warmup.reasoningGym)",
@@ -599,7 +600,8 @@ class Evaluation(Part):
     pass_at_k: Annotated[list[Annotated[int, Field(ge=1, le=64)]], Field(min_length=1, max_length=8)] = [1]
     """Report the chance that one of k sampled completions is right; 1 alone is greedy decoding."""
     require_improvement: bool = False
-    """Fail the job if the final model is not better than the base (one-sided paired test, p < 0.05)."""
+    """Fail the job if the final model is not better than the base (one-sided paired test, p < 0.05): answers more rows
+    rightly or, where the rows are pairs without answers, prefers the chosen completion in more of them."""
 
     @rule(
         "self.enabled || !self.requireImprovement",

@@ -92,9 +92,9 @@ class TrainingStatus(Part):
 class Score(Part):
     """Held-out evaluation of one model."""
 
-    accuracy: float
-    """Share of rows answered rightly, greedy decoding."""
-    ci95: Annotated[list[float], Field(min_length=2, max_length=2)]
+    accuracy: float | None = None
+    """Share of rows answered rightly, greedy decoding; absent where the rows are pairs without answers."""
+    ci95: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     """95% Wilson interval of the accuracy."""
     format: float
     """Share of completions with reasoning and answer in their tags."""
@@ -136,6 +136,10 @@ class EvaluationStatus(Part):
     """Accuracy after RL less that after the warm-up."""
     reinforce_p_value: float | None = None
     """The same test of the model after RL against the one after the warm-up."""
+    preferred_improvement: float | None = None
+    """Share of pairs of which the last model finds the chosen completion likelier, less the base's share."""
+    preferred_p_value: float | None = None
+    """The same test of that share."""
 
 
 class CheckpointStatus(Part):

@@ -119,12 +119,16 @@ def _evaluated(progress: Progress) -> str:
     scores = list(_scores(progress).values())
     if not scores:
         return ""
-    low, high = scores[-1].ci95
-    margin = f", margin {scores[-1].margin:.2f}" if scores[-1].margin is not None else ""
-    return (
-        f"accuracy {scores[-1].accuracy:.3f} (95% {low:.3f} - {high:.3f}), format {scores[-1].format:.3f}, "
-        f"length {scores[-1].mean_length:.1f}{margin}"
-    )
+    last = scores[-1]
+    interval = " (95% {:.3f} - {:.3f})".format(*last.ci95) if last.ci95 else ""
+    figures = [
+        f"accuracy {last.accuracy:.3f}{interval}" if last.accuracy is not None else "",
+        f"format {last.format:.3f}",
+        f"length {last.mean_length:.1f}",
+        f"preferred {last.preferred:.3f}" if last.preferred is not None else "",
+        f"margin {last.margin:.2f}" if last.margin is not None else "",
+    ]
+    return ", ".join(filter(None, figures))
 
 
 class View:
@@ -174,9 +178,12 @@ class View:
                 view.add_row("rewards", _pairs(rewards, curve(list(self.rewards))))
             if signals:
                 view.add_row("signals", _pairs(signals))
-        scores = {name: f"{score.accuracy:.3f}" for name, score in _scores(progress).items()}
-        if scores:
-            view.add_row("held out", _pairs(scores))
+        scores = _scores(progress)
+        for title, figure in (("held out", "accuracy"), ("preferred", "preferred")):
+            shares = {name: getattr(score, figure) for name, score in scores.items()}
+            texts = {name: f"{share:.3f}" for name, share in shares.items() if share is not None}
+            if texts:
+                view.add_row(title, _pairs(texts))
 
 
 @dataclass(frozen=True)

@@ -55,12 +55,14 @@ class ProgressCollector(Collector):
     def _evaluation(self, report: Progress) -> Iterator[Metric]:
         if report.evaluation is None:
             return
-        family = GaugeMetricFamily(f"{PREFIX}_held_out_accuracy", "Held-out accuracy", labels=["model"])
-        for model in ("base", "warmup", "reinforce"):
-            score = getattr(report.evaluation.held_out, model)
-            if score is not None:
-                family.add_metric([model], score.accuracy)
-        yield family
+        for name, text in (("accuracy", "Held-out accuracy"), ("preferred", "Share of held-out pairs preferred")):
+            family = GaugeMetricFamily(f"{PREFIX}_held_out_{name}", text, labels=["model"])
+            for model in ("base", "warmup", "reinforce"):
+                figure = getattr(getattr(report.evaluation.held_out, model), name, None)
+                if figure is not None:
+                    family.add_metric([model], figure)
+            if family.samples:
+                yield family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

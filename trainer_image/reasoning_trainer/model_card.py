@@ -14,7 +14,7 @@ import yaml
 
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import HeldOut, Rows
-from reasoning_contract.status import Artifact, EvaluationStatus
+from reasoning_contract.status import Artifact, EvaluationStatus, Score
 
 from .data.examples import Example, Splits
 from .job import Job
@@ -127,44 +127,54 @@ def _evaluation(facts: Facts) -> str:
     text = _scores(facts.progress.evaluation)
     if facts.sample is None:
         return text
-    verdict = "right" if facts.sample["right"] else f"wrong; expected {facts.sample['answer']}"
+    verdicts = {True: "right", False: f"wrong; expected {facts.sample['answer']}", None: "not judged"}
+    verdict = verdicts[facts.sample["right"]]
     transcript = _fenced(f"> {facts.sample['prompt']}\n\n{facts.sample['completion']}", "text")
     return f"{text}\n\nOne of the held-out answers ({verdict}):\n\n{transcript}"
 
 
 def _scores(evaluation: EvaluationStatus) -> str:
+    held_out = evaluation.held_out
+    scores = {title: score for stage, title in TITLES.items() if (score := getattr(held_out, stage)) is not None}
+    rows = {title: _figures(score) for title, score in scores.items()}
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     lines = [
-        f"Greedy decoding, {evaluation.held_out.size} held-out rows, none of whose questions was trained on.",
+        f"Greedy decoding, {held_out.size} held-out rows, none of whose questions was trained on.",
         "",
-        "| Model | Accuracy | 95% interval (Wilson) | Format kept | Mean length, tokens |",
-        "| --- | --- | --- | --- | --- |",
+        f"| Model | {' | '.join(columns)} |",
+        f"| --- |{' --- |' * len(columns)}",
+        *(f"| {title} | {' | '.join(row.get(name, '') for name in columns)} |" for title, row in rows.items()),
     ]
-    for stage, title in TITLES.items():
-        score = getattr(evaluation.held_out, stage)
-        if score is not None:
-            low, high = score.ci95
-            lines.append(
-                f"| {title} | {score.accuracy:.3f} | {low:.3f} to {high:.3f} | {score.format:.3f} | "
-                f"{score.mean_length:.0f} |"
-            )
-            lines += [f"| {title}, pass@{k} | {chance:.3f} | | | |" for k, chance in (score.pass_at_k or {}).items()]
-    scores = {title: getattr(evaluation.held_out, stage) for stage, title in TITLES.items()}
-    margins = {title: score.margin for title, score in scores.items() if score and score.margin is not None}
-    if margins:
-        figures = ", ".join(f"{title} {margin:+.3f}" for title, margin in margins.items())
-        lines += ["", f"Log-probability of the chosen completion less that of the rejected one, nats: {figures}."]
+    if any(score.margin is not None for score in scores.values()):
+        lines += ["", "Margin: log-probability of the chosen completion less that of the rejected one, in nats."]
     gains = {
-        "base model": (evaluation.improvement, evaluation.p_value),
-        "warmed-up model": (evaluation.reinforce_improvement, evaluation.reinforce_p_value),
+        "The final model is {} the base model": (evaluation.improvement, evaluation.p_value),
+        "The final model is {} the warmed-up model": (evaluation.reinforce_improvement, evaluation.reinforce_p_value),
+        "By pairs preferred, the final model is {} the base model": (
+            evaluation.preferred_improvement,
+            evaluation.preferred_p_value,
+        ),
     }
-    for other, (gain, p) in gains.items():
+    for sentence, (gain, p) in gains.items():
         if gain is not None and p is not None:
-            verdict = "better than" if p < SIGNIFICANT else "not shown to be better than"
-            lines += [
-                "",
-                f"The final model is {verdict} the {other}: {gain:+.3f}, one-sided exact McNemar p = {p:.2g}.",
-            ]
+            verdict = sentence.format("better than" if p < SIGNIFICANT else "not shown to be better than")
+            lines += ["", f"{verdict}: {gain:+.3f}, one-sided exact McNemar p = {p:.2g}."]
     return "\n".join(lines)
+
+
+def _figures(score: Score) -> dict[str, str]:
+    """Return the figures of a model by the column that they stand in."""
+    sampled = {f"pass@{k}": f"{chance:.3f}" for k, chance in (score.pass_at_k or {}).items()}
+    cells = {
+        "Accuracy": None if score.accuracy is None else f"{score.accuracy:.3f}",
+        "95% interval (Wilson)": "{:.3f} to {:.3f}".format(*score.ci95) if score.ci95 else None,
+        **sampled,
+        "Pairs preferred": None if score.preferred is None else f"{score.preferred:.3f}",
+        "Margin, nats": None if score.margin is None else f"{score.margin:+.3f}",
+        "Format kept": f"{score.format:.3f}",
+        "Mean length, tokens": f"{score.mean_length:.0f}",
+    }
+    return {name: text for name, text in cells.items() if text is not None}
 
 
 def _use(facts: Facts) -> str:

@@ -192,6 +192,8 @@ def require_improvement(attempt: Attempt) -> None:
         return
     evaluation = attempt.tracker.progress().evaluation
     gain, p = (evaluation.improvement, evaluation.p_value) if evaluation else (None, None)
+    if evaluation and gain is None:  # rows without answers are pairs
+        gain, p = evaluation.preferred_improvement, evaluation.preferred_p_value
     if gain is None or p is None or p >= SIGNIFICANT:
         raise TrainerError(
             ExitCode.NOT_IMPROVED,

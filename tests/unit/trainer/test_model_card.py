@@ -84,14 +84,14 @@ def test_front_matter_is_what_the_hub_reads() -> None:
 def test_card_says_what_was_trained_how_and_with_what_result() -> None:
     text = card("apache-2.0")
     assert "[Qwen/Qwen3-4B-Base](https://huggingface.co/Qwen/Qwen3-4B-Base) at revision `abc123`" in text
-    assert "| After RL | 0.600 | 0.500 to 0.690 | 1.000 | 40 |" in text
-    assert "| After RL, pass@4 | 0.800 |" in text
+    columns = "Model | Accuracy | 95% interval (Wilson) | Format kept | Mean length, tokens | pass@4 | Margin, nats"
+    assert f"| {columns} |" in text
     assert "is better than the base model: +0.500, one-sided exact McNemar p = 1e-07" in text
     assert "is not shown to be better than the warmed-up model: +0.010" in text
     assert "`artifacts/gguf-q4_k_m` | GGUF, Q4_K_M | 2,345,678" in text
     assert "| Held out | `hf://openai/gsm8k` `main`, set apart | 1 |" in text
     assert "algorithm: GRPO" in text
-    assert "nats: After RL +2.000." in text
+    assert "| After RL | 0.600 | 0.500 to 0.690 | 1.000 | 40 | 0.800 | +2.000 |" in text
 
 
 def test_unknown_licence_is_said() -> None:
@@ -108,3 +108,22 @@ def test_digest_follows_the_rows_and_their_order() -> None:
     assert digest([one, two]) != digest([two, one])
     # what sha256sum says of the line {"answer": "2", "prompt": "1+1"}
     assert digest([one]) == "bd99d790330fe4c25ab5488e780d95ee73075703fe8c5672f571adec823a81c5"
+
+
+def test_card_of_pairs_without_answers_says_what_is_preferred() -> None:
+    base = {"format": 0.5, "meanLength": 90.4, "preferred": 0.45, "margin": -0.1}
+    final = {"format": 0.5, "meanLength": 80.0, "preferred": 0.9, "margin": 1.25}
+    evaluation = {
+        "heldOut": {"size": 100, "base": base, "reinforce": final},
+        "preferredImprovement": 0.45,
+        "preferredPValue": 1e-9,
+    }
+    sample = {"prompt": "Hello", "answer": None, "completion": "Hello!", "right": None}
+    job = Job("pairs", "default", "", SPEC, resolve(SPEC), choose(SPEC), {})
+    progress = Progress.model_validate(PROGRESS | {"evaluation": evaluation})
+    text = model_card(Facts(job, progress, Splits((), (), ()), [], None, sample))
+    assert "| Model | Pairs preferred | Margin, nats | Format kept | Mean length, tokens |" in text
+    assert "| After RL | 0.900 | +1.250 | 0.500 | 80 |" in text
+    assert "By pairs preferred, the final model is better than the base model: +0.450" in text
+    assert "Accuracy" not in text
+    assert "(not judged)" in text

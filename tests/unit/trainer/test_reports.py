@@ -26,7 +26,7 @@ from reasoning_contract.status import (
     Score,
     TrainingStatus,
 )
-from reasoning_trainer.commands.run import INTERNAL_ERROR, outcome_of
+from reasoning_trainer.commands.run import INTERNAL_ERROR, _summary, outcome_of
 from reasoning_trainer.display import Display
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.exporter import Exporter
@@ -191,6 +191,24 @@ def test_what_is_over_stays() -> None:
     ]
     assert "base model  accuracy 0.500 (95% 0.400 - 0.600)" in lines[1]
     assert "lora run/artifacts/lora" in lines[3]
+
+
+def test_what_is_preferred_is_shown_where_nothing_can_be_right() -> None:
+    score = Score(format=1.0, mean_length=12.0, preferred=0.75, margin=0.5)
+    evaluation = EvaluationStatus(held_out=HeldOutStatus(size=8, base=score), preferred_improvement=0.25)
+    frame, lines = show(
+        at("evaluate", 5, step=8, total_steps=8, detail="base model, row 8 of 8", evaluation=evaluation),
+        at("reinforce", 9, step=1, total_steps=8, evaluation=evaluation),
+    )
+    assert "base model  format 1.000, length 12.0, preferred 0.750, margin 0.50" in lines[0]
+    assert "preferred  base 0.750" in frame
+    progress = at("evaluate", 9, evaluation=evaluation)
+    assert _summary(progress) == "held-out pairs preferred +0.250 against the base"
+    exporter = Exporter(0, lambda: progress)
+    lines = fetch(exporter, "/metrics").splitlines()
+    exporter.close()
+    assert 'reasoning_trainer_held_out_preferred{model="base"} 0.75' in lines
+    assert not any("held_out_accuracy" in line for line in lines)
 
 
 def test_a_stage_that_was_cut_off_is_marked_and_the_reader_told() -> None:

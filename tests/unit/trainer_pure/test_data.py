@@ -594,16 +594,35 @@ def test_hub_errors_are_told_apart(
     assert (caught.value.exit_code, caught.value.reason) == (exit_code, reason)
 
 
-def test_pairs_that_are_evaluated_need_answers() -> None:
-    """Without one, every model would be called wrong on every row."""
-    pairs = [{"prompt": f"q{n}", "chosen": "good", "rejected": "bad"} for n in range(40)]
-    wanted: dict[str, Any] = {
-        "train": {"rows": pairs},
-        "held_out": {"fraction": 0.25},
-        "rewards": [],
-        "reinforce": {"algorithm": "DPO"},
-    }
-    with pytest.raises(TrainerError, match=r"answer") as refused:
-        load(**wanted)
-    assert "evaluation.enabled: false" in refused.value.hint
-    assert load(**wanted, evaluation={"enabled": False}).train
+PAIRS: dict[str, Any] = {
+    "train": {"rows": [{"prompt": f"q{n}", "chosen": "good", "rejected": "bad"} for n in range(40)]},
+    "rewards": [],
+    "reinforce": {"algorithm": "DPO"},
+}
+
+
+@pytest.mark.parametrize(
+    "held_out", [{"fraction": 0.25}, {"rows": [{"prompt": "other", "chosen": "good", "rejected": "bad"}]}], ids=str
+)
+def test_pairs_are_evaluated_without_answers(held_out: dict[str, Any]) -> None:
+    rows = load(**PAIRS, held_out=held_out).held_out
+    assert rows
+    assert all((row.answer, row.chosen, row.rejected) == (None, "good", "bad") for row in rows)
+    with pytest.raises(TrainerError, match="passAtK asks for completions to be judged") as refused:
+        load(**PAIRS, held_out=held_out, evaluation={"passAtK": [4]})
+    assert refused.value.reason == "AnswersMissing"
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"prompt": "other"}, "data.heldOut.columns.chosen: there is no column"),
+        ({"prompt": "other", "chosen": "good"}, "data.heldOut.columns.rejected: there is no column"),
+        ({"prompt": "other", "chosen": "good", "rejected": " "}, "data.heldOut, row 1, column rejected: no rejected"),
+        ({"prompt": "other", "chosen": "good", "rejected": "bad", "answer": ""}, "data.heldOut, row 1, column answer"),
+    ],
+)
+def test_held_out_rows_of_pairs_that_can_not_be_judged_are_refused(row: dict[str, Any], says: str) -> None:
+    with pytest.raises(TrainerError) as refused:
+        load(**PAIRS, held_out={"rows": [row]})
+    assert says in refused.value.message

@@ -30,8 +30,12 @@ class Compared(Part):
     """Its accuracy less that of the base."""
     p_value: float | None = None
     """One-sided exact McNemar test of a gain over the base, on the same rows."""
+    preferred_gain: float | None = None
+    """Its share of pairs whose chosen completion is the likelier, less that of the base."""
+    preferred_p_value: float | None = None
+    """The same test of that share."""
     right: list[bool]
-    """Whether each row was answered rightly, in the rows' order."""
+    """Whether each row was answered rightly, in the rows' order; empty where the rows have no answers."""
     transcripts: list[dict[str, Any]]
     """Prompt, answer and completion of the first `evaluation.samples` rows."""
 
@@ -115,30 +119,41 @@ def table(comparison: Comparison) -> Table:
     ks = [k for k in (models[0].score.pass_at_k or {}) if k != "1"]
     view = Table(
         title=f"{comparison.job}: {comparison.rows} rows, greedy decoding",
-        caption="gain and p: against the base, one-sided exact McNemar test on the same rows",
+        caption=f"gain and p: {_compared(models)} against the base, one-sided exact McNemar test on the same rows",
         caption_justify="left",
         title_justify="left",
     )
     view.add_column("model", overflow="fold")
-    columns = ["accuracy", "95% interval", "format", *(f"pass@{k}" for k in ks), "length"]
-    paired = [name for name in ("preferred", "margin") if getattr(models[0].score, name) is not None]
-    for name in (*columns, *paired, "gain", "p"):
+    rows = [_cells(each, ks) for each in models]
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+    for name in columns:
         view.add_column(name, justify="right", no_wrap=True)
-    for each in models:
-        view.add_row(each.model, *_cells(each, ks, paired))
+    for each, row in zip(models, rows, strict=True):
+        view.add_row(each.model, *(row[name] for name in columns))
     return view
 
 
-def _cells(each: Compared, ks: Sequence[str], paired: Sequence[str]) -> list[str]:
+def _compared(models: Sequence[Compared]) -> str:
+    return "pairs preferred" if models[0].score.accuracy is None else "accuracy"
+
+
+def _cells(each: Compared, ks: Sequence[str]) -> dict[str, str]:
+    """Return the figures of a model by column; empty text where it has none."""
     score = each.score
-    low, high = score.ci95
-    return [
-        f"{score.accuracy:.3f}",
-        f"{low:.3f} - {high:.3f}",
-        f"{score.format:.3f}",
-        *(f"{(score.pass_at_k or {})[k]:.3f}" for k in ks),
-        f"{score.mean_length:.1f}",
-        *(f"{getattr(score, name):.3f}" for name in paired),
-        "" if each.gain is None else f"{each.gain:+.3f}",
-        "" if each.p_value is None else f"{each.p_value:.2g}",
-    ]
+    by_answers, by_pairs = (each.gain, each.p_value), (each.preferred_gain, each.preferred_p_value)
+    gain, p = by_pairs if score.accuracy is None else by_answers
+    return {
+        "accuracy": _figure(score.accuracy, ".3f"),
+        "95% interval": "{:.3f} - {:.3f}".format(*score.ci95) if score.ci95 else "",
+        "format": _figure(score.format, ".3f"),
+        **{f"pass@{k}": _figure((score.pass_at_k or {}).get(k), ".3f") for k in ks},
+        "length": _figure(score.mean_length, ".1f"),
+        "preferred": _figure(score.preferred, ".3f"),
+        "margin": _figure(score.margin, ".3f"),
+        "gain": _figure(gain, "+.3f"),
+        "p": _figure(p, ".2g"),
+    }
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

@@ -181,16 +181,18 @@ def _measure(context: Context, policy: Policy, rows: tuple[Example, ...], name: 
 
 
 def _compared(spec: Spec, names: Sequence[str], measured: dict[str, Measured]) -> list[Compared]:
-    from ..stages.evaluate import gain, p_value, score
+    from ..stages.evaluate import NOTHING, gain, p_value, score
 
     def compared(name: str) -> Compared:
-        base = measured[BASE].result if name != BASE else None
+        base = measured[BASE].result if name != BASE else NOTHING
         result = measured[name].result
         return Compared(
             model=name,
             score=score(result, spec.evaluation.pass_at_k),
-            gain=gain(base, result),
-            p_value=p_value(base, result),
+            gain=gain(base.right, result.right),
+            p_value=p_value(base.right, result.right),
+            preferred_gain=gain(base.preferred, result.preferred),
+            preferred_p_value=p_value(base.preferred, result.preferred),
             right=result.right,
             transcripts=measured[name].transcripts,
         )

@@ -169,6 +169,8 @@ def outcome_of(error: Exception, circumstances: Circumstances | None = None) -> 
 
 def _summary(progress: Progress) -> str:
     evaluation = progress.evaluation
+    if evaluation is not None and evaluation.final_accuracy is None and evaluation.preferred_improvement is not None:
+        return f"held-out pairs preferred {evaluation.preferred_improvement:+.3f} against the base"
     if evaluation is None or evaluation.final_accuracy is None:
         return "the adapter is trained"
     gain = "" if evaluation.improvement is None else f", {evaluation.improvement:+.3f} against the base"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeVar
 
 from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
 
@@ -16,6 +16,8 @@ from .overlap import normalised, refuse_overlap
 from .sources import Record, Source, read
 
 Item = TypeVar("Item")
+Roles: TypeAlias = Callable[[Sequence[Record], Columns], tuple[str, ...]]
+"""What every row of a set must have, by the rows and the columns that are named."""
 
 
 def load(spec: Spec, source: Source) -> Splits:
@@ -38,12 +40,31 @@ def load(spec: Spec, source: Source) -> Splits:
     warmup = loader.warmup()
     for field, rows in (("data.train", train), ("data.warmup", warmup)):
         refuse_overlap(rows, held_out, field)
+    refuse_sampling_without_answers(spec, held_out)
     return Splits(tuple(train), tuple(warmup), tuple(held_out))
 
 
 def load_held_out(spec: Spec, source: Source) -> tuple[Example, ...]:
     """Load the held-out rows alone: whether they are trained on too is not asked. Parameters and errors as `load`."""
-    return tuple(_Loader(spec, source).held_out())
+    rows = _Loader(spec, source).held_out()
+    refuse_sampling_without_answers(spec, rows)
+    return tuple(rows)
+
+
+def refuse_sampling_without_answers(spec: Spec, held_out: Sequence[Example]) -> None:
+    """Refuse pass@k on pairs without answers: nothing tells which completion is right.
+
+    Raises
+    ------
+    TrainerError
+        If it is asked for.
+    """
+    if spec.evaluation.enabled and max(spec.evaluation.pass_at_k) > 1 and not all(row.answer for row in held_out):
+        raise invalid_data(
+            "AnswersMissing",
+            "evaluation.passAtK asks for completions to be judged, and the rows of data.heldOut have no answers",
+            "remove it, or name the column with the answers in columns.answer",
+        )
 
 
 class _Loader:
@@ -51,7 +72,7 @@ class _Loader:
         self._spec, self._data, self._seed, self._source = spec, spec.data, spec.reinforce.seed, source
 
     def train_and_held_out(self) -> tuple[list[Example], list[Example]]:
-        train = self._examples(self._data.train, "data.train", self._train_roles())
+        train = self._examples(self._data.train, "data.train", self._train_roles)
         wanted = self._data.held_out
         if wanted is None or wanted.fraction is None:
             held_out = self.held_out()
@@ -68,7 +89,7 @@ class _Loader:
         if wanted.fraction is not None:
             return self.train_and_held_out()[1]
         rows = wanted if wanted.kinds else _other_split(self._data.train, wanted)
-        return self._limited(self._examples(rows, "data.heldOut", self._held_out_roles(), wanted.columns), wanted)
+        return self._limited(self._examples(rows, "data.heldOut", self._held_out_roles, wanted.columns), wanted)
 
     def _limited(self, rows: list[Example], wanted: HeldOut) -> list[Example]:
         return sample(not_empty(rows, "data.heldOut"), wanted.limit, self._seed)
@@ -77,26 +98,29 @@ class _Loader:
         rows = self._data.warmup
         if rows is None or self._spec.warmup.skip:
             return []
-        return sample(self._examples(rows, "data.warmup", None), rows.limit, self._seed)
+        return sample(self._examples(rows, "data.warmup", _warmup_roles), rows.limit, self._seed)
 
-    def _train_roles(self) -> tuple[str, ...]:
+    def _train_roles(self, records: Sequence[Record], columns: Columns) -> tuple[str, ...]:
         """What train must have: DPO and ORPO compare completions, a correctness reward and held-out rows answers."""
         held_out = self._data.held_out
         shared = held_out is not None and held_out.fraction is not None
-        evaluated = self._held_out_roles() if shared else ("prompt",)
+        evaluated = self._held_out_roles(records, columns) if shared else ("prompt",)
         if self._spec.reinforce.algorithm in PREFERENCE:
-            return (*evaluated, "chosen", "rejected")
+            return tuple(dict.fromkeys((*evaluated, *COMPLETIONS)))
         compared = any(reward.builtin == "correctness" for reward in self._spec.rewards)
         return ("prompt", "answer") if compared else evaluated
 
-    def _held_out_roles(self) -> tuple[str, ...]:
-        return ("prompt", "answer") if self._spec.evaluation.enabled else ("prompt",)
+    def _held_out_roles(self, records: Sequence[Record], columns: Columns) -> tuple[str, ...]:
+        """What held-out rows must have: answers to judge by or, for DPO and ORPO where there are none, pairs."""
+        if not self._spec.evaluation.enabled:
+            return ("prompt",)
+        answered = columns.answer is not None or any("answer" in record for record in records)
+        pairs = self._spec.reinforce.algorithm in PREFERENCE and not answered
+        return ("prompt", *COMPLETIONS) if pairs else ("prompt", "answer")
 
-    def _examples(
-        self, rows: Rows | HeldOut, field: str, required: Sequence[str] | None, named: Columns | None = None
-    ) -> list[Example]:
+    def _examples(self, rows: Rows | HeldOut, field: str, roles: Roles, named: Columns | None = None) -> list[Example]:
         records = not_empty(read(rows, field, self._source), f"{field} ({rows.source})" if rows.source else field)
-        required = required or _warmup_roles(records, rows.columns)
+        required = roles(records, rows.columns)
         if self._spec.reinforce.algorithm in PREFERENCE and field != "data.warmup":
             records = with_prompts(records, rows.columns)
         refuse_unused(named or rows.columns, self._used(rows, required), field)

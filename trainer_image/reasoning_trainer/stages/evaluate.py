@@ -34,7 +34,7 @@ class Result:
     Attributes
     ----------
     right
-        Whether each row was answered rightly, greedy decoding.
+        Whether each row was answered rightly, greedy decoding; empty where the rows are pairs without answers.
     formatted
         Whether each completion has its tags in place.
     lengths
@@ -54,6 +54,15 @@ class Result:
     sampled_right: list[int]
     margins: list[float] = field(default_factory=list)
     draws: int = 0
+
+    @property
+    def preferred(self) -> list[bool]:
+        """Whether the chosen completion of each row is the likelier one; empty where there are no pairs."""
+        return [margin > 0 for margin in self.margins]
+
+
+NOTHING = Result(right=[], formatted=[], lengths=[], sampled_right=[])
+"""The result of a model that was not evaluated."""
 
 
 def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Example]) -> None:
@@ -92,7 +101,11 @@ def evaluate_on_the_way(attempt: Attempt, policy: Policy, rows: Sequence[Example
         detail = f"evaluating at step {step}, row {{}} of {len(rows)}"
         measured = measure(attempt, policy, rows, lambda row: attempt.tracker.say(detail.format(row)))
         keep(measured, path)
-        attempt.say(f"step {step}: held-out accuracy {fmean(measured.result.right):.3f}")
+        attempt.say(f"step {step}: held-out {_first_figure(measured.result)}")
+
+
+def _first_figure(result: Result) -> str:
+    return f"accuracy {fmean(result.right):.3f}" if result.right else f"pairs preferred {fmean(result.preferred):.3f}"
 
 
 def phase_of(stage: Stage) -> str:
@@ -122,7 +135,7 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
     policy
         The model as it is.
     rows
-        Rows with prompt and answer; at least one.
+        Rows with prompt and answer, or pairs with neither or both; at least one.
     report
         Called with the number of rows that are done.
 
@@ -134,6 +147,7 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
     spec = context.spec
     grader = Grader(spec.rewards, spec.chat_template)
     pairs = all(row.chosen and row.rejected for row in rows)
+    known = all(row.answer for row in rows)
     answers: list[Completion] = []
     sampled_right: list[int] = []
     margins: list[float] = []
@@ -153,16 +167,17 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
             margins += _margins(spec, policy, batch, prompts)
         report(start + len(batch))
     result = Result(
-        right=[_is_right(grader, answer.text, row) for answer, row in zip(answers, rows, strict=True)],
+        right=[_is_right(grader, answer.text, row) for answer, row in zip(answers, rows, strict=True)] if known else [],
         formatted=[grader.is_well_formed(answer.text) for answer in answers],
         lengths=[answer.tokens for answer in answers],
         sampled_right=sampled_right,
         margins=margins,
         draws=draws(spec),
     )
+    verdicts: Sequence[bool | None] = result.right or [None] * len(rows)
     transcripts = [
         {"prompt": row.prompt, "answer": row.answer, "completion": answer.text, "right": right}
-        for row, answer, right in zip(rows, answers, result.right, strict=True)
+        for row, answer, right in zip(rows, answers, verdicts, strict=True)
     ]
     return Measured(result, transcripts[: spec.evaluation.samples])
 
@@ -232,15 +247,17 @@ def compare(results: dict[Stage, Result], ks: Sequence[int] = (1,)) -> Evaluatio
         ``spec.evaluation.passAtK``.
     """
     last = results[list(results)[-1]]
-    base, warmup, final = (results.get(stage) for stage in ("base", "warmup", "reinforce"))
-    trained = last if base and len(results) > 1 else None
+    base, warmup, final = (results.get(stage, NOTHING) for stage in ("base", "warmup", "reinforce"))
+    trained = last if len(results) > 1 else NOTHING
     return EvaluationStatus(
-        held_out=HeldOutStatus(size=len(last.right), **{stage: score(each, ks) for stage, each in results.items()}),
-        final_accuracy=round(fmean(last.right), DIGITS),
-        improvement=gain(base, trained),
-        p_value=p_value(base, trained),
-        reinforce_improvement=gain(warmup, final),
-        reinforce_p_value=p_value(warmup, final),
+        held_out=HeldOutStatus(size=len(last.lengths), **{stage: score(each, ks) for stage, each in results.items()}),
+        final_accuracy=share(last.right),
+        improvement=gain(base.right, trained.right),
+        p_value=p_value(base.right, trained.right),
+        reinforce_improvement=gain(warmup.right, final.right),
+        reinforce_p_value=p_value(warmup.right, final.right),
+        preferred_improvement=gain(base.preferred, trained.preferred),
+        preferred_p_value=p_value(base.preferred, trained.preferred),
     )
 
 
@@ -252,21 +269,30 @@ def score(result: Result, ks: Sequence[int] = (1,)) -> Score:
         if result.sampled_right
     }
     return Score(
-        accuracy=round(fmean(result.right), DIGITS),
-        ci95=[round(bound, DIGITS) for bound in wilson_interval(sum(result.right), len(result.right))],
+        accuracy=share(result.right),
+        ci95=_interval(result.right),
         format=round(fmean(result.formatted), DIGITS),
         mean_length=round(fmean(result.lengths), 1),
         pass_at_k=chances or None,
-        preferred=round(fmean(margin > 0 for margin in result.margins), DIGITS) if result.margins else None,
+        preferred=share(result.preferred),
         margin=round(fmean(result.margins), DIGITS) if result.margins else None,
     )
 
 
-def gain(before: Result | None, after: Result | None) -> float | None:
-    """Return the difference of the accuracies; None without both."""
-    return round(fmean(after.right) - fmean(before.right), DIGITS) if before and after else None
+def share(verdicts: Sequence[bool]) -> float | None:
+    """Return the share of the rows that a verdict holds of; None without verdicts."""
+    return round(fmean(verdicts), DIGITS) if verdicts else None
 
 
-def p_value(before: Result | None, after: Result | None) -> float | None:
-    """Return p of the one-sided exact McNemar test that `after` is better; None without both."""
-    return float(f"{mcnemar_exact_one_sided(before.right, after.right):.3g}") if before and after else None
+def _interval(right: Sequence[bool]) -> list[float] | None:
+    return [round(bound, DIGITS) for bound in wilson_interval(sum(right), len(right))] if right else None
+
+
+def gain(before: Sequence[bool], after: Sequence[bool]) -> float | None:
+    """Return by how much the share of rows that a verdict holds of rose; None without verdicts on both sides."""
+    return round(fmean(after) - fmean(before), DIGITS) if before and after else None
+
+
+def p_value(before: Sequence[bool], after: Sequence[bool]) -> float | None:
+    """Return p of the one-sided exact McNemar test that `after` is better; None without verdicts on both sides."""
+    return float(f"{mcnemar_exact_one_sided(before, after):.3g}") if before and after else None
