@@ -16,6 +16,7 @@ from reasoning_contract.progress import PORT, Progress
 from . import pods
 from .client import ApiError, Cluster, path
 from .model import Json, Key
+from .names import UID_LABEL
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +157,9 @@ class ProgressPoller:
             why = f"its report is of a version that cannot be read: {place}: {fault['msg']}"
             self._not_heard(key, name, uid, why, 0)
         else:
+            if report.job_uid not in (None, pod["metadata"].get("labels", {}).get(UID_LABEL)):
+                self._not_heard(key, name, uid, "another job's pod answers at its address", PATIENCE_SECONDS)
+                return
             self._unheard_since.pop(uid, None)
             if self.silent.pop(uid, None) or self.reports.get(uid) != report:
                 self.reports[uid] = report

@@ -157,6 +157,7 @@ def test_a_full_report_keeps_its_evaluation_in_a_termination_message() -> None:
             **dict.fromkeys(("finalAccuracy", "improvement", "reinforceImprovement", "preferredImprovement"), -0.1234),
             **dict.fromkeys(("pValue", "reinforcePValue", "preferredPValue"), 1.23e-10),
         },
+        "jobUid": "0a1b2c3d-0000-4000-8000-000000000000",
         "dataRevisions": {f"data.{name}": "0" * 40 for name in ("train", "warmup", "heldOut")},
         "memory": {"peakGiB": 123.45, "limitGiB": 1234.56},
         "model": dict.fromkeys(("backend", "loadIn", "engine"), "transformers") | {"reason": "r" * 200},

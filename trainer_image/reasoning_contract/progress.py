@@ -43,6 +43,9 @@ class Progress(Part):
 
     schema_version: Literal[1] = 1
     """Version of this document."""
+    job_uid: str | None = None
+    """UID of the ReasoningTrainingJob, since the address of a pod that is gone may be another job's; none without a
+    cluster."""
     attempt: int
     """Number of this attempt, from 1, counted on the volume."""
     started_at: Timestamp

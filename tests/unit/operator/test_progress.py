@@ -127,6 +127,20 @@ def test_answer_of_a_pod_is_not_trusted(
         asyncio.run(_ask_straight(monkeypatch, address, answer))
 
 
+def test_report_of_another_jobs_pod_is_not_taken() -> None:
+    """Whose pod has the address of one that is gone."""
+    pods = FakePods(report(1, jobUid="other").model_dump_json(by_alias=True).encode())
+    polling, changed = poller(pods)
+    pod = running_pod()
+    pod["metadata"]["labels"] = {"reasoning-operator.io/job-uid": "mine"}
+    polling.follow(KEY, [pod])
+    asyncio.run(polling.poll())
+    assert (changed, polling.reports) == ([], {})
+    pods.answer = report(1, jobUid="mine").model_dump_json(by_alias=True).encode()
+    asyncio.run(polling.poll())
+    assert (changed, list(polling.reports)) == ([KEY], [UID])
+
+
 def test_report_that_cannot_be_read_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     polling, changed = poller(FakePods(b'{"schemaVersion": 9}'))
     polling.follow(KEY, [running_pod()])

@@ -115,6 +115,7 @@ def _tracker(job: Job, folder: RunFolder, display: Display) -> Tracker:
         publish=publisher.publish,
         memory=memory_status,
     )
+    tracker.report(job_uid=job.uid or None)
     tracker.say("starting")
     return tracker
 
