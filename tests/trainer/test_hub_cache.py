@@ -148,7 +148,7 @@ sys.exit(command_line.main())
 def test_model_comes_from_the_hub_while_the_libraries_are_imported(
     tiny_model: Path, manifest: Callable[..., Path], tmp_path: Path
 ) -> None:
-    files = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+    files = {path.name: path.read_bytes() for path in tiny_model.iterdir()} | {"consolidated.safetensors": b"again"}
     hub = FakeHub({"models/owner/name": {NEW: files}})
     job = manifest(
         model={"source": "hf://owner/name", "maxSequenceLength": 128},
@@ -165,3 +165,4 @@ def test_model_comes_from_the_hub_while_the_libraries_are_imported(
     assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
     report = json.loads((tmp_path / "run/progress.json").read_text())
     assert report["model"]["revision"] == NEW
+    assert not [asked for asked in hub.asked if "consolidated" in asked]

@@ -20,8 +20,8 @@ from .errors import TrainerError
 from .job import Inputs
 from .resource_failures import is_storage_full
 
-NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack")
-"""Files of a Hub repository that the trainer never reads."""
+NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack", "consolidated*.safetensors")
+"""Files of a Hub repository that the trainer never reads; the last are Mistral's copies of the shards."""
 WEIGHTS = "*.safetensors"
 SHOWN = 3
 """Files that an error message names."""
