@@ -26,6 +26,15 @@ class Key(NamedTuple):
     name: str
 
 
+class Silence(NamedTuple):
+    """Why nothing is heard of a pod that runs."""
+
+    reason: str
+    """One CamelCase word."""
+    message: str
+    """What is wrong, and what to do."""
+
+
 @dataclass(frozen=True)
 class TrainingJob:
     """A job whose spec is valid, every choice in it made."""
@@ -69,7 +78,7 @@ class Observed:
     inputs: Mapping[tuple[str, str], frozenset[str]] | None = None
     events: tuple[Json, ...] = ()
     progress: Mapping[str, Progress] = field(default_factory=dict)
-    silent: Mapping[str, str] = field(default_factory=dict)
+    silent: Mapping[str, Silence] = field(default_factory=dict)
 
     @property
     def uid(self) -> str:

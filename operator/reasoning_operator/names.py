@@ -15,7 +15,7 @@ UID_LABEL = f"{GROUP}/job-uid"
 TEMPLATE_HASH = f"{GROUP}/template-hash"
 """Annotation of the batch/v1 Job: hash of the template that it was made with; the API server rewrites the template."""
 SPEC_HASH = f"{GROUP}/spec-hash"
-"""Annotation of the batch/v1 Job: hash of the trainer's spec that it was made with, limits aside."""
+"""Annotation of the batch/v1 Job: hash of the trainer's spec that it was made with, its budget aside."""
 
 CONTAINER = "trainer"
 RUN_AS = 65532

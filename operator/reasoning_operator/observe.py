@@ -14,12 +14,12 @@ from . import pods
 from .client import Cluster, path
 from .crd import KIND
 from .inputs import references
-from .model import FINISHED, Json, Key, Observed
+from .model import FINISHED, Json, Key, Observed, Silence
 from .names import API_VERSION, UID_LABEL, batch_job, network_policy, output_claim, spec_config_map
 
 
 async def observe(
-    cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, str]
+    cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, Silence]
 ) -> Observed | None:
     """Return what is there; None if the job itself is gone.
 

@@ -101,11 +101,12 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
+    idle = all(pods.is_over(pod) for pod in observed.pods)
     steps = (
-        _simple(_spec(job, observed), observed.config_map, "data"),
+        _simple(_spec(job, observed, idle=idle), observed.config_map, "data"),
         _network(job, observed),
         _claim(job, observed),
-        _batch_job(job, observed, settings),
+        _batch_job(job, observed, settings, idle=idle),
     )
     return Plan(
         create=tuple(child for step in steps for child in step.create),
@@ -128,12 +129,12 @@ def _held(wanted: Json) -> Json:
     return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
 
 
-def _spec(job: TrainingJob, observed: Observed) -> Json:
-    """Return the ConfigMap that should be there: of a Job that is at work, with what that was made with."""
-    at_work, live = observed.batch_job, observed.config_map
-    if at_work is None or live is None or at_work["spec"].get("suspend"):
+def _spec(job: TrainingJob, observed: Observed, *, idle: bool) -> Json:
+    """Return the ConfigMap that should be there: until a Job can be made anew, with what it was made with."""
+    batch_job, live = observed.batch_job, observed.config_map
+    if batch_job is None or live is None or (idle and batch_job["spec"].get("suspend")):
         return config.build(job)
-    return config.for_attempts_of(at_work, live, job)
+    return config.for_attempts_of(batch_job, live, job)
 
 
 def _network(job: TrainingJob, observed: Observed) -> Plan:
@@ -151,9 +152,8 @@ def _claim(job: TrainingJob, observed: Observed) -> Plan:
     return _simple(volume.build(job), live)  # its spec stays as it is: the user may have had it expanded
 
 
-def _batch_job(job: TrainingJob, observed: Observed, settings: Settings) -> Plan:
+def _batch_job(job: TrainingJob, observed: Observed, settings: Settings, *, idle: bool) -> Plan:
     wanted, live = training_job.build(job, settings), observed.batch_job
-    idle = all(pods.is_over(pod) for pod in observed.pods)
     if live is None:
         # Two pods must never write to one folder: those of a Job that was deleted by hand end first.
         return Plan(create=(wanted,)) if idle else Plan()

@@ -15,7 +15,7 @@ from reasoning_contract.progress import PORT, Progress
 
 from . import pods
 from .client import ApiError, Cluster, path
-from .model import Json, Key
+from .model import Json, Key, Silence
 from .names import UID_LABEL
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class ProgressPoller:
         self._pods: dict[Key, list[Json]] = {}
         self._unheard_since: dict[str, float] = {}
         self.reports: dict[str, Progress] = {}
-        self.silent: dict[str, str] = {}
+        self.silent: dict[str, Silence] = {}
 
     def follow(self, key: Key, all_pods: Sequence[Json]) -> None:
         """Take note of which pods of a job run, and forget what those that are gone said."""
@@ -145,30 +145,48 @@ class ProgressPoller:
         await asyncio.gather(*(self._ask(key, pod, limit) for key, pod in running))
 
     async def _ask(self, key: Key, pod: Json, limit: asyncio.Semaphore) -> None:
-        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
         try:
             async with limit:
                 report = Progress.model_validate_json(await self._route(pod), extra="ignore")
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
-            self._not_heard(key, name, uid, str(error) or type(error).__name__, PATIENCE_SECONDS)
+            self._not_heard(key, pod, _not_reached(str(error) or type(error).__name__), PATIENCE_SECONDS)
+            return
         except ValidationError as error:
-            fault = error.errors()[0]
-            place = ".".join(map(str, fault["loc"]))
-            why = f"its report is of a version that cannot be read: {place}: {fault['msg']}"
-            self._not_heard(key, name, uid, why, 0)
-        else:
-            if report.job_uid not in (None, pod["metadata"].get("labels", {}).get(UID_LABEL)):
-                self._not_heard(key, name, uid, "another job's pod answers at its address", PATIENCE_SECONDS)
-                return
-            self._unheard_since.pop(uid, None)
-            if self.silent.pop(uid, None) or self.reports.get(uid) != report:
-                self.reports[uid] = report
-                self._changed(key)
-
-    def _not_heard(self, key: Key, name: str, uid: str, why: str, patience: float) -> None:
-        """Tell once of a pod that nothing has been heard of for too long; the first reason stays."""
-        since = self._unheard_since.setdefault(uid, self._clock())
-        if self._clock() - since >= patience and uid not in self.silent:
-            self.silent[uid] = why
-            logger.warning("pod %s/%s runs and its progress is not seen: %s", key.namespace, name, why)
+            self._not_heard(key, pod, _not_understood(error), 0)
+            return
+        if report.job_uid not in (None, pod["metadata"].get("labels", {}).get(UID_LABEL)):
+            self._not_heard(key, pod, _not_reached("another job's pod answers at its address"), PATIENCE_SECONDS)
+            return
+        uid = pod["metadata"]["uid"]
+        self._unheard_since.pop(uid, None)
+        was_silent = self.silent.pop(uid, None) is not None
+        if self._is_followed(key, uid) and (was_silent or self.reports.get(uid) != report):
+            self.reports[uid] = report
             self._changed(key)
+
+    def _not_heard(self, key: Key, pod: Json, silence: Silence, patience: float) -> None:
+        """Tell once, for each reason, of a pod that nothing has been heard of for too long."""
+        uid, now = pod["metadata"]["uid"], self._clock()
+        if not self._is_followed(key, uid):
+            return  # it went while it was asked
+        since = self._unheard_since.setdefault(uid, now)
+        told = self.silent.get(uid)
+        if now - since >= patience and (told is None or told.reason != silence.reason):
+            self.silent[uid] = silence
+            logger.warning("pod %s/%s runs, but %s", key.namespace, pod["metadata"]["name"], silence.message)
+            self._changed(key)
+
+    def _is_followed(self, key: Key, uid: str) -> bool:
+        return any(pod["metadata"]["uid"] == uid for pod in self._pods.get(key, []))
+
+
+def _not_reached(why: str) -> Silence:
+    advice = f"let the operator reach port {PORT} of the job's pods, and see the pod's log; the run goes on meanwhile"
+    return Silence("NotReached", f"its progress is not heard ({why}): {advice}")
+
+
+def _not_understood(error: ValidationError) -> Silence:
+    fault = error.errors()[0]
+    place = ".".join(map(str, fault["loc"]))
+    advice = "its image is of another version than the operator: bring them together for the next job"
+    return Silence("NotUnderstood", f"its progress cannot be read ({place}: {fault['msg']}): {advice}; the run goes on")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from reasoning_contract.progress import PORT, Progress
+from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import choose
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import (
@@ -105,8 +105,16 @@ def _phase(observed: Observed, verdict: Verdict, problem: Diagnosis | None) -> P
     if any(pods.is_running(pod) for pod in alive) or (observed.pods and pods.was_last(observed.pods[-1])):
         return "Running"  # also until the Job controller has seen that the last pod is over
     if isinstance(verdict, Refusal) and not alive:
-        return "Pending"
+        return _refused_phase(observed)
     return "Suspended" if observed.job["spec"].get("suspend") and not alive else "Starting"
+
+
+def _refused_phase(observed: Observed) -> Phase:
+    """Return the phase of a job that is not run: one that another version has begun is not corrected in place."""
+    batch_job = observed.batch_job
+    if batch_job is None or not observed.owns(batch_job):
+        return "Pending"
+    return "Suspended" if batch_job["spec"].get("suspend") else "Starting"
 
 
 def _attempts(observed: Observed, report: Progress | None) -> int | None:
@@ -184,12 +192,13 @@ def _conditions(
     if report and report.learning_signal:
         signal = report.learning_signal
         claims.append(_Claim("LearningSignal", signal.ok, "Seen" if signal.ok else "Lost", signal.message))
-    silence = _silence(observed)
-    if silence or _old(observed, "Reporting"):
-        claims.append(_reporting(silence))
     if new.phase in FINISHED:
         claims.append(_Claim(new.phase, True, _end_reason(new.failure), _end_message(new)))
+    reporting = _reporting(observed)
+    claims += [reporting] if reporting else []
     told = {claim.type for claim in claims}
+    if not any(map(pods.is_running, observed.pods)):
+        told.add("Reporting")  # of a pod that has ended there is nothing to hear
     kept = [condition for condition in observed.status.conditions if condition.type not in told]
     return [_condition(claim, observed, now) for claim in claims] + kept
 
@@ -233,20 +242,16 @@ def _suspended(is_suspended: bool, asked: bool) -> _Claim:
     return _Claim("Suspended", False, "Resumed", "spec.suspend is false")
 
 
-def _silence(observed: Observed) -> str | None:
-    """Return why nothing is heard of the pod that runs; what ended says its last word otherwise."""
-    running = (pod["metadata"]["uid"] for pod in observed.pods if pods.is_running(pod))
-    return next(filter(None, map(observed.silent.get, running)), None)
-
-
-def _reporting(silence: str | None) -> _Claim:
-    if silence is None:
-        return _Claim("Reporting", True, "Heard", "the pod tells its progress")
-    message = (
-        f"the training pod runs and its progress is not seen ({silence}): let the operator reach port {PORT} of the "
-        "job's pods, and see the pod's log; the run goes on meanwhile"
-    )
-    return _Claim("Reporting", False, "NotHeard", message)
+def _reporting(observed: Observed) -> _Claim | None:
+    """Say that the pod that runs is not heard, and that it is heard again; None while neither is known."""
+    running = [pod["metadata"]["uid"] for pod in observed.pods if pods.is_running(pod)]
+    silence = next((observed.silent[uid] for uid in running if uid in observed.silent), None)
+    if silence:
+        return _Claim("Reporting", False, silence.reason, f"the training pod runs, but {silence.message}")
+    heard = any(uid in observed.progress for uid in running)
+    if heard and _old(observed, "Reporting"):
+        return _Claim("Reporting", True, "Heard", "the training pod tells its progress")
+    return None
 
 
 def _end_reason(failure: Failure | None) -> str:
@@ -257,11 +262,11 @@ def _end_message(new: Status) -> str:
     if new.failure:
         return "; ".join(filter(None, (new.failure.message, new.failure.hint)))
     scores = new.evaluation
-    if scores and scores.improvement is not None and scores.final_accuracy is not None:
-        before, after = scores.final_accuracy - scores.improvement, scores.final_accuracy
-        return f"held-out accuracy {before:.3f} before and {after:.3f} after training"
-    if scores and scores.preferred_improvement is not None:
-        return f"of the held-out pairs the model prefers {scores.preferred_improvement:+.3f} more than before training"
+    base, last = (scores.held_out.base, scores.held_out.last) if scores else (None, None)
+    for figure, what in (("accuracy", "held-out accuracy"), ("preferred", "held-out pairs preferred")):
+        before, after = getattr(base, figure, None), getattr(last, figure, None)
+        if base is not last and before is not None and after is not None:
+            return f"{what} {before:.3f} before and {after:.3f} after training"
     return "training is done"
 
 

@@ -120,6 +120,11 @@ class HeldOutStatus(Part):
     reinforce: Score | None = None
     """After RL."""
 
+    @property
+    def last(self) -> Score | None:
+        """The score of the model that was evaluated last."""
+        return self.reinforce or self.warmup or self.base
+
 
 class EvaluationStatus(Part):
     """The proof of the gain."""

@@ -12,6 +12,7 @@ from .metadata import metadata
 
 KEY = "job.json"
 _BUDGET = "gpuHours"
+"""The one limit that the trainer holds."""
 
 
 def build(job: TrainingJob) -> Json:
@@ -28,8 +29,7 @@ def for_attempts_of(batch_job: Json, live: Json, job: TrainingJob) -> Json:
     """Return the ConfigMap for the next attempt of a Job that is at work.
 
     What the Job was made with stays as it is: its image may be of an earlier version, which refuses a field that it
-    does not know. Only the budget is brought up to date, the one limit that the trainer holds: limits may change at any
-    time. What somebody else wrote there is written anew.
+    does not know. Only the budget is brought up to date. What somebody else wrote there is written anew.
 
     Parameters
     ----------
@@ -41,30 +41,30 @@ def for_attempts_of(batch_job: Json, live: Json, job: TrainingJob) -> Json:
         The job as this version reads it.
     """
     wanted, text = build(job), live.get("data", {}).get(KEY, "")
-    made_with = batch_job["metadata"].get("annotations", {}).get(SPEC_HASH)
+    made_with, budget = batch_job["metadata"].get("annotations", {}).get(SPEC_HASH), job.spec.limits.gpu_hours
     try:
         manifest = json.loads(text)
-        limits = manifest["spec"]["limits"]
-        if made_with != _hash(manifest):
+        if made_with not in (None, _hash(manifest)):
             return wanted
-    except (ValueError, TypeError, KeyError):  # no manifest at all
+        limits = dict(manifest["spec"]["limits"])
+    except (ValueError, TypeError, KeyError, AttributeError):  # no manifest at all
         return wanted
-    budget = job.spec.limits.gpu_hours
-    if limits.get(_BUDGET) != budget:
-        others = {name: value for name, value in limits.items() if name != _BUDGET}
-        manifest["spec"]["limits"] = others if budget is None else others | {_BUDGET: budget}
+    if limits.pop(_BUDGET, None) != budget:
+        manifest["spec"]["limits"] = limits if budget is None else limits | {_BUDGET: budget}
         text = _text(manifest)
     return wanted | {"data": {KEY: text}}
 
 
 def spec_hash(job: TrainingJob) -> str:
-    """Return the hash of the spec that the trainer gets, limits aside."""
+    """Return the hash of the spec that the trainer gets, its budget aside."""
     return _hash(_manifest(job))
 
 
 def _manifest(job: TrainingJob) -> Json:
     spec = job.spec.model_dump(by_alias=True, exclude_none=True)
-    del spec["suspend"]  # the operator's business: with it here, suspending would look like another spec
+    # the operator's business, and free to change at any time: with it here, that would look like another spec
+    del spec["suspend"], spec["storage"]["retain"]
+    spec["limits"] = {name: value for name, value in spec["limits"].items() if name == _BUDGET}
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -78,5 +78,6 @@ def _text(manifest: Json) -> str:
 
 
 def _hash(manifest: Json) -> str:
-    lasting = manifest | {"spec": manifest["spec"] | {"limits": None}}
+    limits = {name: value for name, value in manifest["spec"]["limits"].items() if name != _BUDGET}
+    lasting = manifest | {"spec": manifest["spec"] | {"limits": limits}}
     return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:16]

@@ -174,14 +174,54 @@ def test_budget_of_a_running_job_may_change() -> None:
     assert "gpuHours" not in json.loads(patch["data"]["job.json"])["spec"]["limits"]
 
 
-@pytest.mark.parametrize("text", ["99", "{}", "[]", '{"spec": 1}', '{"spec": {"limits": {}}}', "not json"])
-def test_spec_of_a_running_job_that_somebody_else_wrote_is_put_back(text: str) -> None:
-    observed = of_an_older_version()
+def with_text(observed: Observed, text: str) -> Observed:
     edited = copy.deepcopy(observed.config_map)
     assert edited
     edited["data"]["job.json"] = text
-    ((_, patch),) = decide(changed(observed, config_map=edited)).patch
+    return changed(observed, config_map=edited)
+
+
+@pytest.mark.parametrize("text", ["99", "{}", "[]", '{"spec": 1}', '{"spec": {"limits": {}}}', "not json"])
+def test_spec_of_a_running_job_that_somebody_else_wrote_is_put_back(text: str) -> None:
+    ((_, patch),) = decide(with_text(of_an_older_version(), text)).patch
     assert seed_of(patch) == 3407
+
+
+@pytest.mark.parametrize("limits", [[], None, "x", 5, {"bogus": 1}, {"maxAttempts": 3}])
+def test_limits_that_somebody_else_wrote_are_put_back(limits: Any) -> None:
+    observed = of_an_older_version()
+    assert observed.config_map
+    manifest = json.loads(observed.config_map["data"]["job.json"])
+    manifest["spec"]["limits"] = limits
+    ((_, patch),) = decide(with_text(observed, json.dumps(manifest))).patch
+    assert json.loads(patch["data"]["job.json"])["spec"]["limits"] == {}
+
+
+def test_suspended_job_of_an_older_version_keeps_its_spec_until_its_pod_has_ended() -> None:
+    """It may be resumed before, and then the Job goes on that was made with it."""
+    assert decide(of_an_older_version(suspend=True)) == Plan()
+
+
+def test_job_that_does_not_say_what_it_was_made_with_keeps_its_spec() -> None:
+    observed = of_an_older_version()
+    job = copy.deepcopy(observed.batch_job)
+    assert job
+    del job["metadata"]["annotations"]["reasoning-operator.io/spec-hash"]
+    assert decide(changed(observed, batch_job=job)) == Plan()
+
+
+def test_what_may_change_at_any_time_does_not_make_a_suspended_job_anew() -> None:
+    observed = whole(suspend=True)
+    job = rtj(suspend=True, storage={"retain": False}, limits={"maxAttempts": 7, "activeDeadlineSeconds": 60})
+    todo = decide(changed(observed, job=job))
+    assert todo.delete == ()
+    assert "data" not in {name for _, patch in todo.patch for name in patch}
+
+
+def test_hash_of_a_spec_stays_what_it_was() -> None:
+    """With another one, a new version would write the spec of every running job anew."""
+    manifest = {"kind": "ReasoningTrainingJob", "spec": {"reinforce": {"seed": 1}, "limits": {"gpuHours": 2.0}}}
+    assert config._hash(manifest) == "7c5e608e984755c0"
 
 
 def test_suspended_job_of_an_older_version_is_made_anew_with_this_ones_spec() -> None:

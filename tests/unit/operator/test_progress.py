@@ -148,7 +148,8 @@ def test_report_that_cannot_be_read_is_told_of_once(caplog: pytest.LogCaptureFix
     asyncio.run(polling.poll())
     assert changed == [KEY]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "cannot be read: schemaVersion: Input should be 1" in polling.silent[UID]
+    assert polling.silent[UID].reason == "NotUnderstood"
+    assert "cannot be read (schemaVersion: Input should be 1)" in polling.silent[UID].message
 
 
 def test_pod_that_is_silent_for_long_is_told_of_once_until_it_is_heard() -> None:
@@ -158,12 +159,18 @@ def test_pod_that_is_silent_for_long_is_told_of_once_until_it_is_heard() -> None
     for now[0] in (0, progress.PATIENCE_SECONDS - 1):
         asyncio.run(polling.poll())
     assert (changed, polling.silent) == ([], {})
-    for now[0] in (progress.PATIENCE_SECONDS, progress.PATIENCE_SECONDS + 5):
-        asyncio.run(polling.poll())
-    assert (changed, polling.silent) == ([KEY], {UID: "refused"})
+    now[0] = progress.PATIENCE_SECONDS
+    asyncio.run(polling.poll())
+    pods.answer = TimeoutError()
+    asyncio.run(polling.poll())
+    assert changed == [KEY]
+    assert "is not heard (refused): let the operator reach port 9464" in polling.silent[UID].message
+    pods.answer = b"{}"
+    asyncio.run(polling.poll())
+    assert (changed, polling.silent[UID].reason) == ([KEY] * 2, "NotUnderstood")
     pods.answer = document(1)
     asyncio.run(polling.poll())
-    assert (changed, polling.silent) == ([KEY, KEY], {})
+    assert (changed, polling.silent) == ([KEY] * 3, {})
     pods.answer = TimeoutError()
     now[0] += progress.PATIENCE_SECONDS
     asyncio.run(polling.poll())
@@ -174,5 +181,20 @@ def test_silence_of_a_pod_that_is_gone_is_forgotten() -> None:
     polling, _ = poller(FakePods(b"{}"))
     polling.follow(KEY, [running_pod()])
     asyncio.run(polling.poll())
+    assert list(polling.silent) == [UID]
     polling.forget(KEY)
     assert polling.silent == {}
+
+
+@pytest.mark.parametrize("answer", [document(1), b"{}", TimeoutError()], ids=["report", "nonsense", "nothing"])
+def test_pod_that_goes_while_it_is_asked_leaves_nothing(answer: bytes | Exception) -> None:
+    changed: list[Key] = []
+
+    async def go(pod: Json) -> bytes:
+        polling.forget(KEY)
+        return await FakePods(answer)(pod)
+
+    polling = ProgressPoller(go, 5, changed.append)
+    polling.follow(KEY, [running_pod()])
+    asyncio.run(polling.poll())
+    assert (changed, polling.reports, polling.silent, polling._unheard_since) == ([], {}, {}, {})

@@ -29,7 +29,7 @@ from reasoning_operator.announcements import announcements
 from reasoning_operator.apply import to_write
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.children import volume
-from reasoning_operator.model import Json, Observed, read_status
+from reasoning_operator.model import Json, Observed, Silence, read_status
 
 
 def seen(
@@ -266,17 +266,56 @@ def test_commits_of_data_sets_are_shown() -> None:
     assert status["dataRevisions"] == {"data.train": "a" * 40}
 
 
+UNHEARD = {"uid-of-sums-train-a": Silence("NotReached", "nobody answers")}
+HEARD = {"uid-of-sums-train-a": report(1)}
+
+
+def _heard(before: Json, *pods: Json, **fields: Any) -> Json:
+    """Return the status of a job that had another one before."""
+    return status_of(replace(seen(*pods), job=rtj(before), **fields))
+
+
 def test_running_pod_that_is_not_heard_is_told_of_until_it_is() -> None:
-    silent = replace(seen(running_pod()), silent={"uid-of-sums-train-a": "refused"})
-    first = status_of(silent)
-    assert first["phase"] == "Running"
-    told = condition(first, "Reporting")
-    assert (told["status"], told["reason"]) == ("False", "NotHeard")
-    assert "(refused)" in told["message"]
-    heard = status_of(replace(silent, job=rtj(first), silent={}))
-    assert condition(heard, "Reporting")["status"] == "True"
-    ended = replace(silent, job=rtj(first), pods=(INTERRUPTED,))
-    assert condition(status_of(ended), "Reporting")["status"] == "True"
     assert condition(status_of(seen(running_pod())), "Reporting") == {}
-    assert ("Warning", "NotHeard") in _announced({}, first)
-    assert _announced(first, first) == []
+    silent = status_of(replace(seen(running_pod()), silent=UNHEARD))
+    told = condition(silent, "Reporting")
+    assert (silent["phase"], told["status"], told["reason"]) == ("Running", "False", "NotReached")
+    assert told["message"] == "the training pod runs, but nobody answers"
+    assert ("Warning", "NotReached") in _announced({}, silent)
+    assert _announced(silent, silent) == []
+    after_a_restart = _heard(silent, running_pod())  # of the operator, which has not asked long enough yet
+    assert condition(after_a_restart, "Reporting") == told
+    again = _heard(after_a_restart, running_pod(), silent=UNHEARD)
+    assert _announced(after_a_restart, again) == []
+    heard = _heard(silent, running_pod(), progress=HEARD)
+    assert condition(heard, "Reporting")["status"] == "True"
+    for over in (INTERRUPTED, ended_pod(0)):
+        assert condition(_heard(silent, over), "Reporting") == {}
+
+
+@pytest.mark.parametrize(
+    ("scores", "says"),
+    [
+        (({"accuracy": 0.25}, {"accuracy": 0.5}), "held-out accuracy 0.250 before and 0.500 after training"),
+        (({"preferred": 0.5}, {"preferred": 0.25}), "held-out pairs preferred 0.500 before and 0.250 after training"),
+        (({"accuracy": 0.25}, None), "training is done"),
+    ],
+)
+def test_end_says_what_was_gained(scores: tuple[Json, Json | None], says: str) -> None:
+    both = {"format": 1.0, "meanLength": 9.0}
+    models = {name: score | both for name, score in zip(("base", "reinforce"), scores, strict=True) if score}
+    last = report(25, evaluation={"heldOut": {"size": 4} | models})
+    status = status_of(seen(ended_pod(0, last_word(0, "Succeeded", progress=last)), end="Complete"))
+    assert condition(status, "Succeeded")["message"] == says
+
+
+@pytest.mark.parametrize(("suspended", "phase"), [(True, "Suspended"), (False, "Starting")])
+def test_job_that_was_begun_is_not_corrected_in_place(suspended: bool, phase: str) -> None:
+    """Whose spec may change while it is Pending; what is corrected would be ignored by the Job that is there."""
+    observed = _refused_by_this_version()
+    assert observed.batch_job
+    made = observed.batch_job | {"spec": observed.batch_job["spec"] | {"suspend": suspended}}
+    job = observed.job | {"spec": observed.job["spec"] | {"suspend": suspended}}
+    status = status_of(replace(observed, batch_job=made, job=job))
+    assert (status["phase"], condition(status, "Accepted")["status"]) == (phase, "False")
+    assert condition(status, "Suspended").get("reason") == ("SuspendedByUser" if suspended else None)
