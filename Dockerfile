@@ -20,7 +20,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY operator/reasoning_operator /app/reasoning_operator
 COPY trainer_image/reasoning_contract /app/reasoning_contract
 # the root file system is read-only when it runs: it could not keep what it compiles
-RUN /opt/venv/bin/python3 -m compileall -q /app
+RUN /opt/venv/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /app
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 WORKDIR /tmp

@@ -121,7 +121,7 @@ tools: .venv/.done
 # Two environments, so that what serves the operator, its tests and the tools never leans on what only the trainer installs.
 .venv/.done: requirements-dev.txt operator/requirements.txt constraints.txt
 	@echo "setting up .venv (operator and tools)"
-	@python3 -m venv .venv
+	@python3 -m venv --clear .venv
 	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r operator/requirements.txt
 	@touch $@
 
@@ -130,7 +130,7 @@ tools: .venv/.done
 		echo "installing the Debian packages g++ libc6-dev python3-dev: pycosat and llama.cpp have no wheels"; \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends g++ libc6-dev python3-dev >/dev/null; }
 	@echo "setting up .venv-trainer (3 GB of downloads and minutes of compiling llama.cpp the first time)"
-	@python3 -m venv .venv-trainer
+	@python3 -m venv --clear .venv-trainer
 	@.venv-trainer/bin/python $(PIP_INSTALL) --upgrade pip
 	@.venv-trainer/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r trainer_image/compiled.txt -r trainer_image/requirements.txt
 	@touch $@

@@ -63,7 +63,9 @@ def device(on_gpu: bool) -> Iterator[dict[str, str]]:
         return itertools.repeat({})
     import torch
 
-    return itertools.cycle({"CUDA_VISIBLE_DEVICES": str(index)} for index in range(torch.cuda.device_count()))
+    known = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    mine = known.split(",") if known else [str(index) for index in range(torch.cuda.device_count())]
+    return itertools.cycle({"CUDA_VISIBLE_DEVICES": each} for each in mine)
 
 
 @pytest.fixture(scope="session")

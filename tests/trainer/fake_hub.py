@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+STALL_SECONDS = 120
+
 
 @dataclass
 class FakeHub:
@@ -22,10 +24,14 @@ class FakeHub:
         Commit -> file -> content; the last commit is that of the branch main.
     asked
         Methods and paths that were asked for.
+    stalled
+        Names of files that come only when `go_on` is set.
     """
 
     repositories: dict[str, dict[str, Mapping[str, bytes]]]
     asked: list[str] = field(default_factory=list)
+    stalled: tuple[str, ...] = ()
+    go_on: threading.Event = field(default_factory=threading.Event)
     endpoint: str = ""
 
     @contextmanager
@@ -63,6 +69,8 @@ class FakeHub:
             request.send_header(name, value)
         request.end_headers()
         if request.command != "HEAD":
+            if path.endswith(self.stalled):
+                self.go_on.wait(STALL_SECONDS)
             request.wfile.write(content)
 
     def _find(self, path: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:

@@ -96,6 +96,31 @@ def test_pairs_have_a_margin(manifest: Manifest, tmp_path: Path) -> None:
     assert margins[0] != 0
 
 
+def test_pairs_without_answers_are_compared_by_what_is_preferred(
+    manifest: Manifest, run_folder: Path, tmp_path: Path
+) -> None:
+    pairs = [{"question": f"{n}", "good": f"<answer>{n}</answer>", "bad": "?"} for n in range(4)]
+    pairs.append({"question": "long", "good": "g" * 200, "bad": "b"})
+    (tmp_path / "pairs.json").write_text(json.dumps(pairs))
+    columns = {"prompt": "question", "chosen": "good", "rejected": "bad"}
+    job = manifest(
+        data={"train": {"source": "file:///nowhere.jsonl", "columns": columns}, "heldOut": {"fraction": 0.5}},
+        warmup=None,
+        reinforce={"algorithm": "DPO", "maxCompletionLength": 12},
+        rewards=None,
+    )
+    outcome, found, shown = compare(job, run_folder / "artifacts/lora", rows=str(tmp_path / "pairs.json"))
+    assert outcome.exit_code == 0, outcome
+    assert found["rows"] == 4
+    assert "pairs of the rows" in shown
+    base, lora = found["models"]
+    assert "accuracy" not in base["score"]
+    assert lora["preferredGain"] == pytest.approx(lora["score"]["preferred"] - base["score"]["preferred"], abs=1e-3)
+    assert "gain and p: pairs preferred against the base" in shown
+    assert "accuracy" not in shown
+    assert [each["right"] for each in found["models"]] == [[], []]
+
+
 @pytest.mark.parametrize(
     ("changes", "model", "code", "words"),
     [

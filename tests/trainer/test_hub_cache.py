@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tests.trainer.fake_hub import FakeHub
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
+from reasoning_trainer.commands.run import INTERNAL_ERROR
 from reasoning_trainer.commits import Commits
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs
@@ -166,3 +169,43 @@ def test_model_comes_from_the_hub_while_the_libraries_are_imported(
     report = json.loads((tmp_path / "run/progress.json").read_text())
     assert report["model"]["revision"] == NEW
     assert not [asked for asked in hub.asked if "consolidated" in asked]
+
+
+@pytest.mark.parametrize("what", [signal.SIGTERM, "import of a library fails"])
+def test_process_does_not_stay_for_the_download(
+    what: signal.Signals | str, tiny_model: Path, manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Whose threads Python waits for at its end."""
+    files = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+    hub = FakeHub({"models/owner/name": {NEW: files}}, stalled=("model.safetensors",))
+    job = manifest(
+        model={"source": "hf://owner/name", "maxSequenceLength": 128},
+        reinforce={"algorithm": "none", "maxCompletionLength": 12},
+        rewards=None,
+        evaluation={"enabled": False},
+    )
+    settings = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    with hub.serve():
+        settings |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path)}
+        if isinstance(what, str):
+            broken = tmp_path / "broken"
+            broken.mkdir()
+            (broken / "trl.py").write_text("import time; time.sleep(5); raise RuntimeError('broken')")
+            settings["PYTHONPATH"] = f"{broken}{os.pathsep}{os.pathsep.join(sys.path)}"
+        else:
+            settings["PYTHONPATH"] = os.pathsep.join(sys.path)
+        command = [sys.executable, "-m", "reasoning_trainer", "run", job, "--output", tmp_path / "run"]
+        with subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 60
+            while not any(asked.startswith("GET") and "model.safetensors" in asked for asked in hub.asked):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            if isinstance(what, signal.Signals):
+                process.send_signal(what)
+            try:
+                code = process.wait(60)
+            finally:
+                hub.go_on.set()
+                process.kill()
+    assert code == (ExitCode.INTERRUPTED if what is signal.SIGTERM else INTERNAL_ERROR)

@@ -185,8 +185,22 @@ def test_lost_learning_signal_ends_the_run(manifest: Manifest, train: Train, tmp
     assert not outcome.progress.learning_signal.ok
 
 
-def test_no_gain_fails_a_job_that_asks_for_one(manifest: Manifest, train: Train) -> None:
-    outcome = train(manifest(evaluation={"requireImprovement": True}))
+PAIRS = [{"prompt": f"{n}", "chosen": "good", "rejected": "bad"} for n in range(12)]
+OF_PAIRS = {
+    "data": {"train": {"rows": PAIRS}, "heldOut": {"fraction": 0.4}},
+    "warmup": None,
+    "reinforce": {"algorithm": "DPO", "steps": 2, "batchSize": 2, "maxCompletionLength": 12, "learningRate": 1e-9},
+    "rewards": None,
+}
+
+
+@pytest.mark.parametrize("job", [{}, OF_PAIRS], ids=["answers", "pairs"])
+def test_no_gain_fails_a_job_that_asks_for_one(
+    manifest: Manifest, train: Train, capsys: pytest.CaptureFixture[str], job: dict[str, Any]
+) -> None:
+    outcome = train(manifest(**job, evaluation={"requireImprovement": True, "everySteps": 1}))
+    measure = "pairs preferred" if job else "accuracy"
+    assert f"step 1: held-out {measure} " in capsys.readouterr().out
     assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_IMPROVED, "NotImproved")
     assert outcome.progress is not None
     assert outcome.progress.artifacts

@@ -16,9 +16,14 @@ def main() -> int:
     # the kernel drops a signal without a handler that is sent to process 1 of a container, which the trainer is;
     # importing what the command line needs takes a second, and only then `Interruption` takes the signal over
     signal.signal(signal.SIGTERM, _end)
-    from . import command_line
+    from . import command_line, model_files
 
-    return command_line.main()
+    code = command_line.main()
+    if model_files.is_fetching():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _end(number: int, frame: FrameType | None) -> None:

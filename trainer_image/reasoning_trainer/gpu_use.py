@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 INTERVAL_SECONDS = 0.5
 """NVML itself looks back over a sixth of a second to a second."""
+PATIENCE_SECONDS = 1.0
+"""How long the end of training waits for an answer: a driver that hangs must not hold it up."""
 
 
 class GpuUse:
@@ -40,7 +42,7 @@ class GpuUse:
     def stop(self) -> None:
         """Ask no more."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(PATIENCE_SECONDS)
 
     def _watch(self) -> None:
         while not self._stopped.wait(INTERVAL_SECONDS):

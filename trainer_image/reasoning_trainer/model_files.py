@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TypeAlias
 
 from reasoning_contract.outcome import ExitCode
@@ -29,6 +29,7 @@ NO_COMMITS = Commits()
 Fetched: TypeAlias = tuple[Path, str | None]
 """The folder, and the commit of a Hub repository."""
 _GLANCE_SECONDS = 0.5
+_THREAD = "fetch"
 
 
 def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
@@ -57,9 +58,13 @@ def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
                 fetching.exception(_GLANCE_SECONDS)
         return fetching.result()
 
-    # a thread that nobody waits for at the end: whoever is told to stop does not stay for the download
-    Thread(target=work, name="fetch", daemon=True).start()
+    threading.Thread(target=work, name=_THREAD, daemon=True).start()
     return wait
+
+
+def is_fetching() -> bool:
+    """Whether files still come that nobody waits for any more: the download has threads that Python's end waits for."""
+    return any(thread.name == _THREAD for thread in threading.enumerate())
 
 
 def require_safetensors(spec: Spec, folder: Path) -> None:

@@ -60,9 +60,9 @@ def run(attempt: Attempt) -> None:
     train = fit_lengths(attempt, policy, splits.train, "data.train")
     refuse_few_rows(attempt.spec.reinforce, len(train))
     splits = Splits(
-        train=fit_pairs(attempt, policy, train) if attempt.spec.reinforce.algorithm in PREFERENCE else train,
+        train=fit_pairs(attempt, policy, train, "data.train") if prefers(attempt.spec) else train,
         warmup=splits.warmup,
-        held_out=fit_lengths(attempt, policy, splits.held_out, "data.heldOut"),
+        held_out=fit_held_out(attempt, policy, splits.held_out, "data.heldOut"),
     )
     attempt.tracker.finish("load")
 
@@ -85,6 +85,11 @@ def warms_up(spec: Spec) -> bool:
 def reinforces(spec: Spec) -> bool:
     """Whether the job has RL or preference optimisation."""
     return spec.reinforce.algorithm != "none"
+
+
+def prefers(spec: Spec) -> bool:
+    """Whether the job learns from pairs."""
+    return spec.reinforce.algorithm in PREFERENCE
 
 
 def read_data(attempt: Attempt) -> Splits:
@@ -129,8 +134,14 @@ def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], fie
     return tuple(kept)
 
 
-def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...]) -> tuple[Example, ...]:
-    """Leave out preference rows that DPO and ORPO would cut, and say how many."""
+def fit_held_out(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
+    """Leave out held-out rows whose prompts are too long, and pairs that are: those are compared whole."""
+    rows = fit_lengths(context, policy, rows, field)
+    return fit_pairs(context, policy, rows, field) if rows and all(row.is_pair for row in rows) else rows
+
+
+def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
+    """Leave out pairs longer than ``model.maxSequenceLength``, which DPO and ORPO would cut, and say how many."""
     from .stages.template import continuation, count_tokens, prompt_tokens
 
     spec = context.spec
@@ -140,7 +151,7 @@ def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...]) -> tu
         longest = max(count_tokens(policy, continuation(spec, policy, prompt, each)) for each in both)
         return prompt_tokens(spec, policy, prompt) + longest + ADDED_BY_ORPO
 
-    limit, what = spec.model.max_sequence_length, "pairs of data.train"
+    limit, what = spec.model.max_sequence_length, f"pairs of {field}"
     kept, left_out = within_length(rows, tokens, limit, what, SEQUENCE)
     if left_out:
         context.say(left_out)

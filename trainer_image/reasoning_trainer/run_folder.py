@@ -196,7 +196,10 @@ class RunFolder:
     def last_progress(self) -> Progress | None:
         """Return the last report of the attempt before this one; None for the first."""
         path = self.path / "progress.json"
-        return Progress.model_validate_json(path.read_text("utf-8")) if path.exists() else None
+        if not path.exists():
+            return None
+        # an attempt before an operator was taken back may have been made by a newer trainer
+        return Progress.model_validate_json(path.read_text("utf-8"), extra="ignore")
 
     def save_progress(self, progress: Progress) -> None:
         """Keep the report for the next attempt."""

@@ -613,6 +613,15 @@ def test_pairs_are_evaluated_without_answers(held_out: dict[str, Any]) -> None:
     assert refused.value.reason == "AnswersMissing"
 
 
+def test_column_that_is_no_answer_is_none(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    pair = {"prompt": "other", "chosen": "good", "rejected": "bad"}
+    lines = [json.dumps(pair | {"answer": None}), json.dumps(pair | {"prompt": "another", "answer": ["x"]})]
+    write(tmp_path / "c/pairs.jsonl", "\n".join(lines))
+    wanted = PAIRS | {"data": {"train": PAIRS["train"], "heldOut": {"source": "pvc://c/pairs.jsonl"}}}
+    found = load_data(spec(**{name: part for name, part in wanted.items() if name != "train"}), Source(locate))
+    assert [row.answer for row in found.held_out] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [

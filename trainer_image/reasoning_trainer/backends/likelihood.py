@@ -7,6 +7,10 @@ from typing import Any
 
 import torch
 
+BATCH_TOKENS = 4096
+"""Most tokens that go through the model at once, but for a text that is longer: each leaves a logit for every token of
+the vocabulary, 1.2 GB in 16 bits where that has 152,000."""
+
 
 def log_likelihoods(model: Any, tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
     """Return the log-probability of each completion after its prompt, summed over its tokens.
@@ -25,27 +29,37 @@ def log_likelihoods(model: Any, tokenizer: Any, prompts: Sequence[str], completi
     list of float
         In nats.
     """
-    pairs = [
+    texts = [
         (_tokens(tokenizer, prompt), _tokens(tokenizer, completion))
         for prompt, completion in zip(prompts, completions, strict=True)
     ]
-    longest = max(len(prompt) + len(completion) for prompt, completion in pairs)
+    rows = max(1, BATCH_TOKENS // max(len(prompt) + len(completion) for prompt, completion in texts))
+    batches = (texts[start : start + rows] for start in range(0, len(texts), rows))
+    return [found for batch in batches for found in _of_batch(model, tokenizer.pad_token_id, batch)]
+
+
+def _of_batch(model: Any, padding: int, texts: Sequence[tuple[list[int], list[int]]]) -> list[float]:
+    longest = max(len(prompt) + len(completion) for prompt, completion in texts)
     # padded on the right, where a causal model sees nothing of it
-    ids = torch.full((len(pairs), longest), tokenizer.pad_token_id)
+    ids = torch.full((len(texts), longest), padding)
     seen = torch.zeros_like(ids)
-    scored = torch.zeros_like(ids, dtype=torch.bool)
-    for row, (prompt, completion) in enumerate(pairs):
+    for row, (prompt, completion) in enumerate(texts):
         end = len(prompt) + len(completion)
         ids[row, :end] = torch.tensor(prompt + completion)
         seen[row, :end] = 1
-        scored[row, len(prompt) : end] = True
     model.eval()
     with torch.no_grad():
-        logits = model(input_ids=ids.to(model.device), attention_mask=seen.to(model.device)).logits[:, :-1].float()
-    chosen = ids[:, 1:].to(logits.device)
-    found = logits.gather(-1, chosen.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
-    total: list[float] = (found * scored[:, 1:].to(logits.device)).sum(-1).tolist()
-    return total
+        logits = model(input_ids=ids.to(model.device), attention_mask=seen.to(model.device)).logits
+        return [
+            _of_completion(each, prompt, completion) for each, (prompt, completion) in zip(logits, texts, strict=True)
+        ]
+
+
+def _of_completion(logits: torch.Tensor, prompt: list[int], completion: list[int]) -> float:
+    """Return the log-probability of a completion from the logits of its row, (longest, vocabulary)."""
+    before = logits[len(prompt) - 1 : len(prompt) + len(completion) - 1].float()
+    tokens = torch.tensor(completion, device=logits.device).unsqueeze(-1)
+    return float((before.gather(-1, tokens).squeeze(-1) - before.logsumexp(-1)).sum())
 
 
 def _tokens(tokenizer: Any, text: str) -> list[int]:

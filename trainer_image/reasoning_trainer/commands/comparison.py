@@ -11,9 +11,10 @@ from rich.table import Table
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.rules import Part
-from reasoning_contract.spec import DATA_SOURCE_PATTERN, HeldOut, Spec
+from reasoning_contract.spec import DATA_SOURCE_PATTERN, PREFERENCE, HeldOut, Spec
 from reasoning_contract.status import Score
 
+from ..data.columns import COMPLETIONS
 from ..errors import TrainerError
 
 BASE = "base"
@@ -71,8 +72,8 @@ def evaluated_spec(spec: Spec, rows: str | None) -> Spec:
     spec
         A resolved spec.
     rows
-        Path or source of other rows than the held-out ones. Their prompt and answer are in columns of the names that
-        ``data.heldOut``, or else ``data.train``, gives, and are read by its pattern.
+        Path or source of other rows than the held-out ones. Their columns have the names that ``data.heldOut``, or
+        else ``data.train``, gives, and answers are read by its pattern.
 
     Raises
     ------
@@ -82,7 +83,8 @@ def evaluated_spec(spec: Spec, rows: str | None) -> Spec:
     held_out = spec.data.held_out
     if rows is not None:
         named = (held_out or HeldOut.model_construct()).columns.model_dump(exclude_none=True)
-        shared = spec.data.train.columns.model_dump(include={"prompt", "answer"}, exclude_none=True)
+        read = {"prompt", "answer"} | (set(COMPLETIONS) if spec.reinforce.algorithm in PREFERENCE else set())
+        shared = spec.data.train.columns.model_dump(include=read, exclude_none=True)
         source = rows if "://" in rows else f"file://{Path(rows).resolve()}"
         if not re.search(DATA_SOURCE_PATTERN, source):
             raise TrainerError(
@@ -119,7 +121,7 @@ def table(comparison: Comparison) -> Table:
     ks = [k for k in (models[0].score.pass_at_k or {}) if k != "1"]
     view = Table(
         title=f"{comparison.job}: {comparison.rows} rows, greedy decoding",
-        caption=f"gain and p: {_compared(models)} against the base, one-sided exact McNemar test on the same rows",
+        caption=_caption(models) if len(models) > 1 else None,
         caption_justify="left",
         title_justify="left",
     )
@@ -133,8 +135,9 @@ def table(comparison: Comparison) -> Table:
     return view
 
 
-def _compared(models: Sequence[Compared]) -> str:
-    return "pairs preferred" if models[0].score.accuracy is None else "accuracy"
+def _caption(models: Sequence[Compared]) -> str:
+    compared = "pairs preferred" if models[0].score.accuracy is None else "accuracy"
+    return f"gain and p: {compared} against the base, one-sided exact McNemar test on the same rows"
 
 
 def _cells(each: Compared, ks: Sequence[str]) -> dict[str, str]:

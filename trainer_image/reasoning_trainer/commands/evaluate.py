@@ -26,7 +26,7 @@ from ..interruption import Interruption
 from ..job import inputs_of, read_job
 from ..model_card import versions
 from ..model_files import begin_to_fetch
-from ..pipeline import fit_lengths
+from ..pipeline import fit_held_out
 from ..run_folder import write_atomic
 from ..tracker import Phase, Tracker
 from .comparison import BASE, Compared, Comparison, evaluated_spec, table
@@ -139,7 +139,7 @@ def _measure_all(
     policy = load(context, backend, fetched)
     apply_template(spec, policy)
     adapt(context, policy)
-    rows = fit_lengths(context, policy, rows, "the rows" if rows_source else "data.heldOut")
+    rows = fit_held_out(context, policy, rows, "the rows" if rows_source else "data.heldOut")
     context.tracker.finish("load")
     measured = {BASE: _measure(context, policy, rows, BASE)}
     # whole models last: each takes the base's place in memory

@@ -18,7 +18,10 @@ from .sources import Record
 TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected")
 SPEAKERS = ("system", "user", "assistant")
 COMPLETIONS = ("chosen", "rejected")
-UNANSWERED = "; rows without answers need evaluation.enabled: false, and no correctness reward"
+UNANSWERED = (
+    "; rows without answers need evaluation.enabled: false, and no correctness reward; "
+    "pairs, for DPO and ORPO, only that no column of answers is named"
+)
 
 
 def to_examples(records: Sequence[Record], columns: Columns, field: str, required: Sequence[str]) -> list[Example]:
@@ -51,7 +54,7 @@ def to_examples(records: Sequence[Record], columns: Columns, field: str, require
             **{
                 role: _value(record.get(name), role, f"{where} {name}", role in required)
                 for role, name in names.items()
-                if role in asked_for or (role != "messages" and _is_text(record.get(name)))
+                if role in asked_for or (role != "messages" and is_text(record.get(name)))
             }
         )
 
@@ -136,12 +139,13 @@ def _value(value: Any, role: str, where: str, required: bool) -> Any:
     return _text(value, where)
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
+    """Whether a value of a row is text, or a number that stands for its text."""
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _text(value: Any, where: str) -> str:
-    if not _is_text(value):
+    if not is_text(value):
         message = f"{where}: a {type(value).__name__} where text is needed"
         raise invalid_data("DatasetValueInvalid", message, "choose a column of text or numbers")
     return str(value)

@@ -31,6 +31,11 @@ class Example:
             return (self.prompt or "",)
         return tuple(message.content for message in self.messages if message.role == "user")
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether there are two completions to compare."""
+        return bool(self.chosen and self.rejected)
+
 
 @dataclass(frozen=True)
 class Splits:

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
 
 from ..errors import invalid_data
-from .columns import COMPLETIONS, extract_answers, refuse_unused, to_examples, with_prompts
+from .columns import COMPLETIONS, extract_answers, is_text, refuse_unused, to_examples, with_prompts
 from .examples import Example, Splits
 from .overlap import normalised, refuse_overlap
 from .sources import Record, Source, read
@@ -114,7 +114,7 @@ class _Loader:
         """What held-out rows must have: answers to judge by or, for DPO and ORPO where there are none, pairs."""
         if not self._spec.evaluation.enabled:
             return ("prompt",)
-        answered = columns.answer is not None or any("answer" in record for record in records)
+        answered = columns.answer is not None or any(is_text(record.get("answer")) for record in records)
         pairs = self._spec.reinforce.algorithm in PREFERENCE and not answered
         return ("prompt", *COMPLETIONS) if pairs else ("prompt", "answer")
 

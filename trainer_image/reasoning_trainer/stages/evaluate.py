@@ -146,7 +146,7 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
     """
     spec = context.spec
     grader = Grader(spec.rewards, spec.chat_template)
-    pairs = all(row.chosen and row.rejected for row in rows)
+    pairs = all(row.is_pair for row in rows)
     known = all(row.answer for row in rows)
     answers: list[Completion] = []
     sampled_right: list[int] = []

@@ -107,7 +107,7 @@ class StageCallback(TrainerCallback):
         """Complete an update that shares its completions with an earlier one with what is known of them."""
         figures = training.model_dump(exclude_none=True)
         if training.reward is not None:
-            self._generated = figures
+            self._generated = {name: figure for name, figure in figures.items() if name != "gpu_use_percent"}
         return TrainingStatus.model_validate(self._generated | figures)
 
     def _act(self, verdict: Any) -> None:
