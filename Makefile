@@ -53,7 +53,7 @@ lint: .venv/.done ## Style and formatting
 
 .PHONY: types
 types: .venv/.done ## Types
-	.venv/bin/mypy operator trainer_image hack/demo
+	.venv/bin/mypy operator trainer_image hack/demo hack/algorithms hack/tinymodel
 	cd hack/localcluster && ../../.venv/bin/mypy --strict --config-file= localcluster.py
 
 .PHONY: verify

@@ -122,7 +122,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 def batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Iterator[dict[str, torch.Tensor]]:
     """Yield batches of chats, one a row, for ever: every token is a label, padding is none."""
     while True:
-        texts = []
+        texts: list[str] = []
         while len(texts) < BATCH_SIZE:
             number = rng.randint(1000, 9999)
             if not is_held_out(number):

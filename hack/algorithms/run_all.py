@@ -78,7 +78,7 @@ def row(done: Run) -> str:
 
 
 def _interval(score: Score) -> str:
-    low, high = score.ci95
+    low, high = score.ci95 or (float("nan"),) * 2  # every manifest here has answers
     return f"{low:.3f} - {high:.3f}"
 
 
