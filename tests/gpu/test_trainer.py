@@ -14,7 +14,7 @@ from tests.gpu.conftest import SECONDS, Launch
 from tests.gpu.runs import Run, step_of
 
 from reasoning_contract.outcome import ExitCode
-from reasoning_contract.spec import Algorithm
+from reasoning_contract.spec import PREFERENCE, Algorithm
 
 pytestmark = pytest.mark.timeout(1800)
 ALGORITHMS = [each for each in get_args(Algorithm) if each != "none"]
@@ -26,9 +26,10 @@ NO_GROUPS = {"numGenerations": None, "maskTruncated": None}
 
 def by_algorithm(algorithm: str) -> dict[str, Any]:
     """What an algorithm wants changed in the spec; None takes away what it does not know."""
-    if algorithm in ("DPO", "ORPO"):
+    if algorithm in PREFERENCE:
         reinforce = {"algorithm": algorithm} | NO_GROUPS
-        return {"reinforce": reinforce, "rewards": [], "data": {"train": {"columns": PAIRS}}}
+        data = {"train": {"columns": PAIRS}, "heldOut": {"fraction": 0.2}}
+        return {"reinforce": reinforce, "rewards": [], "data": data, "evaluation": {"enabled": True}}
     if algorithm == "PPO":
         return {"reinforce": {"algorithm": algorithm} | NO_GROUPS, "backend": "transformers", "inference": None}
     return {"reinforce": {"algorithm": algorithm}}
@@ -54,6 +55,13 @@ def test_algorithm_makes_twenty_steps(algorithms: dict[str, Future[Run]], algori
     assert len(steps) == 20
     losses = [entry.get("loss", entry.get("loss/policy_avg")) for entry in steps]
     assert all(math.isfinite(loss) for loss in losses)
+
+
+@pytest.mark.parametrize("algorithm", PREFERENCE)
+def test_held_out_pairs_are_compared(algorithms: dict[str, Future[Run]], algorithm: str) -> None:
+    scores = succeeded(algorithms[algorithm].result()).report()["evaluation"]["heldOut"]
+    assert all(math.isfinite(scores[model]["margin"]) for model in ("base", "reinforce"))
+    assert scores["base"]["margin"] != scores["reinforce"]["margin"]
 
 
 @pytest.mark.no_rehearsal
