@@ -13,7 +13,7 @@ from reasoning_contract.support import unsupported
 
 from .children import pod, volume
 from .crd import KIND
-from .inputs import references
+from .inputs import output_claim_of, references
 from .model import Json, Observed, TrainingJob, owners
 from .names import MANAGER, UID_LABEL
 from .settings import Settings
@@ -55,13 +55,14 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
         Settings of the operator, for its default images.
     """
     meta = observed.job["metadata"]
+    if lost := _lost_claim(observed):
+        return lost
     try:
         spec = resolve(Spec.model_validate(observed.job.get("spec", {})))
     except ValidationError as error:
-        hint = "delete the job, correct these fields and apply it again"
-        return Refusal("SpecInvalid", _faults(error), hint, final=not _begun(observed))
+        return Refusal("SpecInvalid", _faults(error), _correct(observed), final=not _begun(observed))
     job = TrainingJob(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], spec=spec)
-    lasting = _unrunnable(job, observed) or _lost_claim(job, observed)
+    lasting = _unrunnable(job, observed)
     return lasting or _missing_image(job, observed, settings) or _missing(job, observed) or _taken(job, observed) or job
 
 
@@ -70,9 +71,16 @@ def _begun(observed: Observed) -> bool:
     return observed.owns(observed.batch_job)
 
 
+def _correct(observed: Observed) -> str:
+    """Return how a spec is corrected: what has begun would lose its run with its object."""
+    if _begun(observed):
+        return "set spec.suspend to true, correct these fields and set it to false: the run goes on where it was"
+    return "delete the job, correct these fields and apply it again"
+
+
 def refused(message: str) -> Refusal:
     """Return the refusal of a job for which the API server refused a child."""
-    hint = "correct spec.pod, or what the message names: it is tried again"
+    hint = "correct what the message names, or spec.pod, suspended if a pod has run: it is tried again"
     return Refusal("ChildRefused", f"the API server refuses an object of this job: {message}", hint)
 
 
@@ -85,16 +93,16 @@ def _unrunnable(job: TrainingJob, observed: Observed) -> Refusal | None:
     final = not _begun(observed)
     if lacking := unsupported(job.spec):
         message = "; ".join(f"{field}: {advice}" for field, advice in lacking)
-        return Refusal("NotSupported", message, "delete the job, change these fields and apply it again", final=final)
+        return Refusal("NotSupported", message, _correct(observed), final=final)
     if clash := pod.reserved(job):
-        return Refusal("SpecInvalid", clash, "delete the job, change this field and apply it again", final=final)
+        return Refusal("SpecInvalid", clash, _correct(observed), final=final)
     return None
 
 
-def _lost_claim(job: TrainingJob, observed: Observed) -> Refusal | None:
+def _lost_claim(observed: Observed) -> Refusal | None:
     if observed.claim is not None or observed.status.start_time is None:
         return None
-    name = volume.claim_name(job)
+    name = output_claim_of(observed.job)
     message = f"the claim {name} was deleted, and with it the checkpoints and whatever had been written"
     return Refusal("ClaimLost", message, "nothing can be resumed: delete the job and apply it again", final=True)
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from reasoning_contract.spec import Spec
 
+from .model import Json
+from .names import output_claim
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -69,3 +72,9 @@ def _reference(source: str, field: str) -> Reference | None:
     if scheme == "configmap":
         return Reference("ConfigMap", name, key, field)
     return Reference("PersistentVolumeClaim", name, "", field) if scheme == "pvc" else None
+
+
+def output_claim_of(job: Json) -> str:
+    """Return the name of the claim that a job writes to, of an object whose spec may not be valid."""
+    claim: str = job["spec"].get("storage", {}).get("existingClaim") or output_claim(job["metadata"]["name"])
+    return claim

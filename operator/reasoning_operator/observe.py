@@ -13,9 +13,9 @@ from reasoning_contract.spec import Spec
 from . import pods
 from .client import Cluster, path
 from .crd import KIND
-from .inputs import references
+from .inputs import output_claim_of, references
 from .model import FINISHED, Json, Key, Observed, Silence
-from .names import API_VERSION, UID_LABEL, batch_job, network_policy, output_claim, spec_config_map
+from .names import API_VERSION, UID_LABEL, batch_job, network_policy, spec_config_map
 
 
 async def observe(
@@ -40,10 +40,9 @@ async def observe(
     job = _typed(job, API_VERSION, KIND)
     if job.get("status", {}).get("phase") in FINISHED:  # all that may be left to do is to end its Job
         return Observed(job, await _get(cluster, "batch/v1", "Job", key.namespace, batch_job(key.name)))
-    claim_name = job["spec"].get("storage", {}).get("existingClaim") or output_claim(key.name)
     live_job, claim, config_map, policy, own_pods = await asyncio.gather(
         _get(cluster, "batch/v1", "Job", key.namespace, batch_job(key.name)),
-        _get(cluster, "v1", "PersistentVolumeClaim", key.namespace, claim_name),
+        _get(cluster, "v1", "PersistentVolumeClaim", key.namespace, output_claim_of(job)),
         _get(cluster, "v1", "ConfigMap", key.namespace, spec_config_map(key.name)),
         _get(cluster, "networking.k8s.io/v1", "NetworkPolicy", key.namespace, network_policy(key.name)),
         _pods(cluster, key.namespace, job["metadata"]["uid"]),

@@ -101,12 +101,12 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
-    idle = all(pods.is_over(pod) for pod in observed.pods)
+    replaceable = _replaceable(observed)
     steps = (
-        _simple(_spec(job, observed, idle=idle), observed.config_map, "data"),
+        _simple(_spec(job, observed, replaceable=replaceable), observed.config_map, "data"),
         _network(job, observed),
         _claim(job, observed),
-        _batch_job(job, observed, settings, idle=idle),
+        _batch_job(job, observed, settings, replaceable=replaceable),
     )
     return Plan(
         create=tuple(child for step in steps for child in step.create),
@@ -129,10 +129,24 @@ def _held(wanted: Json) -> Json:
     return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
 
 
-def _spec(job: TrainingJob, observed: Observed, *, idle: bool) -> Json:
+def _replaceable(observed: Observed) -> bool:
+    """Whether the Job can be made anew with another template or spec: it is suspended, or nothing of it has run yet.
+
+    A spec may change until the status says that the job was started, which is a moment after it was.
+    """
+    begun = observed.status.start_time or any(pods.started_at(pod) for pod in observed.pods)
+    suspended = observed.batch_job is not None and observed.batch_job["spec"].get("suspend", False)
+    return not begun or (suspended and _is_idle(observed))
+
+
+def _is_idle(observed: Observed) -> bool:
+    return all(pods.is_over(pod) for pod in observed.pods)
+
+
+def _spec(job: TrainingJob, observed: Observed, *, replaceable: bool) -> Json:
     """Return the ConfigMap that should be there: until a Job can be made anew, with what it was made with."""
     batch_job, live = observed.batch_job, observed.config_map
-    if batch_job is None or live is None or (idle and batch_job["spec"].get("suspend")):
+    if batch_job is None or live is None or replaceable:
         return config.build(job)
     return config.for_attempts_of(batch_job, live, job)
 
@@ -152,14 +166,14 @@ def _claim(job: TrainingJob, observed: Observed) -> Plan:
     return _simple(volume.build(job), live)  # its spec stays as it is: the user may have had it expanded
 
 
-def _batch_job(job: TrainingJob, observed: Observed, settings: Settings, *, idle: bool) -> Plan:
+def _batch_job(job: TrainingJob, observed: Observed, settings: Settings, *, replaceable: bool) -> Plan:
     wanted, live = training_job.build(job, settings), observed.batch_job
     if live is None:
         # Two pods must never write to one folder: those of a Job that was deleted by hand end first.
-        return Plan(create=(wanted,)) if idle else Plan()
+        return Plan(create=(wanted,)) if _is_idle(observed) else Plan()
     if live["metadata"].get("deletionTimestamp") or pods.job_end(live):
         return Plan()
-    if live["spec"].get("suspend") and idle and _made_with(live) != _made_with(wanted):
+    if replaceable and _made_with(live) != _made_with(wanted):
         return Plan(delete=(live,))  # its template cannot be changed; it is made anew when it is gone
     fields = training_job.changeable(job.spec.limits, suspend=job.spec.suspend)
     return _simple({"metadata": wanted["metadata"], "spec": fields}, live, "spec")

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 4.0
 PATIENCE_SECONDS = 120.0
 """How long a running pod may say nothing before that is told: a trainer serves before it imports its libraries."""
+NOT_REACHED, NOT_UNDERSTOOD = "NotReached", "NotUnderstood"
 CONCURRENCY = 32
 LONGEST = 256 * 1024
 """Bytes of a report that are read: far more than any has, and few enough for a status."""
@@ -165,13 +166,14 @@ class ProgressPoller:
             self._changed(key)
 
     def _not_heard(self, key: Key, pod: Json, silence: Silence, patience: float) -> None:
-        """Tell once, for each reason, of a pod that nothing has been heard of for too long."""
+        """Tell once of a pod that nothing has been heard of for too long, and once more if its report is unreadable."""
         uid, now = pod["metadata"]["uid"], self._clock()
         if not self._is_followed(key, uid):
             return  # it went while it was asked
         since = self._unheard_since.setdefault(uid, now)
         told = self.silent.get(uid)
-        if now - since >= patience and (told is None or told.reason != silence.reason):
+        news = told is None or (told.reason, silence.reason) == (NOT_REACHED, NOT_UNDERSTOOD)
+        if now - since >= patience and news:
             self.silent[uid] = silence
             logger.warning("pod %s/%s runs, but %s", key.namespace, pod["metadata"]["name"], silence.message)
             self._changed(key)
@@ -182,11 +184,11 @@ class ProgressPoller:
 
 def _not_reached(why: str) -> Silence:
     advice = f"let the operator reach port {PORT} of the job's pods, and see the pod's log; the run goes on meanwhile"
-    return Silence("NotReached", f"its progress is not heard ({why}): {advice}")
+    return Silence(NOT_REACHED, f"its progress is not heard ({why}): {advice}")
 
 
 def _not_understood(error: ValidationError) -> Silence:
     fault = error.errors()[0]
     place = ".".join(map(str, fault["loc"]))
     advice = "its image is of another version than the operator: bring them together for the next job"
-    return Silence("NotUnderstood", f"its progress cannot be read ({place}: {fault['msg']}): {advice}; the run goes on")
+    return Silence(NOT_UNDERSTOOD, f"its progress cannot be read ({place}: {fault['msg']}): {advice}; the run goes on")

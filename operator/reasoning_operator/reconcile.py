@@ -14,7 +14,7 @@ from .client import ApiError, Cluster
 from .metrics import JobMetrics
 from .model import Key, Observed
 from .observe import observe
-from .plan import plan
+from .plan import RETRY_SECONDS, plan
 from .progress import ProgressPoller
 from .settings import Settings
 from .status import status
@@ -64,12 +64,13 @@ class Reconciler:
     async def _reconcile(self, key: Key, observed: Observed, now: datetime) -> float | None:
         verdict = accept(observed, self._settings)
         todo = plan(observed, verdict, self._settings, now)
+        again = todo.requeue_after
         try:
             await apply(self._cluster, todo)
         except ApiError as error:
             if error.status not in REFUSED:
                 raise
-            verdict = refused(str(error))
+            verdict, again = refused(str(error)), RETRY_SECONDS
         new = status(observed, verdict, self._settings, now)
         if await write_status(self._cluster, observed, new):
             if new.phase != observed.status.phase:
@@ -78,7 +79,7 @@ class Reconciler:
                 await announce(self._cluster, observed.job, announcement, now)
         self._poller.follow(key, observed.pods)
         self._metrics.show(key, new)
-        return todo.requeue_after
+        return again
 
     def _forget(self, key: Key) -> None:
         self._poller.forget(key)

@@ -114,7 +114,9 @@ def _refused_phase(observed: Observed) -> Phase:
     batch_job = observed.batch_job
     if batch_job is None or not observed.owns(batch_job):
         return "Pending"
-    return "Suspended" if batch_job["spec"].get("suspend") else "Starting"
+    if batch_job["spec"].get("suspend"):
+        return "Suspended" if observed.job["spec"].get("suspend") else "Pending"
+    return "Starting"
 
 
 def _attempts(observed: Observed, report: Progress | None) -> int | None:
@@ -194,10 +196,10 @@ def _conditions(
         claims.append(_Claim("LearningSignal", signal.ok, "Seen" if signal.ok else "Lost", signal.message))
     if new.phase in FINISHED:
         claims.append(_Claim(new.phase, True, _end_reason(new.failure), _end_message(new)))
-    reporting = _reporting(observed)
-    claims += [reporting] if reporting else []
+    if new.phase not in FINISHED and (reporting := _reporting(observed)):
+        claims.append(reporting)
     told = {claim.type for claim in claims}
-    if not any(map(pods.is_running, observed.pods)):
+    if new.phase in FINISHED or not any(map(pods.is_running, observed.pods)):
         told.add("Reporting")  # of a pod that has ended there is nothing to hear
     kept = [condition for condition in observed.status.conditions if condition.type not in told]
     return [_condition(claim, observed, now) for claim in claims] + kept

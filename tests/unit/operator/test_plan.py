@@ -15,6 +15,7 @@ from tests.unit.operator.objects import (
     batch_job,
     ended_pod,
     live,
+    pod,
     rtj,
     running_pod,
     training_job,
@@ -208,6 +209,17 @@ def test_job_that_does_not_say_what_it_was_made_with_keeps_its_spec() -> None:
     assert job
     del job["metadata"]["annotations"]["reasoning-operator.io/spec-hash"]
     assert decide(changed(observed, batch_job=job)) == Plan()
+
+
+def test_edit_before_anything_has_run_makes_the_job_anew() -> None:
+    """Which is legal until the status says that the job was started, a moment after it was."""
+    for pods in ((), (pod(),)):
+        todo = decide(changed(whole(reinforce={"seed": 7}), job=rtj(), pods=pods))
+        assert kinds(todo.delete) == ["Job"]
+        ((_, patch),) = todo.patch
+        assert seed_of(patch) == 3407
+    begun = rtj({"phase": "Running", "startTime": EARLIER})
+    assert decide(changed(whole(reinforce={"seed": 7}), job=begun)).delete == ()
 
 
 def test_what_may_change_at_any_time_does_not_make_a_suspended_job_anew() -> None:

@@ -168,6 +168,9 @@ def test_pod_that_is_silent_for_long_is_told_of_once_until_it_is_heard() -> None
     pods.answer = b"{}"
     asyncio.run(polling.poll())
     assert (changed, polling.silent[UID].reason) == ([KEY] * 2, "NotUnderstood")
+    pods.answer = TimeoutError()
+    asyncio.run(polling.poll())
+    assert (changed, polling.silent[UID].reason) == ([KEY] * 2, "NotUnderstood")
     pods.answer = document(1)
     asyncio.run(polling.poll())
     assert (changed, polling.silent) == ([KEY] * 3, {})

@@ -291,6 +291,10 @@ def test_running_pod_that_is_not_heard_is_told_of_until_it_is() -> None:
     assert condition(heard, "Reporting")["status"] == "True"
     for over in (INTERRUPTED, ended_pod(0)):
         assert condition(_heard(silent, over), "Reporting") == {}
+    late = rtj(silent | {"startTime": "2026-05-04T10:00:00Z"}, limits={"activeDeadlineSeconds": 60})
+    ended = status_of(replace(seen(running_pod()), job=late, silent=UNHEARD))
+    assert ended["phase"] == "Failed"
+    assert condition(ended, "Reporting") == {}
 
 
 @pytest.mark.parametrize(
@@ -309,13 +313,30 @@ def test_end_says_what_was_gained(scores: tuple[Json, Json | None], says: str) -
     assert condition(status, "Succeeded")["message"] == says
 
 
-@pytest.mark.parametrize(("suspended", "phase"), [(True, "Suspended"), (False, "Starting")])
-def test_job_that_was_begun_is_not_corrected_in_place(suspended: bool, phase: str) -> None:
-    """Whose spec may change while it is Pending; what is corrected would be ignored by the Job that is there."""
+@pytest.mark.parametrize(
+    ("suspended", "wanted", "phase", "failure"),
+    [
+        (True, True, "Suspended", None),
+        (False, False, "Starting", "SpecInvalid"),
+        (True, False, "Pending", "SpecInvalid"),  # not resumed; made anew when it is corrected
+    ],
+)
+def test_job_that_was_begun_is_not_corrected_in_place(
+    suspended: bool, wanted: bool, phase: str, failure: str | None
+) -> None:
+    """Whose spec may change while it is Pending or Suspended; a Job that is at work would not follow."""
     observed = _refused_by_this_version()
     assert observed.batch_job
     made = observed.batch_job | {"spec": observed.batch_job["spec"] | {"suspend": suspended}}
-    job = observed.job | {"spec": observed.job["spec"] | {"suspend": suspended}}
+    job = observed.job | {"spec": observed.job["spec"] | {"suspend": wanted}}
     status = status_of(replace(observed, batch_job=made, job=job))
-    assert (status["phase"], condition(status, "Accepted")["status"]) == (phase, "False")
-    assert condition(status, "Suspended").get("reason") == ("SuspendedByUser" if suspended else None)
+    assert (status["phase"], status.get("failure", {}).get("reason")) == (phase, failure)
+    assert condition(status, "Suspended").get("reason") == ("SuspendedByUser" if wanted else None)
+    assert "set spec.suspend to true, correct these fields" in condition(status, "Accepted")["message"]
+
+
+def test_lost_claim_is_told_whatever_else_is_refused() -> None:
+    observed = _refused_by_this_version()
+    lost = replace(observed, claim=None, job=observed.job | {"status": {"startTime": EARLIER}})
+    status = status_of(lost)
+    assert (status["phase"], status["failure"]["reason"]) == ("Failed", "ClaimLost")

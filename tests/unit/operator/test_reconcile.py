@@ -1,0 +1,53 @@
+"""When a job is looked at again. What reads and writes the cluster is a fake."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar, cast
+
+import pytest
+from tests.unit.operator.objects import SETTINGS, rtj
+
+from reasoning_operator import reconcile
+from reasoning_operator.client import ApiError
+from reasoning_operator.model import Key, Observed
+from reasoning_operator.plan import RETRY_SECONDS
+
+
+class FakePoller:
+    """Has heard nothing."""
+
+    reports: ClassVar[dict[str, Any]] = {}
+    silent: ClassVar[dict[str, Any]] = {}
+
+    def follow(self, *arguments: Any) -> None:
+        """Take note of nothing."""
+
+
+class FakeMetrics:
+    """Shows nothing."""
+
+    def show(self, *arguments: Any) -> None:
+        """Show nothing."""
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+def test_child_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch, suspend: bool) -> None:
+    written = []
+
+    async def observe(*arguments: Any) -> Observed:
+        return Observed(rtj(suspend=suspend), inputs={})
+
+    async def apply(*arguments: Any) -> None:
+        raise ApiError(403, "exceeded quota")
+
+    async def write_status(cluster: Any, observed: Observed, new: Any) -> bool:
+        written.append(new)
+        return False
+
+    for fake in (observe, apply, write_status):
+        monkeypatch.setattr(reconcile, fake.__name__, fake)
+    parts = (None, SETTINGS, FakePoller(), FakeMetrics())
+    reconciler = reconcile.Reconciler(*cast(Any, parts))
+    assert asyncio.run(reconciler.reconcile(Key("team", "sums"))) == RETRY_SECONDS
+    assert (written[0].phase, written[0].failure.reason) == ("Pending", "ChildRefused")
