@@ -1,7 +1,8 @@
 """Writes the demo's rows: `python -m hack.tinymodel.make_data FOLDER`.
 
-`warmup-running.jsonl` works the sums of `warmup.jsonl`, and more, one term after the other, for a model that knows
-sums. It shares no sum with `train.jsonl`, and neither has a sum of `heldout.jsonl`, in whatever order of its terms.
+`warmup-running.jsonl` works the sums of `warmup.jsonl` one term after the other, for a model that knows sums, and
+`warmup-more.jsonl` those and others. They share no sum with `train.jsonl`, and none has a sum of `heldout.jsonl`, in
+whatever order of its terms.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pathlib import Path
 from hack.tinymodel import sums
 
 WARMUP_ROWS, MORE_WARMUP_ROWS, TRAIN_ROWS, HELD_OUT_ROWS = 192, 408, 4000, 400
-RUNNING = "warmup-running"
+RUNNING = ("warmup-running", "warmup-more")
+"""Sets that are worked one term after the other."""
 
 
 def make_files(seed: int) -> dict[str, list[sums.Terms]]:
@@ -27,7 +29,8 @@ def make_files(seed: int) -> dict[str, list[sums.Terms]]:
     train = list(islice(learnt, TRAIN_ROWS))
     held_out = list(islice(sums.draw_distinct(rng, held_out=True), HELD_OUT_ROWS))
     more = list(islice(learnt, MORE_WARMUP_ROWS))
-    return {"warmup": warmup, RUNNING: warmup + more, "train": train, "heldout": held_out}
+    worked = dict(zip(RUNNING, (warmup, warmup + more), strict=True))
+    return {"warmup": warmup, **worked, "train": train, "heldout": held_out}
 
 
 def row(terms: sums.Terms) -> dict[str, str]:
@@ -54,7 +57,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     files = make_files(options.seed)
     for name, drawn in files.items():
-        write(options.folder / f"{name}.jsonl", map(running_row if name == RUNNING else row, drawn))
+        write(options.folder / f"{name}.jsonl", map(running_row if name in RUNNING else row, drawn))
 
 
 if __name__ == "__main__":

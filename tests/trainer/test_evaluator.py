@@ -121,6 +121,30 @@ def test_pairs_without_answers_are_compared_by_what_is_preferred(
     assert [each["right"] for each in found["models"]] == [[], []]
 
 
+def test_answered_rows_need_no_pairs_whatever_the_manifest_learns_from(manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text(json.dumps([{"question": "1+1", "answer": "2"}]))
+    columns = {"prompt": "question", "chosen": "good", "rejected": "bad"}
+    job = manifest(
+        data={"train": {"source": "file:///nowhere.jsonl", "columns": columns}, "heldOut": {"fraction": 0.5}},
+        warmup=None,
+        reinforce={"algorithm": "DPO", "maxCompletionLength": 12},
+        rewards=None,
+    )
+    outcome, found, _ = compare(job, rows=str(tmp_path / "rows.json"))
+    assert outcome.exit_code == 0, outcome
+    assert found["models"][0]["score"]["accuracy"] == 0
+    assert "margin" not in found["models"][0]["score"]
+
+
+def test_long_completions_of_rows_that_are_judged_by_their_answers_stay(manifest: Manifest) -> None:
+    rows = [{"prompt": "9", "answer": "9", "chosen": "c" * 400, "rejected": "r"}]
+    outcome, found, _ = compare(
+        manifest(data={"train": {"rows": [{"prompt": "2"}]}, "heldOut": {"rows": rows}}, warmup=None)
+    )
+    assert outcome.exit_code == 0, outcome
+    assert found["rows"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "model", "code", "words"),
     [

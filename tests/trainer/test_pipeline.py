@@ -204,3 +204,16 @@ def test_no_gain_fails_a_job_that_asks_for_one(
     assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_IMPROVED, "NotImproved")
     assert outcome.progress is not None
     assert outcome.progress.artifacts
+
+
+def test_scores_of_other_rows_are_not_compared_with(manifest: Manifest, train: Train, tmp_path: Path) -> None:
+    """As an earlier version may have left them: it left out other rows."""
+    job = manifest(reinforce={"algorithm": "none", "maxCompletionLength": 12}, rewards=None)
+    assert train(job).exit_code == 0
+    path = tmp_path / "run/evaluation/base.json"
+    result = json.loads(path.read_text())
+    longer = {name: [*value, *value[:1]] if isinstance(value, list) else value for name, value in result.items()}
+    path.write_text(json.dumps(longer))
+    outcome = train(job)
+    assert outcome.exit_code == 0, outcome
+    assert json.loads(path.read_text()) == result

@@ -16,15 +16,15 @@ def keys() -> dict[str, list[sums.Terms]]:
 
 
 def test_no_sum_is_learnt_twice_or_held_out_in_any_order(keys: dict[str, list[sums.Terms]]) -> None:
-    sets = [keys[name] for name in (make_data.RUNNING, "train", "heldout")]
+    sets = [keys[name] for name in ("warmup-more", "train", "heldout")]
     assert [len(each) for each in sets] == [600, 4000, 400]
     assert len(set().union(*sets)) == 5000
-    assert keys["warmup"] == keys[make_data.RUNNING][:192]
+    assert keys["warmup"] == keys["warmup-running"] == keys["warmup-more"][:192]
 
 
 def test_another_seed_draws_no_held_out_sum_to_train_on(keys: dict[str, list[sums.Terms]]) -> None:
     other = make_data.make_files(1)
-    trained_on = {tuple(sorted(terms)) for terms in other["train"] + other[make_data.RUNNING]}
+    trained_on = {tuple(sorted(terms)) for terms in other["train"] + other["warmup-more"]}
     assert trained_on.isdisjoint(keys["heldout"])
 
 

@@ -135,9 +135,10 @@ def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], fie
 
 
 def fit_held_out(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
-    """Leave out held-out rows whose prompts are too long, and pairs that are: those are compared whole."""
+    """Leave out held-out rows whose prompts are too long and, of DPO and ORPO, pairs that are: as those of train."""
     rows = fit_lengths(context, policy, rows, field)
-    return fit_pairs(context, policy, rows, field) if rows and all(row.is_pair for row in rows) else rows
+    pairs = prefers(context.spec) and rows and all(row.is_pair for row in rows)
+    return fit_pairs(context, policy, rows, field) if pairs else rows
 
 
 def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:

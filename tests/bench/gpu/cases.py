@@ -24,7 +24,7 @@ class Machine:
     models
         Folder with a folder for each shape of `make_random_model.py`, and `smollm2` where the pipeline is to be run.
     data
-        Folder with train.jsonl, warmup-running.jsonl and heldout.jsonl for the pipeline; None without one.
+        Folder with train.jsonl, warmup-more.jsonl and heldout.jsonl for the pipeline; None without one.
     on_gpu
         False for a rehearsal on a CPU: tiny models, the same cases.
     """
@@ -140,8 +140,8 @@ def _pipeline(case: Case, machine: Machine) -> Json:
     document = yaml.safe_load((ROOT / "examples/gpu/smollm2.yaml").read_text("utf-8"))
     spec: Json = merge(document["spec"], {"backend": "transformers"} | dict(case.spec))
     if machine.data is None:
-        raise ValueError("the pipeline needs --data: a folder with train, warmup-running and heldout.jsonl")
-    files = {"train": "train", "warmup": "warmup-running", "heldOut": "heldout"}
+        raise ValueError("the pipeline needs --data: a folder with train, warmup-more and heldout.jsonl")
+    files = {"train": "train", "warmup": "warmup-more", "heldOut": "heldout"}
     data = {part: {"source": f"file://{(machine.data / name).resolve()}.jsonl"} for part, name in files.items()}
     model = machine.models / ("smollm2" if machine.on_gpu else "tiny")
     return merge(spec, {"model": {"source": f"file://{model}"}, "data": data})

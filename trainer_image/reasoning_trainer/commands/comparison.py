@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,26 @@ class Comparison(Part):
     """The models, the base first."""
 
 
-def evaluated_spec(spec: Spec, rows: str | None) -> Spec:
+def source_of(rows: str) -> str:
+    """Return ``--rows`` as a source of the spec: what is no source is a path.
+
+    Raises
+    ------
+    TrainerError
+        If it is a source of a kind that does not exist.
+    """
+    source = rows if "://" in rows else f"file://{Path(rows).resolve()}"
+    if not re.search(DATA_SOURCE_PATTERN, source):
+        raise TrainerError(
+            ExitCode.SPEC_INVALID,
+            "SpecInvalid",
+            f"--rows {rows} is no source",
+            "give a file, hf://owner/name, pvc://claim/path, configmap://name/key or file:///path",
+        )
+    return source
+
+
+def evaluated_spec(spec: Spec, rows: str | None, there: Collection[str] = ()) -> Spec:
     """Return the spec of an evaluation: that of a job, on rows of its own if some are given.
 
     Parameters
@@ -74,6 +93,8 @@ def evaluated_spec(spec: Spec, rows: str | None) -> Spec:
     rows
         Path or source of other rows than the held-out ones. Their columns have the names that ``data.heldOut``, or
         else ``data.train``, gives, and answers are read by its pattern.
+    there
+        Columns of those rows: completions that only ``data.train`` names may be missing.
 
     Raises
     ------
@@ -84,18 +105,11 @@ def evaluated_spec(spec: Spec, rows: str | None) -> Spec:
     if rows is not None:
         named = (held_out or HeldOut.model_construct()).columns.model_dump(exclude_none=True)
         read = {"prompt", "answer"} | (set(COMPLETIONS) if spec.reinforce.algorithm in PREFERENCE else set())
-        shared = spec.data.train.columns.model_dump(include=read, exclude_none=True)
-        source = rows if "://" in rows else f"file://{Path(rows).resolve()}"
-        if not re.search(DATA_SOURCE_PATTERN, source):
-            raise TrainerError(
-                ExitCode.SPEC_INVALID,
-                "SpecInvalid",
-                f"--rows {rows} is no source",
-                "give a file, hf://owner/name, pvc://claim/path, configmap://name/key or file:///path",
-            )
+        given = spec.data.train.columns.model_dump(include=read, exclude_none=True)
+        shared = {role: name for role, name in given.items() if role not in COMPLETIONS or name in there}
         held_out = HeldOut.model_validate(
             {
-                "source": source,
+                "source": source_of(rows),
                 "columns": shared | named,
                 "answerPattern": (held_out and held_out.answer_pattern) or spec.data.train.answer_pattern,
             }

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from reasoning_contract.outcome import ExitCode, Outcome
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import HeldOut, Spec
 
 from .. import backends
 from ..attempt import Context, Policy
 from ..backends.decision import decided
 from ..data.examples import Example
-from ..data.sources import Source
+from ..data.sources import Source, read
 from ..data.splits import load_held_out
 from ..display import Display
 from ..errors import TrainerError
@@ -29,7 +29,7 @@ from ..model_files import begin_to_fetch
 from ..pipeline import fit_held_out
 from ..run_folder import write_atomic
 from ..tracker import Phase, Tracker
-from .comparison import BASE, Compared, Comparison, evaluated_spec, table
+from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
 from .run import outcome_of
 
 if TYPE_CHECKING:
@@ -84,14 +84,23 @@ def _compare(options: Options, display: Display) -> Comparison:
     with TemporaryDirectory() as scratch:
         inputs = inputs_of(given, options.configmaps, options.claims, Path(scratch))
         given = decided(given, inputs)
-        job = replace(given, spec=evaluated_spec(given.spec, options.rows))
+        source = Source(inputs.locate, os.environ.get("HF_TOKEN"))
+        job = replace(given, spec=evaluated_spec(given.spec, options.rows, _columns(options.rows, source)))
         subjects = [_subject(job.spec, folder) for folder in options.models]
         context = Context(job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say)
         tracker.begin("load", "reading the rows")
-        rows = load_held_out(job.spec, Source(inputs.locate, os.environ.get("HF_TOKEN")))
+        rows = load_held_out(job.spec, source)
         tracker.plan(_phases(subjects, rows))
         tracker.say("importing libraries")
         return _measure_all(context, subjects, rows, options.rows)
+
+
+def _columns(rows: str | None, source: Source) -> set[str]:
+    """Return the columns of the rows that are given instead of the manifest's."""
+    if rows is None:
+        return set()
+    records = read(HeldOut.model_validate({"source": source_of(rows)}), "--rows", source)
+    return {name for record in records for name in record}
 
 
 def _abandon(display: Display) -> None:

@@ -114,7 +114,7 @@ class _Loader:
         """What held-out rows must have: answers to judge by or, for DPO and ORPO where there are none, pairs."""
         if not self._spec.evaluation.enabled:
             return ("prompt",)
-        answered = columns.answer is not None or any(is_text(record.get("answer")) for record in records)
+        answered = columns.answer is not None or any(_says_something(record.get("answer")) for record in records)
         pairs = self._spec.reinforce.algorithm in PREFERENCE and not answered
         return ("prompt", *COMPLETIONS) if pairs else ("prompt", "answer")
 
@@ -135,6 +135,10 @@ class _Loader:
             return required
         pairs = COMPLETIONS if self._spec.reinforce.algorithm in PREFERENCE else ()
         return tuple(dict.fromkeys((*required, "answer", *pairs)))
+
+
+def _says_something(value: object) -> bool:
+    return is_text(value) and bool(str(value).strip())
 
 
 def _other_split(train: Rows, held_out: HeldOut) -> Rows:

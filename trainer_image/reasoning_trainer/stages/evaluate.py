@@ -83,7 +83,7 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
     if not spec.evaluation.enabled or stage not in spec.evaluation.stages:
         return
     phase, path = phase_of(stage), attempt.folder.evaluation / f"{stage}.json"
-    if path.exists() and _read(path).draws == draws(spec):
+    if path.exists() and _is_of(_read(path), spec, len(rows)):
         tracker.finish(phase, earlier=True)
     else:
         tracker.begin(phase, _detail(stage, 0, len(rows)), total=len(rows))
@@ -91,7 +91,7 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
             measured = measure(attempt, policy, rows, lambda row: tracker.advance(row, _detail(stage, row, len(rows))))
         keep(measured, path)
         tracker.finish(phase)
-    tracker.report(evaluation=compare(read_results(attempt), spec.evaluation.pass_at_k))
+    tracker.report(evaluation=compare(read_results(attempt, len(rows)), spec.evaluation.pass_at_k))
 
 
 def evaluate_on_the_way(attempt: Attempt, policy: Policy, rows: Sequence[Example], step: int) -> None:
@@ -224,12 +224,17 @@ def _is_right(grader: Grader, text: str, row: Example) -> bool:
     return grader.is_right(text, row.answer or "") is True
 
 
-def read_results(attempt: Attempt) -> dict[Stage, Result]:
-    """Return the results so far, by model; those of an evaluation that the spec no longer asks for are left out."""
+def read_results(attempt: Attempt, rows: int) -> dict[Stage, Result]:
+    """Return the results so far, by model; those of another number of rows or samples are left out."""
     stages: tuple[Stage, ...] = ("base", "warmup", "reinforce")
     paths = {stage: attempt.folder.evaluation / f"{stage}.json" for stage in stages}
     results = {stage: _read(path) for stage, path in paths.items() if path.exists()}
-    return {stage: result for stage, result in results.items() if result.draws == draws(attempt.spec)}
+    return {stage: result for stage, result in results.items() if _is_of(result, attempt.spec, rows)}
+
+
+def _is_of(result: Result, spec: Spec, rows: int) -> bool:
+    """Whether a result is of the evaluation that is asked for: an earlier version may have left out other rows."""
+    return result.draws == draws(spec) and len(result.lengths) == rows
 
 
 def _read(path: Path) -> Result:
