@@ -24,11 +24,11 @@ async def apply(cluster: Cluster, plan: Plan) -> None:
     """
     for thing in plan.delete:
         await cluster.delete(path_of(thing), thing["metadata"]["uid"])
-    for child in plan.create:
-        await cluster.create(child)
     for live, patch in plan.patch:
         uid = {"uid": live["metadata"]["uid"]}
         await cluster.patch(path_of(live), patch | {"metadata": patch.get("metadata", {}) | uid})
+    for child in plan.create:  # last: a Job that is made reads the spec as it is then
+        await cluster.create(child)
 
 
 async def write_status(cluster: Cluster, observed: Observed, new: Status) -> bool:
