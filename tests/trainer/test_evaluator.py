@@ -96,20 +96,28 @@ def test_pairs_have_a_margin(manifest: Manifest, tmp_path: Path) -> None:
     assert margins[0] != 0
 
 
+OF_PAIRS: dict[str, Any] = {
+    "data": {
+        "train": {
+            "source": "file:///nowhere.jsonl",
+            "columns": {"prompt": "question", "chosen": "good", "rejected": "bad"},
+        },
+        "heldOut": {"fraction": 0.5},
+    },
+    "warmup": None,
+    "reinforce": {"algorithm": "DPO", "maxCompletionLength": 12},
+    "rewards": None,
+}
+
+
 def test_pairs_without_answers_are_compared_by_what_is_preferred(
     manifest: Manifest, run_folder: Path, tmp_path: Path
 ) -> None:
     pairs = [{"question": f"{n}", "good": f"<answer>{n}</answer>", "bad": "?"} for n in range(4)]
     pairs.append({"question": "long", "good": "g" * 200, "bad": "b"})
     (tmp_path / "pairs.json").write_text(json.dumps(pairs))
-    columns = {"prompt": "question", "chosen": "good", "rejected": "bad"}
-    job = manifest(
-        data={"train": {"source": "file:///nowhere.jsonl", "columns": columns}, "heldOut": {"fraction": 0.5}},
-        warmup=None,
-        reinforce={"algorithm": "DPO", "maxCompletionLength": 12},
-        rewards=None,
-    )
-    outcome, found, shown = compare(job, run_folder / "artifacts/lora", rows=str(tmp_path / "pairs.json"))
+    job, rows = manifest(**OF_PAIRS), str(tmp_path / "pairs.json")
+    outcome, found, shown = compare(job, run_folder / "artifacts/lora", rows=rows)
     assert outcome.exit_code == 0, outcome
     assert found["rows"] == 4
     assert "pairs of the rows" in shown
@@ -123,14 +131,7 @@ def test_pairs_without_answers_are_compared_by_what_is_preferred(
 
 def test_answered_rows_need_no_pairs_whatever_the_manifest_learns_from(manifest: Manifest, tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text(json.dumps([{"question": "1+1", "answer": "2"}]))
-    columns = {"prompt": "question", "chosen": "good", "rejected": "bad"}
-    job = manifest(
-        data={"train": {"source": "file:///nowhere.jsonl", "columns": columns}, "heldOut": {"fraction": 0.5}},
-        warmup=None,
-        reinforce={"algorithm": "DPO", "maxCompletionLength": 12},
-        rewards=None,
-    )
-    outcome, found, _ = compare(job, rows=str(tmp_path / "rows.json"))
+    outcome, found, _ = compare(manifest(**OF_PAIRS), rows=str(tmp_path / "rows.json"))
     assert outcome.exit_code == 0, outcome
     assert found["models"][0]["score"]["accuracy"] == 0
     assert "margin" not in found["models"][0]["score"]
