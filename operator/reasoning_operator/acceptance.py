@@ -68,7 +68,7 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
 
 def _begun(observed: Observed) -> bool:
     """Whether an operator, perhaps of another version, has started the job: this one then lets it end by itself."""
-    return observed.owns(observed.batch_job)
+    return observed.owns(observed.batch_job) or observed.status.start_time is not None
 
 
 def _correct(observed: Observed) -> str:

@@ -12,12 +12,14 @@ from reasoning_contract.spec import Limits
 
 from . import pods
 from .acceptance import Refusal, Verdict
-from .children import config, network_policy, training_job, volume
+from .children import config, network_policy, pod, training_job, volume
 from .model import FINISHED, Json, Observed, TrainingJob
 from .names import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
 from .settings import Settings
 from .times import parse
 
+CHANGEABLE = (None, "Pending", "Suspended")
+"""Phases in which a rule of the CRD lets the recipe change."""
 RETRY_SECONDS = 15.0
 """Pause before what is not watched is looked at again: a missing claim, events of a pod that does not start."""
 
@@ -101,12 +103,12 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
-    replaceable = _replaceable(observed)
+    to_replace = _to_replace(job, observed, settings)
     steps = (
-        _simple(_spec(job, observed, replaceable=replaceable), observed.config_map, "data"),
+        _simple(_spec(job, observed, to_replace=to_replace), observed.config_map, "data"),
         _network(job, observed),
         _claim(job, observed),
-        _batch_job(job, observed, settings, replaceable=replaceable),
+        _batch_job(job, observed, settings, to_replace=to_replace),
     )
     return Plan(
         create=tuple(child for step in steps for child in step.create),
@@ -129,25 +131,30 @@ def _held(wanted: Json) -> Json:
     return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
 
 
-def _replaceable(observed: Observed) -> bool:
-    """Whether the Job can be made anew with another template or spec: it is suspended, or nothing of it has run yet.
+def _to_replace(job: TrainingJob, observed: Observed, settings: Settings) -> bool:
+    """Whether the Job was made with another template or spec and may be made anew.
 
-    A spec may change until the status says that the job was started, which is a moment after it was.
+    It may while the job's spec may change, which is until the status says Starting, and no container runs. An operator
+    that has no image for it leaves it alone.
     """
-    begun = observed.status.start_time or any(pods.started_at(pod) for pod in observed.pods)
-    suspended = observed.batch_job is not None and observed.batch_job["spec"].get("suspend", False)
-    return not begun or (suspended and _is_idle(observed))
+    live = observed.batch_job
+    if live is None or observed.status.phase not in CHANGEABLE or not pod.image(job, settings):
+        return False
+    at_work = any(pods.started_at(each) and not pods.is_over(each) for each in observed.pods)
+    return not at_work and _made_with(live) != _made_with(training_job.build(job, settings))
 
 
 def _is_idle(observed: Observed) -> bool:
-    return all(pods.is_over(pod) for pod in observed.pods)
+    return all(pods.is_over(each) for each in observed.pods)
 
 
-def _spec(job: TrainingJob, observed: Observed, *, replaceable: bool) -> Json:
-    """Return the ConfigMap that should be there: until a Job can be made anew, with what it was made with."""
+def _spec(job: TrainingJob, observed: Observed, *, to_replace: bool) -> Json:
+    """Return the ConfigMap that should be there: it changes only when all that was made with it is gone."""
     batch_job, live = observed.batch_job, observed.config_map
-    if batch_job is None or live is None or replaceable:
+    if live is None or (batch_job is None and _is_idle(observed)):
         return config.build(job)
+    if batch_job is None or to_replace or batch_job["metadata"].get("deletionTimestamp"):
+        return config.build(job) | {"data": live.get("data", {})}
     return config.for_attempts_of(batch_job, live, job)
 
 
@@ -166,14 +173,14 @@ def _claim(job: TrainingJob, observed: Observed) -> Plan:
     return _simple(volume.build(job), live)  # its spec stays as it is: the user may have had it expanded
 
 
-def _batch_job(job: TrainingJob, observed: Observed, settings: Settings, *, replaceable: bool) -> Plan:
+def _batch_job(job: TrainingJob, observed: Observed, settings: Settings, *, to_replace: bool) -> Plan:
     wanted, live = training_job.build(job, settings), observed.batch_job
     if live is None:
         # Two pods must never write to one folder: those of a Job that was deleted by hand end first.
         return Plan(create=(wanted,)) if _is_idle(observed) else Plan()
     if live["metadata"].get("deletionTimestamp") or pods.job_end(live):
         return Plan()
-    if replaceable and _made_with(live) != _made_with(wanted):
+    if to_replace:
         return Plan(delete=(live,))  # its template cannot be changed; it is made anew when it is gone
     fields = training_job.changeable(job.spec.limits, suspend=job.spec.suspend)
     return _simple({"metadata": wanted["metadata"], "spec": fields}, live, "spec")

@@ -56,8 +56,9 @@ def is_over(pod: Json) -> bool:
 
 def started_at(pod: Json) -> str | None:
     """Return when the trainer started in a pod; None if it never did."""
-    state = _state(pod, "running") or terminated(pod) or {}
-    return state.get("startedAt")
+    started: str | None = (_state(pod, "running") or terminated(pod) or {}).get("startedAt")
+    # what a runtime says of a container that it could not start
+    return None if started is None or started.startswith("1970-") else started
 
 
 def exit_code(pod: Json) -> int | None:

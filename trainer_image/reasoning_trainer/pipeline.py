@@ -135,28 +135,38 @@ def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], fie
 
 
 def fit_held_out(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
-    """Leave out held-out rows whose prompts are too long and, of DPO and ORPO, pairs that are: as those of train."""
+    """Leave out held-out rows whose prompts are too long and, of DPO and ORPO, pairs that are: as those of train.
+
+    Of other algorithms the rows stay, since their answers are judged, and no pairs are compared if one is too long.
+    """
     rows = fit_lengths(context, policy, rows, field)
-    pairs = prefers(context.spec) and rows and all(row.is_pair for row in rows)
-    return fit_pairs(context, policy, rows, field) if pairs else rows
+    if not rows or not all(row.is_pair for row in rows):
+        return rows
+    if prefers(context.spec):
+        return fit_pairs(context, policy, rows, field)
+    limit = context.spec.model.max_sequence_length
+    if max(_pair_tokens(context.spec, policy, row) for row in rows) <= limit:
+        return rows
+    context.say(f"completions of {field} are longer than {SEQUENCE} {limit}: its pairs are not compared")
+    return tuple(replace(row, chosen=None, rejected=None) for row in rows)
 
 
 def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
     """Leave out pairs longer than ``model.maxSequenceLength``, which DPO and ORPO would cut, and say how many."""
-    from .stages.template import continuation, count_tokens, prompt_tokens
-
-    spec = context.spec
-
-    def tokens(row: Example) -> int:
-        prompt, both = row.prompt or "", (row.chosen or "", row.rejected or "")
-        longest = max(count_tokens(policy, continuation(spec, policy, prompt, each)) for each in both)
-        return prompt_tokens(spec, policy, prompt) + longest + ADDED_BY_ORPO
-
-    limit, what = spec.model.max_sequence_length, f"pairs of {field}"
-    kept, left_out = within_length(rows, tokens, limit, what, SEQUENCE)
+    limit, what = context.spec.model.max_sequence_length, f"pairs of {field}"
+    kept, left_out = within_length(rows, lambda row: _pair_tokens(context.spec, policy, row), limit, what, SEQUENCE)
     if left_out:
         context.say(left_out)
     return tuple(kept)
+
+
+def _pair_tokens(spec: Spec, policy: Policy, row: Example) -> int:
+    """Return the length of the longer completion with its prompt."""
+    from .stages.template import continuation, count_tokens, prompt_tokens
+
+    prompt, both = row.prompt or "", (row.chosen or "", row.rejected or "")
+    longest = max(count_tokens(policy, continuation(spec, policy, prompt, each)) for each in both)
+    return prompt_tokens(spec, policy, prompt) + longest + ADDED_BY_ORPO
 
 
 def plan(spec: Spec, splits: Splits) -> list[Phase]:

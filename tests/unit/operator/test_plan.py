@@ -26,6 +26,7 @@ from reasoning_operator.children import config, network_policy, volume
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.model import Json, Observed
 from reasoning_operator.plan import RETRY_SECONDS, Plan, difference, plan
+from reasoning_operator.settings import Settings
 
 
 def whole(old: Json | None = None, *, pods: tuple[Json, ...] = (), end: str = "", **parts: Any) -> Observed:
@@ -211,15 +212,43 @@ def test_job_that_does_not_say_what_it_was_made_with_keeps_its_spec() -> None:
     assert decide(changed(observed, batch_job=job)) == Plan()
 
 
-def test_edit_before_anything_has_run_makes_the_job_anew() -> None:
-    """Which is legal until the status says that the job was started, a moment after it was."""
-    for pods in ((), (pod(),)):
-        todo = decide(changed(whole(reinforce={"seed": 7}), job=rtj(), pods=pods))
-        assert kinds(todo.delete) == ["Job"]
-        ((_, patch),) = todo.patch
-        assert seed_of(patch) == 3407
-    begun = rtj({"phase": "Running", "startTime": EARLIER})
-    assert decide(changed(whole(reinforce={"seed": 7}), job=begun)).delete == ()
+def edited(phase: str | None, *pods: Json, **more: Any) -> Observed:
+    """Return a job whose recipe was changed since its Job was made, with a status that says a phase."""
+    old = {"phase": phase, "startTime": EARLIER} if phase else None
+    return changed(whole(reinforce={"seed": 7}), job=rtj(old, **more), pods=pods)
+
+
+def assert_made_anew(observed: Observed) -> None:
+    """The Job goes first, then the spec changes, and the Job is made: no pod starts with another's spec."""
+    first = decide(observed)
+    assert (kinds(first.delete), first.patch, first.create) == (["Job"], (), ())
+    while_a_pod_ends = changed(observed, batch_job=None, inputs={}, pods=(running_pod(),))
+    assert (decide(while_a_pod_ends).patch, decide(while_a_pod_ends).create) == ((), ())
+    last = decide(changed(observed, batch_job=None, inputs={}, pods=()))
+    ((_, patch),) = last.patch
+    assert (seed_of(patch), kinds(last.create)) == (3407, ["Job"])
+
+
+@pytest.mark.parametrize("pods", [(), (pod(),), (ended_pod(90),)], ids=["none", "pending", "over"])
+@pytest.mark.parametrize("phase", [None, "Pending", "Suspended"])
+def test_edit_while_the_phase_allows_it_makes_the_job_anew(phase: str | None, pods: tuple[Json, ...]) -> None:
+    """Also in the moment between the Job, or its resumption, and the status that says so."""
+    assert_made_anew(edited(phase, *pods))
+
+
+@pytest.mark.parametrize("phase", ["Starting", "Running"])
+def test_job_that_is_said_to_be_at_work_is_not_made_anew(phase: str) -> None:
+    """Such as one that waits for a GPU for hours while the operator is upgraded."""
+    for pods in ((), (pod(),), (running_pod(),)):
+        todo = decide(edited(phase, *pods))
+        assert (todo.delete, todo.patch) == ((), ())
+    assert decide(edited("Suspended", running_pod())).delete == ()
+
+
+def test_operator_without_an_image_leaves_the_job_that_has_one() -> None:
+    observed = edited("Pending", pod())
+    bare = Settings()
+    assert plan(observed, accept(observed, bare), bare, NOW).delete == ()
 
 
 def test_what_may_change_at_any_time_does_not_make_a_suspended_job_anew() -> None:
@@ -237,10 +266,7 @@ def test_hash_of_a_spec_stays_what_it_was() -> None:
 
 
 def test_suspended_job_of_an_older_version_is_made_anew_with_this_ones_spec() -> None:
-    todo = decide(changed(of_an_older_version(suspend=True), pods=()))
-    assert kinds(todo.delete) == ["Job"]
-    ((_, patch),) = todo.patch
-    assert seed_of(patch) == 3407
+    assert_made_anew(changed(of_an_older_version(suspend=True), pods=()))
 
 
 REFUSED = {"queue": {"name": "a"}}

@@ -335,6 +335,19 @@ def test_job_that_was_begun_is_not_corrected_in_place(
     assert "set spec.suspend to true, correct these fields" in condition(status, "Accepted")["message"]
 
 
+def test_begun_run_is_not_lost_by_a_bad_edit_while_its_job_is_made_anew() -> None:
+    observed = _refused_by_this_version()
+    between = replace(observed, batch_job=None, inputs={}, job=observed.job | {"status": {"startTime": EARLIER}})
+    status = status_of(between)
+    assert (status["phase"], status["failure"]["reason"]) == ("Pending", "SpecInvalid")
+    assert "set spec.suspend to true" in status["failure"]["hint"]
+
+
+def test_container_that_never_started_did_not_start_in_1970() -> None:
+    never = {"terminated": {"exitCode": 128, "reason": "StartError", "startedAt": "1970-01-01T00:00:00Z"}}
+    assert "startTime" not in status_of(seen(pod(never, phase="Failed")))
+
+
 def test_lost_claim_is_told_whatever_else_is_refused() -> None:
     observed = _refused_by_this_version()
     lost = replace(observed, claim=None, job=observed.job | {"status": {"startTime": EARLIER}})

@@ -26,7 +26,7 @@ from ..interruption import Interruption
 from ..job import inputs_of, read_job
 from ..model_card import versions
 from ..model_files import begin_to_fetch
-from ..pipeline import fit_held_out
+from ..pipeline import fit_held_out, prefers
 from ..run_folder import write_atomic
 from ..tracker import Phase, Tracker
 from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
@@ -84,22 +84,22 @@ def _compare(options: Options, display: Display) -> Comparison:
     with TemporaryDirectory() as scratch:
         inputs = inputs_of(given, options.configmaps, options.claims, Path(scratch))
         given = decided(given, inputs)
+        subjects = [_subject(given.spec, folder) for folder in options.models]
         source = Source(inputs.locate, os.environ.get("HF_TOKEN"))
-        job = replace(given, spec=evaluated_spec(given.spec, options.rows, _columns(options.rows, source)))
-        subjects = [_subject(job.spec, folder) for folder in options.models]
-        context = Context(job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say)
         tracker.begin("load", "reading the rows")
+        job = replace(given, spec=evaluated_spec(given.spec, options.rows, _columns(given.spec, options.rows, source)))
+        context = Context(job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say)
         rows = load_held_out(job.spec, source)
         tracker.plan(_phases(subjects, rows))
         tracker.say("importing libraries")
         return _measure_all(context, subjects, rows, options.rows)
 
 
-def _columns(rows: str | None, source: Source) -> set[str]:
-    """Return the columns of the rows that are given instead of the manifest's."""
-    if rows is None:
+def _columns(spec: Spec, rows: str | None, source: Source) -> set[str]:
+    """Return the columns of rows that are given instead of the manifest's, where those may be pairs."""
+    if rows is None or not prefers(spec):
         return set()
-    records = read(HeldOut.model_validate({"source": source_of(rows)}), "--rows", source)
+    records = read(HeldOut.model_validate({"source": source_of(rows)}), "data.heldOut", source)
     return {name for record in records for name in record}
 
 
