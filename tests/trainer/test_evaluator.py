@@ -139,11 +139,12 @@ def test_answered_rows_need_no_pairs_whatever_the_manifest_learns_from(manifest:
 
 def test_long_completions_of_rows_that_are_judged_by_their_answers_stay(manifest: Manifest) -> None:
     rows = [{"prompt": "9", "answer": "9", "chosen": "c" * 400, "rejected": "r"}]
-    outcome, found, _ = compare(
-        manifest(data={"train": {"rows": [{"prompt": "2"}]}, "heldOut": {"rows": rows}}, warmup=None)
-    )
+    job = manifest(data={"train": {"rows": [{"prompt": "2"}]}, "heldOut": {"rows": rows}}, warmup=None)
+    outcome, found, shown = compare(job)
     assert outcome.exit_code == 0, outcome
     assert found["rows"] == 1
+    assert "margin" not in found["models"][0]["score"]
+    assert "its pairs are not compared" in shown
 
 
 @pytest.mark.parametrize(
