@@ -69,7 +69,7 @@ test-trainer: .venv-trainer/.done ## The trainer with real TRL on tiny models, o
 	.venv-trainer/bin/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests/trainer
 
 .PHONY: test-cluster
-test-cluster: .venv/.done tools ## The operator against a real API server, and a whole job in a real pod
+test-cluster: .venv/.done tools images ## The operator against a real API server, and a whole job in a real pod
 	$(PYTEST) -q tests/cluster tests/e2e
 
 .PHONY: bench
