@@ -103,12 +103,14 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
-    to_replace = _to_replace(job, observed, settings)
+    wanted = training_job.build(job, settings)
+    # an operator that has no image for a Job leaves it the one that it has
+    to_replace = bool(pod.image(job, settings)) and _to_replace(wanted, observed)
     steps = (
         _simple(_spec(job, observed, to_replace=to_replace), observed.config_map, "data"),
         _network(job, observed),
         _claim(job, observed),
-        _batch_job(job, observed, settings, to_replace=to_replace),
+        _batch_job(job, wanted, observed, to_replace=to_replace),
     )
     return Plan(
         create=tuple(child for step in steps for child in step.create),
@@ -131,17 +133,16 @@ def _held(wanted: Json) -> Json:
     return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
 
 
-def _to_replace(job: TrainingJob, observed: Observed, settings: Settings) -> bool:
+def _to_replace(wanted: Json, observed: Observed) -> bool:
     """Whether the Job was made with another template or spec and may be made anew.
 
-    It may while the job's spec may change, which is until the status says Starting, and no container runs. An operator
-    that has no image for it leaves it alone.
+    It may while the job's spec may change, which is until the status says Starting, and no container runs.
     """
     live = observed.batch_job
-    if live is None or observed.status.phase not in CHANGEABLE or not pod.image(job, settings):
+    if live is None or observed.status.phase not in CHANGEABLE:
         return False
     at_work = any(pods.started_at(each) and not pods.is_over(each) for each in observed.pods)
-    return not at_work and _made_with(live) != _made_with(training_job.build(job, settings))
+    return not at_work and _made_with(live) != _made_with(wanted)
 
 
 def _is_idle(observed: Observed) -> bool:
@@ -173,8 +174,8 @@ def _claim(job: TrainingJob, observed: Observed) -> Plan:
     return _simple(volume.build(job), live)  # its spec stays as it is: the user may have had it expanded
 
 
-def _batch_job(job: TrainingJob, observed: Observed, settings: Settings, *, to_replace: bool) -> Plan:
-    wanted, live = training_job.build(job, settings), observed.batch_job
+def _batch_job(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace: bool) -> Plan:
+    live = observed.batch_job
     if live is None:
         # Two pods must never write to one folder: those of a Job that was deleted by hand end first.
         return Plan(create=(wanted,)) if _is_idle(observed) else Plan()

@@ -75,7 +75,7 @@ def require_safetensors(spec: Spec, folder: Path) -> None:
     TrainerError
         If there are no safetensors.
     """
-    if any(folder.glob("*.safetensors")):
+    if any(folder.glob(WEIGHTS)):
         return
     others = sorted({path.name for pattern in NOT_READ for path in folder.glob(pattern)})
     found = f"it has {', '.join(others[:SHOWN])}" if others else "or they lie in a folder below"
