@@ -7,15 +7,14 @@ from typing import TypeAlias
 
 from pydantic import ValidationError
 
+from reasoning_contract.api import KIND, MANAGER, UID_LABEL
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_contract.support import unsupported
 
 from .children import pod, volume
-from .crd import KIND
 from .inputs import output_claim_of, references
 from .model import Json, Observed, TrainingJob, owners
-from .names import MANAGER, UID_LABEL
 from .settings import Settings
 
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from reasoning_contract.api import API_VERSION, KIND, UID_LABEL
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 
 from . import pods
 from .client import Cluster, path
-from .crd import KIND
 from .inputs import output_claim_of, references
 from .model import FINISHED, Json, Key, Observed, Silence
-from .names import API_VERSION, UID_LABEL, batch_job, network_policy, spec_config_map
+from .names import batch_job, network_policy, spec_config_map
 
 
 async def observe(

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from reasoning_contract.api import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
 from reasoning_contract.spec import Limits
 
 from . import pods
 from .acceptance import Refusal, Verdict
 from .children import config, network_policy, pod, training_job, volume
 from .model import FINISHED, Json, Observed, TrainingJob
-from .names import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
 from .settings import Settings
 from .times import parse
 

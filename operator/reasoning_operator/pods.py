@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from reasoning_contract.api import CONTAINER
 from reasoning_contract.outcome import USERS_FAULT, ExitCode, Outcome
 
 from .model import Json
-from .names import CONTAINER
 
 
 def conditions(thing: Json) -> dict[str, Json]:

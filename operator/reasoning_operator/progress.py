@@ -11,12 +11,12 @@ from typing import Protocol
 import aiohttp
 from pydantic import ValidationError
 
-from reasoning_contract.progress import PORT, Progress
+from reasoning_contract.api import PORT, UID_LABEL
+from reasoning_contract.progress import Progress
 
 from . import pods
 from .client import ApiError, Cluster, path
 from .model import Json, Key, Silence
-from .names import UID_LABEL
 
 logger = logging.getLogger(__name__)
 

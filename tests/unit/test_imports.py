@@ -22,10 +22,9 @@ LAYERS = [
     {"children.metadata"},
     {"inputs", "pods", "times", "metrics"},
     {"model", "settings", "names"},
-    {"crd"},
 ]
-"""Modules from the edge to the core: a module imports only from below. crd is imported for its names."""
-PURE = [name for layer in LAYERS[4:] for name in layer if name not in ("metrics", "crd")]
+"""Modules from the edge to the core: a module imports only from below."""
+PURE = [name for layer in LAYERS[4:] for name in layer if name != "metrics"]
 ALLOWED_LIBRARIES = {"__future__", "collections", "dataclasses", "datetime", "hashlib", "json", "pydantic", "typing"}
 ALLOWED_LIBRARIES |= {"reasoning_contract"}
 

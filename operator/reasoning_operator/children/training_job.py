@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 
+from reasoning_contract.api import CONTAINER, SPEC_HASH, TEMPLATE_HASH
 from reasoning_contract.outcome import USERS_FAULT, ExitCode
 from reasoning_contract.spec import Limits
 
 from ..model import Json, TrainingJob
-from ..names import CONTAINER, SPEC_HASH, TEMPLATE_HASH, batch_job
+from ..names import batch_job
 from ..settings import Settings
 from . import config, pod
 from .metadata import metadata
