@@ -16,7 +16,7 @@ from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands.check import Options, check
-from reasoning_trainer.display import Display
+from reasoning_trainer.reporting.display import Display
 
 Manifest = Callable[..., Path]
 THINKS = (

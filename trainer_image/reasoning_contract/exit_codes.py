@@ -34,3 +34,8 @@ class ExitCode(IntEnum):
     TRANSIENT = 80
     INTERRUPTED = 90
     """Told to stop; a checkpoint is saved."""
+
+    @property
+    def is_users_fault(self) -> bool:
+        """Whether another attempt would end the same way."""
+        return self in USERS_FAULT

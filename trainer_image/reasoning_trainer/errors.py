@@ -40,9 +40,9 @@ class TrainerError(Exception):
         return cls(**dict(problem))
 
     @property
-    def exit_code(self) -> int | None:
+    def exit_code(self) -> ExitCode:
         """How the process ends."""
-        return self.problem.exit_code
+        return ExitCode(self.problem.exit_code or ExitCode.INTERNAL_ERROR)
 
     @property
     def reason(self) -> str:
