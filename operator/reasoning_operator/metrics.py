@@ -43,6 +43,7 @@ OWN_SERIES = (
     Series("report_timestamp_seconds", "When the run last had something new to report.", ""),
 )
 """What the operator alone knows of a job."""
+INFO_LABELS = ("algorithm", "model", "backend", "engine", "load_in")
 HOUR = 3600.0
 
 
@@ -165,13 +166,12 @@ def _own(job: Json, status: Status) -> Iterator[tuple[str, float | None, Mapping
 def _info(job: Json, status: Status) -> dict[str, str]:
     spec: dict[str, Any] = job.get("spec", {})
     chosen = status.model
-    return {
-        "algorithm": str(spec.get("reinforce", {}).get("algorithm", "")),
-        "model": str(spec.get("model", {}).get("source", "")),
-        "backend": chosen.backend if chosen else "",
-        "engine": chosen.engine if chosen else "",
-        "load_in": chosen.load_in if chosen else "",
-    }
+    values = (
+        spec.get("reinforce", {}).get("algorithm", ""),
+        spec.get("model", {}).get("source", ""),
+        *((chosen.backend, chosen.engine, chosen.load_in) if chosen else ("", "", "")),
+    )
+    return dict(zip(INFO_LABELS, values, strict=True))
 
 
 def _seconds(moment: str | None) -> float | None:
