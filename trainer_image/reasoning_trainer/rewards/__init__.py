@@ -1,4 +1,4 @@
-"""Rewards: what a completion is worth. Each built-in is a file; `build` makes the spec's list into what scores batches."""
+"""Rewards: what a completion is worth. `build` makes of the list in the spec what scores batches."""
 
 from .batch import Batch, Scorer, batch_of
 from .combine import Grader, RewardFunction, RewardSet, build

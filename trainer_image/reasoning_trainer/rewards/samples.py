@@ -6,7 +6,7 @@ import math
 import time
 from typing import Protocol, runtime_checkable
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 
 from ..errors import TrainerError
 from .batch import Batch
