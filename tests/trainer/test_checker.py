@@ -15,7 +15,7 @@ from rich.console import Console
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands.check import Options, check
-from reasoning_trainer.display import Display
+from reasoning_trainer.reporting.display import Display
 
 Manifest = Callable[..., Path]
 THINKS = (

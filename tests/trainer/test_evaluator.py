@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from reasoning_contract.outcome import ExitCode, Outcome
 from reasoning_trainer.commands.evaluate import Options, Subject, evaluate
-from reasoning_trainer.display import Display
+from reasoning_trainer.reporting.display import Display
 
 Manifest = Callable[..., Path]
 CHANGES: dict[str, Any] = {

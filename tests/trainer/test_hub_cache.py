@@ -20,10 +20,10 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands.run import INTERNAL_ERROR
-from reasoning_trainer.commits import Commits
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs
-from reasoning_trainer.model_files import fetch, require_safetensors
+from reasoning_trainer.storage.commits import Commits
+from reasoning_trainer.storage.model_files import fetch, require_safetensors
 
 OLD, NEW = "a" * 40, "b" * 40
 NEW_ROWS = {"train.jsonl": b'{"prompt": "new"}', "README.md": b"# Rows"}

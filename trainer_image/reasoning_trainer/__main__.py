@@ -16,7 +16,8 @@ def main() -> int:
     # the kernel drops a signal without a handler that is sent to process 1 of a container, which the trainer is;
     # importing what the command line needs takes a second, and only then `Interruption` takes the signal over
     signal.signal(signal.SIGTERM, _end)
-    from . import command_line, model_files
+    from . import command_line
+    from .storage import model_files
 
     code = command_line.main()
     if model_files.is_fetching():

@@ -16,7 +16,7 @@ from reasoning_contract.resolve import Choice, choose, resolve
 from reasoning_contract.spec import Spec
 
 from .errors import TrainerError
-from .run_folder import write_atomic
+from .storage.run_folder import write_atomic
 
 KIND = "ReasoningTrainingJob"
 

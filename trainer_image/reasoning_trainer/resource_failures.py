@@ -15,7 +15,7 @@ from reasoning_contract.spec import Spec
 from reasoning_contract.status import RunStage
 
 from .errors import TrainerError
-from .memory import memory_status
+from .reporting.memory import memory_status
 
 GPU_TEXTS = (
     "CUDA out of memory",

@@ -27,10 +27,10 @@ from reasoning_contract.status import (
     TrainingStatus,
 )
 from reasoning_trainer.commands.run import INTERNAL_ERROR, _summary, outcome_of
-from reasoning_trainer.display import Display
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.exporter import Exporter
-from reasoning_trainer.metrics import presentable, training_status
+from reasoning_trainer.reporting.display import Display
+from reasoning_trainer.reporting.exporter import Exporter
+from reasoning_trainer.reporting.metrics import presentable, training_status
 
 PROGRESS = Progress(
     attempt=2,

@@ -16,7 +16,7 @@ from reasoning_contract.spec import Spec
 from reasoning_contract.status import RunStage
 from reasoning_trainer import resource_failures
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.memory import memory_status
+from reasoning_trainer.reporting.memory import memory_status
 from reasoning_trainer.resource_failures import resource_failure
 
 CUDA = (

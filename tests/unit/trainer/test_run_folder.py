@@ -7,7 +7,7 @@ import pytest
 
 from reasoning_contract.outcome import ExitCode
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.run_folder import (
+from reasoning_trainer.storage.run_folder import (
     COMPLETE,
     RunFolder,
     StageFolder,

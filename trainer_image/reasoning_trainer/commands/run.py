@@ -15,16 +15,16 @@ from reasoning_contract.spec import Spec
 
 from .. import pipeline
 from ..attempt import Attempt
-from ..commits import Commits
-from ..display import Display
 from ..errors import TrainerError
-from ..exporter import Exporter
 from ..interruption import Interruption, interrupted
 from ..job import Job, inputs_of, read_job
-from ..memory import memory_status
+from ..reporting.display import Display
+from ..reporting.exporter import Exporter
+from ..reporting.memory import memory_status
+from ..reporting.tracker import Phase, Tracker
 from ..resource_failures import causes, resource_failure
-from ..run_folder import RunFolder
-from ..tracker import Phase, Tracker
+from ..storage.commits import Commits
+from ..storage.run_folder import RunFolder
 
 INTERNAL_ERROR = 1
 """Exit code of what nobody foresaw."""

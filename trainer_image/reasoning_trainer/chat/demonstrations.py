@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 
-from ..attempt import Chat
-from ..conversation import demonstrations
 from ..data.examples import Example
 from ..data.lengths import SEQUENCE, within_length
 from ..errors import TrainerError
+from .chat import Chat
+from .conversation import demonstrations
 from .template import learned_tokens
 
 

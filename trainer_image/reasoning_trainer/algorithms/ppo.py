@@ -21,13 +21,13 @@ from trl.experimental.ppo.ppo_trainer import OnlineTrainerState
 from reasoning_contract.outcome import ExitCode
 
 from ..attempt import Attempt, Policy
+from ..chat.template import question, render
 from ..data.examples import Example, Splits
 from ..errors import TrainerError
 from ..rewards import RewardSet, build
-from ..trl_arguments import reinforce_arguments
 from .order import ByStep
-from .template import question, render
 from .training import REFERENCE, StageCallback
+from .trl_arguments import reinforce_arguments
 
 NOTHING = -1
 """What stands in the reward model's hidden state where there is padding."""

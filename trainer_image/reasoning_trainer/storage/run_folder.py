@@ -34,7 +34,7 @@ from reasoning_contract.outcome import ExitCode
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 
-from .errors import TrainerError
+from ..errors import TrainerError
 
 COMPLETE = "complete"
 BASE_MODEL = "base_model.json"
