@@ -12,9 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Spec
-from reasoning_trainer.commits import Commits
 from reasoning_trainer.data.columns import to_examples
 from reasoning_trainer.data.examples import Example, Splits
 from reasoning_trainer.data.lengths import PROMPT, SEQUENCE, within_length
@@ -23,6 +22,7 @@ from reasoning_trainer.data.sources import Source, read_file
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.data.splits import sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.storage.commits import Commits
 
 ROWS = [{"prompt": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
 WORKED = {"prompt": "2 + 2?", "reasoning": "Two and two.", "answer": "4"}

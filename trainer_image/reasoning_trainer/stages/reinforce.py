@@ -13,21 +13,21 @@ from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from reasoning_contract.spec import PREFERENCE
 from reasoning_contract.status import RunStage
 
-from ..attempt import Attempt, Policy
-from ..conversation import preference
-from ..data.examples import Splits
-from ..engine_cache import exclusive
-from ..rewards import build
-from ..trl_arguments import (
+from ..algorithms.order import ByEpoch
+from ..algorithms.ppo import make_ppo_trainer
+from ..algorithms.training import StageCallback, drop_reference, reuse, train
+from ..algorithms.trl_arguments import (
     reinforce_arguments,
     steps_between_checkpoints,
     steps_between_evaluations,
 )
+from ..attempt import Attempt, Policy
+from ..chat.conversation import preference
+from ..chat.template import question
+from ..data.examples import Splits
+from ..rewards import build
+from ..storage.engine_cache import exclusive
 from .evaluate import evaluate_on_the_way
-from .order import ByEpoch
-from .ppo import make_ppo_trainer
-from .template import question
-from .training import StageCallback, drop_reference, reuse, train
 
 STAGE: RunStage = "reinforce"
 

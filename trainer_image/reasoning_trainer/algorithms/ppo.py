@@ -18,16 +18,16 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl.experimental.ppo import PPOConfig, PPOTrainer
 from trl.experimental.ppo.ppo_trainer import OnlineTrainerState
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 
 from ..attempt import Attempt, Policy
+from ..chat.template import question, render
 from ..data.examples import Example, Splits
 from ..errors import TrainerError
 from ..rewards import RewardSet, build
-from ..trl_arguments import reinforce_arguments
 from .order import ByStep
-from .template import question, render
 from .training import REFERENCE, StageCallback
+from .trl_arguments import reinforce_arguments
 
 NOTHING = -1
 """What stands in the reward model's hidden state where there is padding."""

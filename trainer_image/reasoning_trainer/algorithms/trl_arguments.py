@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import GROUPED, Reinforce, Spec
 
-from .errors import TrainerError
+from ..errors import TrainerError
 
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "paged_adamw_8bit"}

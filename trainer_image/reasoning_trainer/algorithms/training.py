@@ -13,11 +13,11 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from reasoning_contract.status import CheckpointStatus, RunStage, TrainingStatus
 
 from ..attempt import Attempt, Policy
-from ..gpu_use import GpuUse
 from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifiable_reward
 from ..interruption import interrupted
-from ..metrics import presentable, training_status
-from ..run_folder import StageFolder, whole_folder, write_lines
+from ..reporting.gpu_use import GpuUse
+from ..reporting.metrics import presentable, training_status
+from ..storage.run_folder import StageFolder, whole_folder, write_lines
 
 REFERENCE = "ref"
 """TRL's name of the frozen copy of the adapter that a KL term is measured from."""

@@ -1,7 +1,7 @@
 """Writes a folder of Transformers as GGUF in bfloat16, with llama.cpp's own converter.
 
-``python -m reasoning_trainer.converters.gguf model|vocabulary FOLDER FILE NAME``. A vocabulary needs no weights: it
-shows in seconds whether the model's architecture and tokenizer are among those that the converter knows.
+``python -m reasoning_trainer.export.converters.gguf model|vocabulary FOLDER FILE NAME``. A vocabulary needs
+no weights: it shows in seconds whether the model's architecture and tokenizer are among those that the converter knows.
 """
 
 from __future__ import annotations

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 
-from ..errors import TrainerError
-from ..interruption import Interruption
+from ...errors import TrainerError
+from ...interruption import Interruption
 
 NOT_SUPPORTED = 3
 """Exit status of a converter that cannot write this model; the last line that it prints says why."""
-PACKAGES = Path(__file__).parents[2]
+PACKAGES = Path(__file__).parents[3]
 LOOK_SECONDS = 0.5
 """How often to look whether the process was told to stop."""
 

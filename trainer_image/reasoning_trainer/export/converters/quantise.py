@@ -1,4 +1,7 @@
-"""Quantises GGUF with llama.cpp: ``python -m reasoning_trainer.converters.quantise FILE TARGET QUANTISATION``."""
+"""Quantises GGUF with llama.cpp.
+
+``python -m reasoning_trainer.export.converters.quantise FILE TARGET QUANTISATION``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import sys
 
 import llama_cpp
 
-from ..environment import cpus
+from ...environment import cpus
 
 
 def main(file: str, target: str, quantisation: str) -> None:

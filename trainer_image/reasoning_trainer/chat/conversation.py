@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reasoning_contract.spec import ChatTemplate
 
-from .data.examples import Example
+from ..data.examples import Example
 
 Messages = list[dict[str, str]]
 

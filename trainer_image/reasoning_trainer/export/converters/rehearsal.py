@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..interruption import Interruption
+from ...interruption import Interruption
 from .process import run
 
 

@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Spec
 
-from .attempt import Context
+from ..attempt import Context
+from ..errors import TrainerError
+from ..job import Inputs
+from ..resource_failures import is_storage_full
 from .commits import Commits
-from .errors import TrainerError
-from .job import Inputs
-from .resource_failures import is_storage_full
 
 NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack", "consolidated*.safetensors")
 """Files of a Hub repository that the trainer never reads; the last are Mistral's copies of the shards."""

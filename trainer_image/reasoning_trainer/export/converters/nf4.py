@@ -1,6 +1,6 @@
 """Quantises a folder of Transformers to NF4 with bitsandbytes.
 
-``python -m reasoning_trainer.converters.nf4 FOLDER TARGET yes|no``; yes runs code that comes with the model.
+``python -m reasoning_trainer.export.converters.nf4 FOLDER TARGET yes|no``; yes runs code that comes with the model.
 """
 
 from __future__ import annotations

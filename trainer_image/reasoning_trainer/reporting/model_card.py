@@ -16,8 +16,8 @@ from reasoning_contract.progress import Progress
 from reasoning_contract.spec import HeldOut, Rows
 from reasoning_contract.status import Artifact, EvaluationStatus, Score
 
-from .data.examples import Example, Splits
-from .job import Job
+from ..data.examples import Example, Splits
+from ..job import Job
 
 PACKAGES = (
     *("torch", "transformers", "trl", "peft", "accelerate", "datasets", "unsloth", "vllm"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Spec
 
-from ..attempt import Chat
-from ..conversation import demonstrations
 from ..data.examples import Example
 from ..data.lengths import SEQUENCE, within_length
 from ..errors import TrainerError
+from .chat import Chat
+from .conversation import demonstrations
 from .template import learned_tokens
 
 

@@ -6,14 +6,14 @@ from contextlib import suppress
 
 from jinja2 import TemplateError
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, Spec
 
-from ..attempt import Chat
-from ..conversation import Messages, opening
 from ..errors import TrainerError
-from ..families import apply_family, parts_of
-from ..responses import labels, response_start, shared
+from .chat import Chat
+from .conversation import Messages, opening
+from .families import apply_family, parts_of
+from .responses import labels, response_start, shared
 
 PROBE = "a question"
 
