@@ -117,7 +117,7 @@ class BoxProcess:
         }
 
     def _spawn(self, command: list[str], **named: Any) -> subprocess.Popen[bytes]:
-        return self._spawner.submit(subprocess.Popen[bytes], command, **named).result()
+        return self._spawner.submit(lambda: subprocess.Popen(command, **named)).result()
 
     def _stop(self) -> None:
         if self._child:
