@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -42,6 +42,9 @@ class Rule:
     field: str | None = None
 
 
+Rules: TypeAlias = tuple[tuple[Rule, Callable[[Any], bool]], ...]
+
+
 def rule(cel: str, message: str, *, field: str | None = None) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
     """Declare the decorated predicate (True is fine) as the Python twin of a CEL rule."""
 
@@ -66,11 +69,9 @@ class Part(BaseModel):
     )
 
     @classmethod
-    @cache
-    def rules(cls) -> tuple[tuple[Rule, Callable[[Any], bool]], ...]:
+    def rules(cls) -> Rules:
         """Return the rules of this part with their predicates, in order of definition."""
-        checks = [value for base in reversed(cls.__mro__) for value in vars(base).values()]
-        return tuple((check.__rule__, check) for check in checks if hasattr(check, "__rule__"))
+        return _rules(cls)
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
@@ -78,6 +79,13 @@ class Part(BaseModel):
             text = "{field}: {message}" if broken.field else "{message}"
             raise PydanticCustomError(_BROKEN, text, {"message": broken.message, "field": broken.field})
         return self
+
+
+@cache
+def _rules(part: type[Part]) -> Rules:
+    """Read the rules of a class once: a class does not change, and each validation asks for them."""
+    checks = [value for base in reversed(part.__mro__) for value in vars(base).values()]
+    return tuple((check.__rule__, check) for check in checks if hasattr(check, "__rule__"))
 
 
 class Fault(NamedTuple):
