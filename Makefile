@@ -53,12 +53,12 @@ lint: .venv/.done ## Style and formatting
 
 .PHONY: types
 types: .venv/.done ## Types
-	.venv/bin/mypy operator trainer_image hack/demo hack/algorithms hack/tinymodel
+	.venv/bin/mypy operator trainer_image tools hack/demo hack/algorithms hack/tinymodel
 	cd hack/localcluster && ../../.venv/bin/mypy --strict --config-file= localcluster.py
 
 .PHONY: verify
 verify: .venv/.done ## What is generated is up to date
-	@PYTHONPATH=operator:trainer_image .venv/bin/python -m reasoning_operator.crd --check
+	@PYTHONPATH=trainer_image .venv/bin/python -m tools.generate --check
 
 .PHONY: test-unit
 test-unit: .venv/.done
@@ -87,7 +87,7 @@ dev: .venv/.done tools cluster ## Run the operator from this folder against the 
 
 .PHONY: generate
 generate: .venv/.done ## Write the CRD, the chart's copy of it and docs/api.md from the contract
-	@PYTHONPATH=operator:trainer_image .venv/bin/python -m reasoning_operator.crd
+	@PYTHONPATH=trainer_image .venv/bin/python -m tools.generate
 
 .PHONY: format
 format: .venv/.done ## Format the code

@@ -14,12 +14,13 @@ import kopf
 from aiohttp import web
 from prometheus_client import start_http_server
 
+from reasoning_contract.api import API_VERSION, MANAGER
+
 from . import handlers, progress
 from .client import Cluster, connect
 from .lease import Lease
 from .metrics import JobMetrics
 from .model import Key
-from .names import API_VERSION, MANAGER
 from .reconcile import Reconciler
 from .settings import Settings, SettingsError, read
 from .workqueue import WorkQueue

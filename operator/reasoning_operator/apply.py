@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from reasoning_contract.api import MANAGER
 from reasoning_contract.status import Status
 
 from .announcements import Announcement
 from .client import ApiError, Cluster, path_of
 from .model import Json, Observed, read_status
-from .names import MANAGER
 from .plan import Plan
 from .status import as_json
 from .times import text

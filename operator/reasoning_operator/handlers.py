@@ -10,9 +10,9 @@ from typing import Any
 
 import kopf
 
-from .crd import GROUP, PLURAL, VERSION
+from reasoning_contract.api import GROUP, JOB_LABEL, PLURAL, VERSION
+
 from .model import Key
-from .names import JOB_LABEL
 
 CHILDREN = (
     ("batch", "v1", "jobs"),

@@ -1,30 +1,9 @@
-"""Names, labels and annotations that the operator gives to what it makes."""
+"""Names of what the operator makes for a job."""
 
 from __future__ import annotations
 
-from .crd import GROUP, VERSION
-
-API_VERSION = f"{GROUP}/{VERSION}"
-MANAGER = "reasoning-operator"
-"""Field manager of server-side apply, and value of the label managed-by."""
-
-JOB_LABEL = f"{GROUP}/job"
-"""Label of every child: name of its ReasoningTrainingJob."""
-UID_LABEL = f"{GROUP}/job-uid"
-"""Label of every child: UID of its ReasoningTrainingJob, which tells it from an earlier one of the same name."""
-TEMPLATE_HASH = f"{GROUP}/template-hash"
-"""Annotation of the batch/v1 Job: hash of the template that it was made with; the API server rewrites the template."""
-SPEC_HASH = f"{GROUP}/spec-hash"
-"""Annotation of the batch/v1 Job: hash of the trainer's spec that it was made with, its budget aside."""
-
-CONTAINER = "trainer"
 RUN_AS = 65532
 """UID and GID of the trainer."""
-
-INPUT_FOLDER = "/etc/reasoning-trainer"
-OUTPUT_FOLDER = "/output"
-CLAIM_FOLDER = "/mnt/claims"
-CACHE_FOLDER = "/cache"
 
 
 def batch_job(job: str) -> str:

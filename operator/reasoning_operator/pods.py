@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from reasoning_contract.outcome import USERS_FAULT, ExitCode, Outcome
+from reasoning_contract.api import CONTAINER
+from reasoning_contract.exit_codes import USERS_FAULT, ExitCode
+from reasoning_contract.outcome import Outcome
 
 from .model import Json
-from .names import CONTAINER
 
 
 def conditions(thing: Json) -> dict[str, Json]:

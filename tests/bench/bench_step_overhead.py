@@ -36,11 +36,11 @@ from transformers import TrainerCallback  # noqa: E402
 
 from reasoning_contract.status import TrainingStatus  # noqa: E402
 from reasoning_trainer.commands.run import Options, run  # noqa: E402
-from reasoning_trainer.display import Display  # noqa: E402
-from reasoning_trainer.exporter import Exporter  # noqa: E402
-from reasoning_trainer.memory import memory_status  # noqa: E402
+from reasoning_trainer.reporting.display import Display  # noqa: E402
+from reasoning_trainer.reporting.exporter import Exporter  # noqa: E402
+from reasoning_trainer.reporting.memory import memory_status  # noqa: E402
+from reasoning_trainer.reporting.tracker import Phase, Tracker  # noqa: E402
 from reasoning_trainer.stages import reinforce  # noqa: E402
-from reasoning_trainer.tracker import Phase, Tracker  # noqa: E402
 
 MODELS = {
     "tiny": {"width": 64, "layers": 2, "steps": 121, "tokens": 16},

@@ -23,8 +23,9 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
 from tests.polling import eventually
 
+from reasoning_contract.api import PORT
 from reasoning_contract.outcome import Outcome
-from reasoning_contract.progress import PORT, Progress
+from reasoning_contract.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 CRD = ROOT / "crds/reasoningtrainingjobs.yaml"

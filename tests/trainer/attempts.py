@@ -104,7 +104,7 @@ class Clock:
     def start(self) -> None:
         """Note the phases of this process."""
         self.path.unlink(missing_ok=True)
-        wrap("reasoning_trainer.tracker:Tracker.begin", lambda arguments: self._note(arguments[1]))
+        wrap("reasoning_trainer.reporting.tracker:Tracker.begin", lambda arguments: self._note(arguments[1]))
         wrap(
             "reasoning_trainer.stages.reinforce:evaluate_on_the_way",
             lambda arguments: self._note(ON_THE_WAY),

@@ -95,7 +95,7 @@ def train_in() -> Callable[[Path, Path], Outcome]:
 
     def run_manifest(job: Path, output: Path) -> Outcome:
         from reasoning_trainer.commands.run import Options, run
-        from reasoning_trainer.display import Display
+        from reasoning_trainer.reporting.display import Display
 
         with Display() as display:
             return run(Options(job, output), display)

@@ -11,12 +11,12 @@ from hack.algorithms import make_parity
 from hack.algorithms.run_all import MANIFESTS, ROOT
 from rich.console import Console
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate
+from reasoning_trainer.chat.conversation import worked_answer
 from reasoning_trainer.commands.check import Options, check
-from reasoning_trainer.conversation import worked_answer
 from reasoning_trainer.data.examples import Example
-from reasoning_trainer.display import Display
+from reasoning_trainer.reporting.display import Display
 
 
 @pytest.fixture(scope="module")

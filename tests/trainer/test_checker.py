@@ -12,10 +12,11 @@ import pytest
 import yaml
 from rich.console import Console
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands.check import Options, check
-from reasoning_trainer.display import Display
+from reasoning_trainer.reporting.display import Display
 
 Manifest = Callable[..., Path]
 THINKS = (

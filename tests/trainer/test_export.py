@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import QUANTISATIONS
-from reasoning_trainer import converters
 from reasoning_trainer.commands.check import Options, check
-from reasoning_trainer.display import Display
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.export import converters
 from reasoning_trainer.interruption import Interruption
+from reasoning_trainer.reporting.display import Display
 from reasoning_trainer.stages.export import describe
 
 FORMATS = ["lora", "merged16bit", "merged4bit", "gguf:bf16", "gguf:q8_0", "gguf:q4_k_m"]

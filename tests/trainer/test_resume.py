@@ -28,7 +28,8 @@ from tests.trainer.attempts import (
 from tests.trainer.conftest import rows
 
 import reasoning_trainer
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import GROUPED, PREFERENCE
 
 Manifest = Callable[..., Path]
@@ -125,7 +126,7 @@ class Killer:
     def _shot(phase: str, delay: float) -> Shot:
         if phase == ON_THE_WAY:
             return Shot("reasoning_trainer.stages.reinforce:evaluate_on_the_way", 1, signal.SIGKILL, delay)
-        return Shot("reasoning_trainer.tracker:Tracker.begin", 1, signal.SIGKILL, delay, phase)
+        return Shot("reasoning_trainer.reporting.tracker:Tracker.begin", 1, signal.SIGKILL, delay, phase)
 
 
 @pytest.mark.timeout(900)
@@ -184,7 +185,7 @@ def test_every_algorithm_goes_on_where_it_was_killed(
 ) -> None:
     """After the first epoch, and between two checkpoints."""
     job, run = manifest(**few_rows(algorithm)), tmp_path / "run"
-    step = "reasoning_trainer.stages.training:StageCallback.on_step_end"
+    step = "reasoning_trainer.algorithms.training:StageCallback.on_step_end"
     warmup_steps, last = 4, ALGORITHMS[algorithm]["steps"]
     process = run_attempt(job, run, [Shot(step, warmup_steps + last, signal.SIGKILL).load])
     assert process.exitcode == -signal.SIGKILL

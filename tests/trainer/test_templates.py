@@ -11,9 +11,9 @@ from transformers import AutoTokenizer
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import ChatFamily, Spec
 from reasoning_trainer.attempt import Chat
-from reasoning_trainer.families import FAMILIES
-from reasoning_trainer.responses import IGNORED
-from reasoning_trainer.stages.template import apply_template, continuation, learned_tokens
+from reasoning_trainer.chat.families import FAMILIES
+from reasoning_trainer.chat.responses import IGNORED
+from reasoning_trainer.chat.template import apply_template, continuation, learned_tokens
 
 SYSTEM = {"role": "system", "content": "SYS"}
 TURNS = [

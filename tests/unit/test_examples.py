@@ -10,9 +10,9 @@ import yaml
 
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Algorithm, Spec
+from reasoning_trainer.algorithms.trl_arguments import refuse_unknown
 from reasoning_trainer.backends.support import check
 from reasoning_trainer.job import read_job
-from reasoning_trainer.trl_arguments import refuse_unknown
 
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(FOLDER.rglob("*.yaml"))

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from reasoning_operator import crd
+from tools.generate.crd import crd
+from tools.generate.files import generated
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("path", crd.generated(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", generated(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
 def test_generated_file_is_fresh(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == crd.generated(ROOT)[path], "stale: run `make generate`"
+    assert path.read_text(encoding="utf-8") == generated(ROOT)[path], "stale: run `make generate`"
 
 
 def _schemas(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -28,7 +28,7 @@ def _schemas(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str,
 
 
 def _spec_fields() -> list[tuple[str, dict[str, Any]]]:
-    version = crd.crd()["spec"]["versions"][0]
+    version = crd()["spec"]["versions"][0]
     return list(_schemas(version["schema"]["openAPIV3Schema"]["properties"]["spec"], "spec"))
 
 
@@ -40,7 +40,7 @@ def test_every_field_has_a_type_and_a_text(path: str, schema: dict[str, Any]) ->
 
 
 def test_printer_columns_point_at_fields_that_exist() -> None:
-    version = crd.crd()["spec"]["versions"][0]
+    version = crd()["spec"]["versions"][0]
     fields = {path for path, _ in _schemas(version["schema"]["openAPIV3Schema"], "")}
     for column in version["additionalPrinterColumns"]:
         if not column["jsonPath"].startswith(".metadata"):

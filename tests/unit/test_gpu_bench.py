@@ -14,8 +14,8 @@ from tests.shapes import LLAMA_8B
 from reasoning_contract.gpu_memory import estimate
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
+from reasoning_trainer.algorithms.trl_arguments import refuse_unknown
 from reasoning_trainer.backends.support import check
-from reasoning_trainer.trl_arguments import refuse_unknown
 
 
 def runnable(document: dict[str, object]) -> Spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import threading
@@ -17,11 +18,12 @@ from hack.localcluster.driver import (
     controlplane,
     controlplane_only,
     daemons,
-    images,
     layout,
     machine,
     node,
     shell,
+    snapshots,
+    space,
 )
 from hack.localcluster.driver.layout import Layout
 
@@ -79,11 +81,60 @@ def test_only_missing_packages_are_named(tmp_path):
 
 
 def test_a_full_disk_is_told_what_is_needed_and_where(tmp_path):
-    problem = machine.space_problem(2**29, 6, "building Kubernetes", tmp_path)
+    problem = space.problem(2**29, 6, "building Kubernetes", tmp_path)
     assert problem is not None
-    for part in ("building Kubernetes", "needs 6 GiB", "0.5 GiB free", str(tmp_path), "STATE_DIR"):
+    for part in ("building Kubernetes", "needs 6.0 GiB", "0.5 GiB free", str(tmp_path), "STATE_DIR"):
         assert part in problem
-    assert machine.space_problem(6 * 2**30, 6, "building Kubernetes", tmp_path) is None
+    assert space.problem(6 * 2**30, 6, "building Kubernetes", tmp_path) is None
+
+
+class TestMakingRoom:
+    @pytest.fixture
+    def disk(self, monkeypatch):
+        """A disk on which freeing a cache frees its GiB."""
+        free = [1.0]
+        monkeypatch.setattr(space, "_free", lambda _folder: int(free[0] * 2**30))
+
+        def cache(what, gib):
+            return space.Cache(what, lambda: free.__setitem__(0, free[0] + gib))
+
+        return cache
+
+    def test_caches_go_in_order_and_no_more_of_them_than_it_takes(self, disk, tmp_path, capsys):
+        space.require(tmp_path, 4, "building it", [disk("layers", 1), disk("downloads", 3), disk("wheels", 2)])
+        said = capsys.readouterr().err
+        assert "building it needs 4.0 GiB of disk: freed 1.0 GiB of layers" in said
+        assert "freed 3.0 GiB of downloads" in said
+        assert "wheels" not in said
+
+    def test_nothing_goes_where_there_is_room(self, disk, tmp_path, capsys):
+        space.require(tmp_path, 1, "loading it", [disk("layers", 1)])
+        assert capsys.readouterr().err == ""
+
+    def test_what_caches_do_not_make_room_for_is_refused(self, disk, tmp_path):
+        with pytest.raises(shell.RefusedError, match=r"needs 4\.0 GiB of disk and .* has 2\.0 GiB free"):
+            space.require(tmp_path, 4, "building it", [disk("layers", 1)])
+
+
+def test_of_pip_only_its_downloads_are_a_cache_to_free(tmp_path):
+    downloads, wheel = tmp_path / "cache/pip/http-v2/0", tmp_path / "cache/pip/wheels/compiled.whl"
+    for file in (downloads, wheel):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    builder.caches(Layout(tmp_path))[-1].free()
+    assert not downloads.exists()
+    assert wheel.exists()
+
+
+def test_go_caches_are_gone_once_kubernetes_is_built(tmp_path, monkeypatch):
+    def build(folder, target):
+        (folder / "cache/go-modules/k8s.io").mkdir(parents=True)
+        (target / "localcluster").touch()
+
+    monkeypatch.setattr(space, "_free", lambda _folder: 2**40)
+    monkeypatch.setattr(binaries, "_go_build", build)
+    assert (binaries.cluster_binaries(tmp_path) / "localcluster").exists()
+    assert not (tmp_path / "cache/go-modules").exists()
 
 
 @pytest.mark.parametrize("name", ["trainer:dev", "docker.io/trainer:dev", "localhost/trainer"])
@@ -115,13 +166,36 @@ def test_apt_settings_are_those_of_fetching():
     assert builder.apt_settings(dump) == 'Acquire::Check-Date "false";\n'
 
 
-def test_layers_that_lack_are_those_above_the_highest_unpacked():
-    # Chain IDs worked out with sha256sum, as the OCI image specification defines them.
-    layers = ["sha256:a", "sha256:b", "sha256:c"]
+def test_containerd_names_a_layer_by_all_layers_below():
+    # Worked out with sha256sum, as the OCI image specification defines it.
     second = "sha256:970a948bffa8de94d6e22d747ba8c95030e6e546909f98f54e99a13005e173a8"
-    assert images.lacking(layers, set()) == layers
-    assert images.lacking(layers, {"sha256:a"}) == layers[1:]
-    assert images.lacking(layers, {"sha256:a", second}) == layers[2:]
+    assert snapshots.chain_ids(["sha256:a", "sha256:b"]) == ["sha256:a", second]
+    assert snapshots.chain_ids([]) == []
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        "mount -t bind /run/x/snapshots/1/fs /target -o rw,rbind\n",
+        "mount -t overlay overlay /target -o index=off,workdir=/run/x/snapshots/1/work,"
+        "upperdir=/run/x/snapshots/1/fs,lowerdir=/run/x/snapshots/0/fs\n",
+    ],
+)
+def test_a_snapshot_s_files_go_where_its_mount_is_written_to(mount):
+    assert snapshots.upper_folder(mount) == Path("/run/x/snapshots/1/fs")
+
+
+def test_layers_of_a_built_image_are_found_bottom_first(tmp_path):
+    cluster = Layout(tmp_path)
+    folder = tmp_path / "images/buildah"
+    records = {
+        "overlay-images/images.json": [{"id": "other", "layer": "x"}, {"id": "image", "layer": "b"}],
+        "overlay-layers/layers.json": [{"id": "a"}, {"id": "x", "parent": "a"}, {"id": "b", "parent": "a"}],
+    }
+    for name, content in records.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(json.dumps(content))
+    assert builder.layer_folders(cluster, "image") == [folder / "overlay" / layer / "diff" for layer in ("a", "b")]
 
 
 class TestWhichCluster:

@@ -25,9 +25,6 @@ from .status import (
     TrainingStatus,
 )
 
-PORT = 9464
-"""Where /progress, /metrics and /healthz are served: the port that Prometheus exporters of OpenTelemetry use."""
-
 
 class LearningSignalReport(Part):
     """The verdict of the learning-signal guard."""

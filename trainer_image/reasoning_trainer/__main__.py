@@ -7,8 +7,7 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = 90
-"""`ExitCode.INTERRUPTED`, which is not imported yet."""
+from reasoning_contract.exit_codes import ExitCode
 
 
 def main() -> int:
@@ -16,7 +15,8 @@ def main() -> int:
     # the kernel drops a signal without a handler that is sent to process 1 of a container, which the trainer is;
     # importing what the command line needs takes a second, and only then `Interruption` takes the signal over
     signal.signal(signal.SIGTERM, _end)
-    from . import command_line, model_files
+    from . import command_line
+    from .storage import model_files
 
     code = command_line.main()
     if model_files.is_fetching():
@@ -28,7 +28,7 @@ def main() -> int:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """End at once: nothing is begun that could be saved."""
-    os._exit(INTERRUPTED)
+    os._exit(ExitCode.INTERRUPTED)
 
 
 if __name__ == "__main__":

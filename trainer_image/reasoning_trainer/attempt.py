@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from reasoning_contract.spec import Spec
 
-from .commits import Commits
+from .chat.chat import Chat
 from .interruption import Interruption
 from .job import Inputs, Job
-from .run_folder import RunFolder
-from .tracker import Tracker
+from .reporting.tracker import Tracker
+from .storage.commits import Commits
+from .storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from .backends.base import Backend
@@ -63,25 +64,6 @@ class Attempt(Context):
     """
 
     folder: RunFolder
-
-
-@dataclass(kw_only=True)
-class Chat:
-    """How a model is talked to.
-
-    Attributes
-    ----------
-    tokenizer
-        The library's own object, with the job's chat template.
-    system_role
-        Whether the template knows a system role.
-    new_tokens
-        Tokens that were added to the vocabulary.
-    """
-
-    tokenizer: Any
-    system_role: bool = True
-    new_tokens: list[int] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

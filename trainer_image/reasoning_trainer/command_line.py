@@ -11,7 +11,7 @@ from reasoning_contract.outcome import Outcome
 
 from . import environment
 from .commands import check, evaluate, run
-from .display import Display
+from .reporting.display import Display
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import Choice, choose, resolve
 from reasoning_contract.spec import Spec
 
 from .errors import TrainerError
-from .run_folder import write_atomic
+from .storage.run_folder import write_atomic
 
 KIND = "ReasoningTrainingJob"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import PREFERENCE, Spec
 
 from . import backends
+from .algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from .attempt import Attempt, Context, Policy
 from .backends.decision import decided
 from .data.examples import Example, Splits
@@ -17,11 +18,10 @@ from .data.overlap import repeated
 from .data.sources import Source
 from .data.splits import load as load_data
 from .errors import TrainerError
-from .fingerprint import of_folder, of_rows
-from .model_files import begin_to_fetch
-from .run_folder import recipe_of
-from .tracker import Phase
-from .trl_arguments import refuse_few_rows, refuse_unknown
+from .reporting.tracker import Phase
+from .storage.fingerprint import of_folder, of_rows
+from .storage.model_files import begin_to_fetch
+from .storage.run_folder import recipe_of
 
 ADDED_BY_ORPO = 2
 """Tokens that TRL's ORPO puts around a pair where they are missing: the first and the end token."""
@@ -43,12 +43,12 @@ def run(attempt: Attempt) -> None:
     # the libraries take seconds to import: by now somebody may be looking at /progress; the backend's come first,
     # because unsloth patches the others
     backend = backends.choose(attempt.spec)
+    from .chat.template import apply_template
     from .stages.adapt import adapt
     from .stages.evaluate import evaluate
     from .stages.export import export, rehearse
     from .stages.load import load
     from .stages.reinforce import reinforce
-    from .stages.template import apply_template
     from .stages.warmup import warm_up
 
     policy = load(attempt, backend, fetched)
@@ -119,7 +119,7 @@ def read_data(attempt: Attempt) -> Splits:
 
 def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
     """Leave out rows whose prompts are longer than ``reinforce.maxPromptLength``, and say how many."""
-    from .stages.template import prompt_tokens
+    from .chat.template import prompt_tokens
 
     spec = context.spec
     limit = spec.reinforce.max_prompt_length
@@ -162,7 +162,7 @@ def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field
 
 def _pair_tokens(spec: Spec, policy: Policy, row: Example) -> int:
     """Return the length of the longer completion with its prompt."""
-    from .stages.template import continuation, count_tokens, prompt_tokens
+    from .chat.template import continuation, count_tokens, prompt_tokens
 
     prompt, both = row.prompt or "", (row.chosen or "", row.rejected or "")
     longest = max(count_tokens(policy, continuation(spec, policy, prompt, each)) for each in both)

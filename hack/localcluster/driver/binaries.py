@@ -12,7 +12,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from .machine import install_packages, require_space
+from . import space
+from .machine import install_packages
 from .shell import RefusedError, run, say
 
 KUBERNETES_VERSION = "1.34.4"
@@ -36,13 +37,16 @@ def cluster_binaries(folder: Path) -> Path:
     """
     target = binaries_path(folder)
     if not target.exists():
-        require_space(folder, BUILD_SPACE_GIB, "building Kubernetes from source")
+        space.require(folder, BUILD_SPACE_GIB, "building Kubernetes from source")
         say(f"building Kubernetes {KUBERNETES_VERSION} from source, once (about 6 minutes on 2 cores)")
         fresh = _emptied(folder / "bin" / "building")
         _go_build(folder, fresh)
         for old in target.parent.glob("kubernetes-*"):
             shutil.rmtree(old)
         fresh.rename(target)
+    # Gigabytes that only a change of these sources would ask for again.
+    for cache in _go_caches(folder).values():
+        shutil.rmtree(cache, ignore_errors=True)
     return target
 
 
@@ -95,8 +99,12 @@ def _go_build(folder: Path, target: Path) -> None:
 
 def _go_environment(folder: Path) -> dict[str, str]:
     """The person's own Go caches if they named any, else caches in the state folder; no cgo, so a static binary."""
-    caches = {"GOMODCACHE": str(folder / "cache/go-modules"), "GOCACHE": str(folder / "cache/go-build")}
+    caches = {name: str(cache) for name, cache in _go_caches(folder).items()}
     return caches | os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+
+
+def _go_caches(folder: Path) -> dict[str, Path]:
+    return {"GOMODCACHE": folder / "cache/go-modules", "GOCACHE": folder / "cache/go-build"}
 
 
 def _go(folder: Path) -> Path:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import machine
+from . import machine, space
 from .layout import Layout
 from .shell import RefusedError, run, say, stream, succeeds
+from .space import Cache
 
 BASE_IMAGE = "localhost/debian-python:bookworm"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
@@ -56,10 +58,7 @@ def build(layout: Layout, tag: str, recipe: Recipe) -> None:
     """
     require_local_name(tag)
     _prepare(layout)
-    if not machine.has_space(layout.folder, recipe.space):
-        # Layers that no image's name leads to: kept as a cache while there is room.
-        run([*buildah(layout), "rmi", "--prune"])
-    machine.require_space(layout.folder, recipe.space, f"building {tag}")
+    space.require(layout.folder, recipe.space, f"building {tag}", caches(layout))
     # What a build that was interrupted left.
     run([*buildah(layout), "rm", "--all"])
     ensure_base(layout)
@@ -79,7 +78,7 @@ def ensure_base(layout: Layout) -> None:
     """Make the base image once: Debian bookworm with Python, from the machine's own package mirror."""
     if succeeds([*buildah(layout), "inspect", "--type", "image", BASE_IMAGE]):
         return
-    machine.require_space(layout.folder, BASE_SPACE_GIB, "the base image")
+    space.require(layout.folder, BASE_SPACE_GIB, "the base image")
     say(f"making the base image {BASE_IMAGE}, once (about a minute)")
     container = run([*buildah(layout), "from", "scratch"]).strip()
     try:
@@ -90,6 +89,19 @@ def ensure_base(layout: Layout) -> None:
         run([*buildah(layout), "rm", container])
 
 
+def caches(layout: Layout) -> list[Cache]:
+    """What builds are faster with, the cheapest to have again first."""
+
+    def drop_layers() -> None:
+        run([*buildah(layout), "rmi", "--prune"])
+
+    def drop_downloads() -> None:
+        for downloads in (layout.folder / "cache/pip").glob("http*"):
+            shutil.rmtree(downloads)
+
+    return [Cache("layers that no image's name leads to", drop_layers), Cache("pip's downloads", drop_downloads)]
+
+
 def buildah(layout: Layout) -> list[str | Path]:
     """The command with storage of its own, apart from the machine's."""
     return ["buildah", "--root", store(layout), "--runroot", run_folder(layout), "--storage-driver=overlay"]
@@ -98,6 +110,27 @@ def buildah(layout: Layout) -> list[str | Path]:
 def store(layout: Layout) -> Path:
     """Where buildah keeps images and layers."""
     return layout.mounted / "images/buildah"
+
+
+def layer_folders(layout: Layout, image: str) -> list[Path]:
+    """Where the layers of an image lie unpacked, bottom first, by the state folder's own path.
+
+    Parameters
+    ----------
+    image
+        The image's ID.
+    """
+    folder = layout.folder / store(layout).relative_to(layout.mounted)
+    images = {each["id"]: each for each in json.loads((folder / "overlay-images/images.json").read_text())}
+    parents = {
+        each["id"]: each.get("parent") for each in json.loads((folder / "overlay-layers/layers.json").read_text())
+    }
+    found: list[Path] = []
+    layer = images[image]["layer"]
+    while layer:
+        found.insert(0, folder / "overlay" / layer / "diff")
+        layer = parents[layer]
+    return found
 
 
 def run_folder(layout: Layout) -> Path:

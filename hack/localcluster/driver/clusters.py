@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from . import builder, containers, daemons, images, machine, node
+from . import builder, containers, daemons, images, machine, node, space
 from .builder import Recipe
 from .layout import Layout
 from .shell import RefusedError, run, say, stream, succeeds
@@ -113,7 +113,7 @@ class Kind:
 
     def build_image(self, tag: str, recipe: Recipe) -> None:
         builder.require_local_name(tag)
-        machine.require_space(self._layout.folder, recipe.space, f"building {tag}")
+        space.require(self._layout.folder, recipe.space, f"building {tag}")
         stream(["docker", "build", f"--tag={tag}", *recipe.options(), recipe.context])
 
     def load_image(self, name: str) -> None:

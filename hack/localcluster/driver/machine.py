@@ -27,7 +27,6 @@ NODE_PACKAGES = {
 }
 IMAGE_PACKAGES = {
     "buildah": "/usr/bin/buildah",
-    "skopeo": "/usr/bin/skopeo",
     "debootstrap": "/usr/sbin/debootstrap",
 }
 WHY_ROOT = (
@@ -40,30 +39,6 @@ def require_root() -> None:
     """Raise `RefusedError`, saying what root is for, unless this is root."""
     if os.geteuid() != 0:
         raise RefusedError(f"{WHY_ROOT}. Run the same command as root (`up --control-plane-only` needs none)")
-
-
-def require_space(folder: Path, gib: float, what: str) -> None:
-    """Raise `RefusedError`, naming the space needed, if the folder's disk has less free."""
-    folder.mkdir(parents=True, exist_ok=True)
-    problem = space_problem(shutil.disk_usage(folder).free, gib, what, folder)
-    if problem:
-        raise RefusedError(problem)
-
-
-def has_space(folder: Path, gib: float) -> bool:
-    """Whether the folder's disk has that many GiB free."""
-    return shutil.disk_usage(folder).free >= gib * 2**30
-
-
-def space_problem(free_bytes: int, gib: float, what: str, folder: Path) -> str | None:
-    """What to tell somebody whose disk is too full for something, or None if it is not."""
-    free = free_bytes / 2**30
-    if free >= gib:
-        return None
-    return (
-        f"{what} needs {gib:.0f} GiB of disk and {folder} has {free:.1f} GiB free: "
-        "make room, or set STATE_DIR to a folder on a larger disk"
-    )
 
 
 def missing_packages(packages: dict[str, str]) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ..crd import KIND
+from reasoning_contract.api import API_VERSION, KIND, SPEC_HASH
+
 from ..model import Json, TrainingJob
-from ..names import API_VERSION, SPEC_HASH, spec_config_map
+from ..names import spec_config_map
 from .metadata import metadata
 
 KEY = "job.json"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..crd import KIND
+from reasoning_contract.api import API_VERSION, JOB_LABEL, KIND, MANAGER, UID_LABEL
+
 from ..model import Json, TrainingJob
-from ..names import API_VERSION, JOB_LABEL, MANAGER, UID_LABEL
 
 
 def labels(job: TrainingJob) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from reasoning_contract.progress import PORT
+from reasoning_contract.api import PORT, UID_LABEL
 
 from ..inputs import needs_network
 from ..model import Json, TrainingJob
-from ..names import UID_LABEL, network_policy
+from ..names import network_policy
 from .metadata import metadata
 
 

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from reasoning_contract.progress import PORT
+from reasoning_contract.api import CACHE_FOLDER, CLAIM_FOLDER, CONTAINER, INPUT_FOLDER, OUTPUT_FOLDER, PORT
 
 from ..inputs import Reference, inputs
 from ..model import Json, TrainingJob
-from ..names import (
-    CACHE_FOLDER,
-    CLAIM_FOLDER,
-    CONTAINER,
-    INPUT_FOLDER,
-    OUTPUT_FOLDER,
-    RUN_AS,
-    run_folder,
-    spec_config_map,
-)
+from ..names import RUN_AS, run_folder, spec_config_map
 from ..settings import Settings
 from . import config, volume
 from .metadata import labels

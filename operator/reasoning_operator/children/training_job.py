@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 
-from reasoning_contract.outcome import USERS_FAULT, ExitCode
+from reasoning_contract.api import CONTAINER, SPEC_HASH, TEMPLATE_HASH
+from reasoning_contract.exit_codes import USERS_FAULT, ExitCode
 from reasoning_contract.spec import Limits
 
 from ..model import Json, TrainingJob
-from ..names import CONTAINER, SPEC_HASH, TEMPLATE_HASH, batch_job
+from ..names import batch_job
 from ..settings import Settings
 from . import config, pod
 from .metadata import metadata
@@ -45,12 +46,20 @@ def build(job: TrainingJob, settings: Settings) -> Json:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
 
 
-def changeable(limits: Limits, *, suspend: bool) -> Json:
-    """Return the fields of the Job's spec that Kubernetes lets be changed; None for one that should not be there."""
+def changeable(limits: Limits, *, suspend: bool | None) -> Json:
+    """Return the fields of the Job's spec that Kubernetes lets be changed; None for one that should not be there.
+
+    Parameters
+    ----------
+    limits
+        The job's limits.
+    suspend
+        Whether it is to rest; None where that is not the operator's to say.
+    """
     return {
         "parallelism": 1,
         "backoffLimit": limits.max_attempts - 1,
-        "suspend": suspend,
+        **({} if suspend is None else {"suspend": suspend}),
         "activeDeadlineSeconds": limits.active_deadline_seconds,
     }
 

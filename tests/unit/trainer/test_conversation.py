@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from reasoning_contract.spec import ChatTemplate, Tags
-from reasoning_trainer.conversation import demonstrations, opening, preference
+from reasoning_trainer.chat.conversation import demonstrations, opening, preference
 from reasoning_trainer.data.examples import Example, Message
 
 TEMPLATE = ChatTemplate(system_prompt="Think.")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from reasoning_trainer.engine_cache import exclusive
+from reasoning_trainer.storage.engine_cache import exclusive
 
 HOLDER = """
 import sys
-from reasoning_trainer.engine_cache import exclusive
+from reasoning_trainer.storage.engine_cache import exclusive
 with exclusive(print, when=True):
     print("held", flush=True)
     sys.stdin.read()

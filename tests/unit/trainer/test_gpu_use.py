@@ -6,8 +6,8 @@ from threading import Event
 
 import pytest
 
-from reasoning_trainer import gpu_use
-from reasoning_trainer.gpu_use import GpuUse
+from reasoning_trainer.reporting import gpu_use
+from reasoning_trainer.reporting.gpu_use import GpuUse
 
 WAIT_SECONDS = 30
 

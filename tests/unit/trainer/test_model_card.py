@@ -12,7 +12,7 @@ from reasoning_contract.resolve import choose, resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.data.examples import Example, Splits
 from reasoning_trainer.job import Job
-from reasoning_trainer.model_card import Facts, base_licence, digest, model_card
+from reasoning_trainer.reporting.model_card import Facts, base_licence, digest, model_card
 
 SPEC = Spec.model_validate(
     {

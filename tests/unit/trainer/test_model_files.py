@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from reasoning_contract.outcome import ExitCode
-from reasoning_trainer import model_files
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.interruption import Interruption
-from reasoning_trainer.model_files import begin_to_fetch
+from reasoning_trainer.storage import model_files
+from reasoning_trainer.storage.model_files import begin_to_fetch
 
 FILES = (Path("model"), "a" * 40)
 WAIT_SECONDS = 30

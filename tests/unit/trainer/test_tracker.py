@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from reasoning_contract.progress import Progress
-from reasoning_trainer.tracker import Phase, Tracker, duration
+from reasoning_trainer.reporting.tracker import Phase, Tracker, duration
 
 PHASES = [
     Phase("load", "load", 10),

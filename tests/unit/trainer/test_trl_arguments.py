@@ -7,11 +7,10 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, Algorithm, Checkpoint, Reinforce, Spec, Warmup
-from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.trl_arguments import (
+from reasoning_trainer.algorithms.trl_arguments import (
     ELSEWHERE,
     NAMES,
     refuse_few_rows,
@@ -19,6 +18,7 @@ from reasoning_trainer.trl_arguments import (
     reinforce_arguments,
     warmup_arguments,
 )
+from reasoning_trainer.errors import TrainerError
 
 OTHER: dict[str, Any] = {
     "algorithm": "GSPO",

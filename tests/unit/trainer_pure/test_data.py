@@ -12,9 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Spec
-from reasoning_trainer.commits import Commits
 from reasoning_trainer.data.columns import to_examples
 from reasoning_trainer.data.examples import Example, Splits
 from reasoning_trainer.data.lengths import PROMPT, SEQUENCE, within_length
@@ -23,6 +22,7 @@ from reasoning_trainer.data.sources import Source, read_file
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.data.splits import sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.storage.commits import Commits
 
 ROWS = [{"prompt": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(40)]
 WORKED = {"prompt": "2 + 2?", "reasoning": "Two and two.", "answer": "4"}
@@ -160,6 +160,11 @@ def records(*rows: dict[str, Any], **columns: str) -> list[Example]:
 def test_columns_are_mapped_and_default_to_their_roles_names() -> None:
     assert records({"question": "q", "answer": 1, "level": 3}, prompt="question") == [Example("q", "1")]
     assert records({"prompt": "q", "answer": "a", "reasoning": None}) == [Example("q", "a")]
+
+
+def test_columns_without_a_role_stay_with_their_row() -> None:
+    (example,) = records({"question": "q", "answer": 1, "level": 3}, prompt="question")
+    assert example.by_name == {"question": "q", "answer": "1", "level": 3}
 
 
 def test_missing_column_is_named_with_those_that_are_there() -> None:

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 from scipy.stats import binomtest
 
-from reasoning_trainer.statistics import mcnemar_exact_one_sided, pass_at_k, wilson_interval
+from reasoning_trainer.evaluation.statistics import mcnemar_exact_one_sided, pass_at_k, wilson_interval
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 100), (58, 100), (100, 100), (1, 10_000)])

@@ -9,10 +9,10 @@ from pathlib import Path
 from reasoning_contract.gpu_memory import GIB
 from reasoning_contract.resolve import Choice, Room, choose, on_backend, resolve
 
-from ..commits import Commits
 from ..job import Inputs, Job
-from ..model_files import NO_COMMITS, NOT_READ, WEIGHTS, fetch
-from ..run_folder import write_atomic
+from ..storage.commits import Commits
+from ..storage.model_files import NO_COMMITS, NOT_READ, WEIGHTS, fetch
+from ..storage.run_folder import write_atomic
 from . import find_gpu
 
 

@@ -13,23 +13,24 @@ from tempfile import TemporaryDirectory
 import yaml
 from rich.text import Text
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import PREFERENCE, Spec
 
 from .. import backends
-from ..attempt import Chat
+from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from ..backends.tokenizer import load_tokenizer
-from ..conversation import worked_answer
-from ..converters import rehearse
+from ..chat.chat import Chat
+from ..chat.conversation import opening, worked_answer
 from ..data.examples import Example, Splits
 from ..data.sources import Source
 from ..data.splits import load as load_data
-from ..display import Display
 from ..errors import TrainerError
+from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
-from ..rewards import build
-from ..trl_arguments import refuse_few_rows, refuse_unknown
+from ..reporting.display import Display
+from ..rewards import batch_of, build
 from . import findings
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
 from .run import outcome_of
@@ -63,7 +64,7 @@ def check(options: Options, display: Display) -> Outcome:
         return outcome_of(error)
     fault = findings.verdict(checker.found)
     if fault is not None:
-        return Outcome(exit_code=fault.exit_code, reason=fault.reason, message=fault.message, hint=fault.hint)
+        return Outcome.of(fault)
     warnings = sum(finding.level == "warning" for finding in checker.found)
     message = f"{job.name} can be started" + (f", with {warnings} warning{'s' * (warnings > 1)}" if warnings else "")
     return Outcome(exit_code=ExitCode.DONE, reason="Checked", message=message)
@@ -121,10 +122,10 @@ class Checker:
         try:
             yield
         except TrainerError as error:
-            self._note(findings.failure(subject, error))
+            self._note(findings.error(subject, error.problem))
 
     def _model(self) -> tuple[Path, Chat]:
-        from ..model_files import NOT_READ, WEIGHTS, fetch, require_safetensors
+        from ..storage.model_files import NOT_READ, WEIGHTS, fetch, require_safetensors
 
         spec = self._spec
         folder, revision = fetch(spec, self._inputs, (*NOT_READ, WEIGHTS))
@@ -140,7 +141,7 @@ class Checker:
         return folder, chat
 
     def _apply_template(self, chat: Chat) -> None:
-        from ..stages.template import apply_template
+        from ..chat.template import apply_template
 
         spec = self._spec
         family = spec.chat_template.family
@@ -151,7 +152,7 @@ class Checker:
 
     def _texts(self, splits: Splits, chat: Chat) -> None:
         """Measure prompts and worked answers, and show one row as the model sees it."""
-        from ..stages.template import continuation, count_tokens, prompt_tokens, question, render
+        from ..chat.template import continuation, count_tokens, prompt_tokens, question, render
 
         spec = self._spec
         for field, rows in (("data.train", splits.train), ("data.heldOut", splits.held_out)):
@@ -177,7 +178,7 @@ class Checker:
 
     def _demonstrations(self, rows: Sequence[Example], chat: Chat) -> None:
         """Write what the warm-up would learn: the template must show where the assistant's turns begin."""
-        from ..stages.demonstrate import demonstrate
+        from ..chat.demonstrations import demonstrate
 
         kept, left_out = demonstrate(self._spec, chat, rows)
         self._note(findings.turns(len(kept), left_out))
@@ -192,13 +193,13 @@ class Checker:
         rows = train[: spec.guards.preflight.sample_rows]
         references = [row.answer for row in rows]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
-        functions = build(spec.rewards, spec.chat_template).functions
-        for kind, texts in _samples(spec, rows, chat).items():
-            ids = [chat.tokenizer(text)["input_ids"] for text in texts] if chat else None
-            for function in functions:
-                scores[function.__name__][kind] = function(
-                    prompts=[row.prompt or "" for row in rows], completions=texts, completion_ids=ids, answer=references
-                )
+        with build(spec.rewards, spec.chat_template) as functions:
+            for kind, texts in _samples(spec, rows, chat).items():
+                ids = [chat.tokenizer(text)["input_ids"] for text in texts] if chat else None
+                prompts = [opening(row.prompt or "", spec.chat_template.system_prompt) for row in rows]
+                completions = [[{"role": "assistant", "content": text}] for text in texts]
+                for name, each in functions.score(batch_of(rows, prompts, completions, ids)).items():
+                    scores[name][kind] = each
         found: dict[str, Scores] = dict(scores)
         self._note(*findings.rewards(spec, found, references))
 

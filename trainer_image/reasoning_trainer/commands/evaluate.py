@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import HeldOut, Spec
 
 from .. import backends
@@ -20,15 +21,15 @@ from ..backends.decision import decided
 from ..data.examples import Example
 from ..data.sources import Source, read
 from ..data.splits import load_held_out
-from ..display import Display
 from ..errors import TrainerError
 from ..interruption import Interruption
 from ..job import inputs_of, read_job
-from ..model_card import versions
-from ..model_files import begin_to_fetch
 from ..pipeline import fit_held_out, prefers
-from ..run_folder import write_atomic
-from ..tracker import Phase, Tracker
+from ..reporting.display import Display
+from ..reporting.model_card import versions
+from ..reporting.tracker import Phase, Tracker
+from ..storage.model_files import begin_to_fetch
+from ..storage.run_folder import write_atomic
 from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
 from .run import outcome_of
 
@@ -141,9 +142,9 @@ def _measure_all(
     backends.check(spec)
     fetched = begin_to_fetch(context)
     backend = backends.choose(spec)
+    from ..chat.template import apply_template
     from ..stages.adapt import adapt
     from ..stages.load import load
-    from ..stages.template import apply_template
 
     policy = load(context, backend, fetched)
     apply_template(spec, policy)
@@ -190,7 +191,7 @@ def _measure(context: Context, policy: Policy, rows: tuple[Example, ...], name: 
 
 
 def _compared(spec: Spec, names: Sequence[str], measured: dict[str, Measured]) -> list[Compared]:
-    from ..stages.evaluate import NOTHING, gain, p_value, score
+    from ..evaluation.scores import NOTHING, gain, p_value, score
 
     def compared(name: str) -> Compared:
         base = measured[BASE].result if name != BASE else NOTHING

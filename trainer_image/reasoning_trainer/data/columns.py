@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns
 
 from ..errors import TrainerError, invalid_data
@@ -55,7 +55,8 @@ def to_examples(records: Sequence[Record], columns: Columns, field: str, require
                 role: _value(record.get(name), role, f"{where} {name}", role in required)
                 for role, name in names.items()
                 if role in asked_for or (role != "messages" and is_text(record.get(name)))
-            }
+            },
+            columns=record,
         )
 
     return [example(row, record) for row, record in enumerate(records, 1)]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import HeldOut, ReasoningGym, Rows
 
-from ..commits import Commits
 from ..errors import TrainerError, invalid_data
+from ..storage.commits import Commits
 
 Locate = Callable[[str], Path]
 """Maps a pvc://, configmap:// or file:/// source to the path where the pod sees it; raises TrainerError if missing."""

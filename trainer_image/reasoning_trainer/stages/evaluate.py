@@ -4,65 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from reasoning_contract.spec import Spec, Stage
-from reasoning_contract.status import EvaluationStatus, HeldOutStatus, Score
 
 from ..attempt import Attempt, Context, Policy
 from ..backends.base import Completion, Sampling
+from ..chat.template import continuation, question, render
 from ..data.examples import Example
-from ..rewards import Grader
-from ..run_folder import write_atomic, write_lines
-from ..statistics import mcnemar_exact_one_sided, pass_at_k, wilson_interval
-from .template import continuation, question, render
+from ..evaluation.scores import Result, compare
+from ..rewards import Grader, batch_of
+from ..storage.run_folder import write_atomic, write_lines
 
 BATCH = 32
 """Prompts that are generated from at once."""
 NAMES = {"base": "base model", "warmup": "warmed-up model", "reinforce": "final model"}
-DIGITS = 4
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a model made of the held-out rows, in their order.
-
-    Attributes
-    ----------
-    right
-        Whether each row was answered rightly, greedy decoding; empty where the rows are pairs without answers.
-    formatted
-        Whether each completion has its tags in place.
-    lengths
-        Length of each completion, tokens.
-    sampled_right
-        How many of the sampled completions of each row are right; empty without pass@k.
-    margins
-        Log-probability of the chosen completion of each row less that of the rejected one, in nats; empty where the
-        rows are no pairs.
-    draws
-        How many completions of each row were sampled.
-    """
-
-    right: list[bool]
-    formatted: list[bool]
-    lengths: list[int]
-    sampled_right: list[int]
-    margins: list[float] = field(default_factory=list)
-    draws: int = 0
-
-    @property
-    def preferred(self) -> list[bool]:
-        """Whether the chosen completion of each row is the likelier one; empty where there are no pairs."""
-        return [margin > 0 for margin in self.margins]
-
-
-NOTHING = Result(right=[], formatted=[], lengths=[], sampled_right=[])
-"""The result of a model that was not evaluated."""
 
 
 def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Example]) -> None:
@@ -144,8 +104,14 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
     TrainerError
         If the process is told to stop.
     """
+    with closing(Grader(context.spec.rewards, context.spec.chat_template)) as grader:
+        return _measure(context, policy, rows, grader, report)
+
+
+def _measure(
+    context: Context, policy: Policy, rows: Sequence[Example], grader: Grader, report: Callable[[int], None]
+) -> Measured:
     spec = context.spec
-    grader = Grader(spec.rewards, spec.chat_template)
     pairs = all(row.is_pair for row in rows)
     known = all(row.answer for row in rows)
     answers: list[Completion] = []
@@ -160,14 +126,13 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
         if draws(spec):
             drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(spec, start))
             sampled_right += [
-                sum(_is_right(grader, each.text, row) for each in group)
-                for group, row in zip(drawn, batch, strict=True)
+                sum(_are_right(grader, [row] * len(group), group)) for group, row in zip(drawn, batch, strict=True)
             ]
         if pairs:
             margins += _margins(spec, policy, batch, prompts)
         report(start + len(batch))
     result = Result(
-        right=[_is_right(grader, answer.text, row) for answer, row in zip(answers, rows, strict=True)] if known else [],
+        right=_are_right(grader, rows, answers) if known else [],
         formatted=[grader.is_well_formed(answer.text) for answer in answers],
         lengths=[answer.tokens for answer in answers],
         sampled_right=sampled_right,
@@ -219,9 +184,10 @@ def _margins(spec: Spec, policy: Policy, rows: Sequence[Example], prompts: Seque
     return [better - worse for better, worse in zip(chosen, rejected, strict=True)]
 
 
-def _is_right(grader: Grader, text: str, row: Example) -> bool:
-    """Tell whether a completion is right; one whose reference cannot be judged is not shown to be."""
-    return grader.is_right(text, row.answer or "") is True
+def _are_right(grader: Grader, rows: Sequence[Example], answers: Sequence[Completion]) -> list[bool]:
+    """Tell which completions are right; one whose reference cannot be judged is not shown to be."""
+    batch = batch_of(rows, [row.prompt or "" for row in rows], [answer.text for answer in answers])
+    return [right is True for right in grader.are_right(batch)]
 
 
 def read_results(attempt: Attempt, rows: int) -> dict[Stage, Result]:
@@ -239,65 +205,3 @@ def _is_of(result: Result, spec: Spec, rows: int) -> bool:
 
 def _read(path: Path) -> Result:
     return Result(**json.loads(path.read_text("utf-8")))
-
-
-def compare(results: dict[Stage, Result], ks: Sequence[int] = (1,)) -> EvaluationStatus:
-    """Return scores, gains and their significance.
-
-    Parameters
-    ----------
-    results
-        Results on the same rows, by model, in the order of training; at least one.
-    ks
-        ``spec.evaluation.passAtK``.
-    """
-    last = results[list(results)[-1]]
-    base, warmup, final = (results.get(stage, NOTHING) for stage in ("base", "warmup", "reinforce"))
-    trained = last if len(results) > 1 else NOTHING
-    return EvaluationStatus(
-        held_out=HeldOutStatus(size=len(last.lengths), **{stage: score(each, ks) for stage, each in results.items()}),
-        final_accuracy=share(last.right),
-        improvement=gain(base.right, trained.right),
-        p_value=p_value(base.right, trained.right),
-        reinforce_improvement=gain(warmup.right, final.right),
-        reinforce_p_value=p_value(warmup.right, final.right),
-        preferred_improvement=gain(base.preferred, trained.preferred),
-        preferred_p_value=p_value(base.preferred, trained.preferred),
-    )
-
-
-def score(result: Result, ks: Sequence[int] = (1,)) -> Score:
-    """Return the score of one model."""
-    chances = {
-        str(k): round(fmean(pass_at_k(result.draws, right, k) for right in result.sampled_right), DIGITS)
-        for k in ks
-        if result.sampled_right
-    }
-    return Score(
-        accuracy=share(result.right),
-        ci95=_interval(result.right),
-        format=round(fmean(result.formatted), DIGITS),
-        mean_length=round(fmean(result.lengths), 1),
-        pass_at_k=chances or None,
-        preferred=share(result.preferred),
-        margin=round(fmean(result.margins), DIGITS) if result.margins else None,
-    )
-
-
-def share(verdicts: Sequence[bool]) -> float | None:
-    """Return the share of the rows that a verdict holds of; None without verdicts."""
-    return round(fmean(verdicts), DIGITS) if verdicts else None
-
-
-def _interval(right: Sequence[bool]) -> list[float] | None:
-    return [round(bound, DIGITS) for bound in wilson_interval(sum(right), len(right))] if right else None
-
-
-def gain(before: Sequence[bool], after: Sequence[bool]) -> float | None:
-    """Return by how much the share of rows that a verdict holds of rose; None without verdicts on both sides."""
-    return round(fmean(after) - fmean(before), DIGITS) if before and after else None
-
-
-def p_value(before: Sequence[bool], after: Sequence[bool]) -> float | None:
-    """Return p of the one-sided exact McNemar test that `after` is better; None without verdicts on both sides."""
-    return float(f"{mcnemar_exact_one_sided(before, after):.3g}") if before and after else None

@@ -14,12 +14,12 @@ from transformers import GenerationConfig
 from reasoning_contract.spec import EXPORT_FORMATS
 from reasoning_contract.status import Artifact
 
-from .. import converters
 from ..attempt import Attempt, Policy
+from ..chat.template import question
 from ..data.examples import Splits
-from ..model_card import Facts, base_licence, model_card
-from ..run_folder import read_lines, whole_folder, write_atomic
-from .template import question
+from ..export import converters
+from ..reporting.model_card import Facts, base_licence, model_card
+from ..storage.run_folder import read_lines, whole_folder, write_atomic
 
 MERGED = "merged16bit"
 GGUF = "gguf:"

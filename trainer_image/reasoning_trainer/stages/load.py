@@ -9,8 +9,8 @@ from reasoning_contract.status import ModelStatus
 
 from ..attempt import Context, Policy
 from ..backends.base import Backend
-from ..engine_cache import exclusive
-from ..model_files import Fetched, require_safetensors
+from ..storage.engine_cache import exclusive
+from ..storage.model_files import Fetched, require_safetensors
 
 
 def load(context: Context, backend: Backend, fetched: Callable[[], Fetched]) -> Policy:

@@ -7,11 +7,11 @@ from trl import SFTConfig, SFTTrainer
 
 from reasoning_contract.status import RunStage
 
+from ..algorithms.training import StageCallback, reuse, train
+from ..algorithms.trl_arguments import warmup_arguments
 from ..attempt import Attempt, Policy
+from ..chat.demonstrations import demonstrate
 from ..data.examples import Splits
-from ..trl_arguments import warmup_arguments
-from .demonstrate import demonstrate
-from .training import StageCallback, reuse, train
 
 STAGE: RunStage = "warmup"
 

@@ -1,0 +1,113 @@
+"""The CustomResourceDefinition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reasoning_contract.api import GROUP, KIND, NAME_LIMIT, PLURAL, VERSION
+from reasoning_contract.spec import Spec
+from reasoning_contract.status import Status
+
+from .schema import schema_of
+
+_COLUMNS = [
+    # name, type, path, priority (1: only with -o wide)
+    ("Phase", "string", ".status.phase", 0),
+    ("Stage", "string", ".status.stage", 0),
+    ("Progress", "string", ".status.progress.display", 0),
+    ("ETA", "string", ".status.progress.eta", 0),
+    ("Reward", "number", ".status.training.reward", 0),
+    ("Base", "number", ".status.evaluation.heldOut.base.accuracy", 0),
+    ("Final", "number", ".status.evaluation.finalAccuracy", 0),
+    ("Problem", "string", ".status.failure.reason", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Algorithm", "string", ".spec.reinforce.algorithm", 1),
+    ("Model", "string", ".spec.model.source", 1),
+    ("Attempts", "integer", ".status.attempts", 1),
+    ("Queue", "string", ".spec.queue.name", 1),
+    ("GPU-Hours", "number", ".status.gpuHours", 1),
+    ("Message", "string", ".status.failure.message", 1),
+]
+_RECIPE = [
+    *("backend", "model", "lora", "chatTemplate", "inference", "data", "warmup", "reinforce", "rewards"),
+    *("evaluation", "export", "guards", "checkpoint", "parallelism", "queue", "pod", "storage.cacheClaim"),
+]
+"""Parts of the spec that decide what a run does; they stand still once it has begun."""
+_OPTIONAL = {"queue", "storage.cacheClaim"}
+_CHANGEABLE = "!has(oldSelf.status) || !has(oldSelf.status.phase) || oldSelf.status.phase in ['Pending', 'Suspended']"
+_ADVICE = "cannot change once the run has begun: suspend the job first, or create another one"
+
+
+def _transition_rules() -> list[dict[str, str]]:
+    def unchanged(part: str) -> str:
+        new, old = f"self.spec.{part}", f"oldSelf.spec.{part}"
+        same = f"{new} == {old}"
+        return f"(has({new}) == has({old}) && (!has({new}) || {same}))" if part in _OPTIONAL else same
+
+    def frozen(part: str) -> dict[str, str]:
+        rule = f"{_CHANGEABLE} || {unchanged(part)}"
+        return {"rule": rule, "message": f"spec.{part} {_ADVICE}", "fieldPath": f".spec.{part}"}
+
+    where = "self.spec.storage.size == oldSelf.spec.storage.size"
+    for field in ("existingClaim", "storageClassName"):
+        new, old = f"self.spec.storage.{field}", f"oldSelf.spec.storage.{field}"
+        where += f" && has({new}) == has({old}) && (!has({new}) || {new} == {old})"
+    storage = {
+        "rule": f"!has(oldSelf.status) || !has(oldSelf.status.phase) || ({where})",
+        "message": "spec.storage cannot change once the claim is made, except retain and, while suspended, cacheClaim: "
+        "create another job",
+        "fieldPath": ".spec.storage",
+    }
+    return [*(frozen(part) for part in _RECIPE), storage]
+
+
+def crd() -> dict[str, Any]:
+    """Return the CustomResourceDefinition."""
+    schema = {
+        "type": "object",
+        "description": "Trains a reasoning model: warm-up, RL, proof of the gain, adapter on a volume.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": schema_of(Spec),
+            "status": schema_of(Status),
+        },
+        "x-kubernetes-validations": [
+            {
+                "rule": f"size(self.metadata.name) <= {NAME_LIMIT} && !self.metadata.name.contains('.')",
+                "message": f"metadata.name must be a DNS label of at most {NAME_LIMIT} characters, without dots: "
+                "pods and claims are named after it",
+            },
+            *_transition_rules(),
+        ],
+    }
+    version = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [
+            {"name": name, "type": kind, "jsonPath": path, "priority": priority}
+            for name, kind, path, priority in _COLUMNS
+        ],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["rtj"],
+            },
+            "versions": [version],
+        },
+    }

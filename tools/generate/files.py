@@ -1,0 +1,23 @@
+"""Which files are generated from the contract, and what stands in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from reasoning_contract.api import PLURAL
+
+from .crd import crd
+from .reference import reference
+
+
+def generated(root: Path) -> dict[Path, str]:
+    """Return the text of every generated file, by its path under the repository's root."""
+    header = "# Generated from trainer_image/reasoning_contract by `make generate`; do not edit.\n"
+    manifest = header + yaml.safe_dump(crd(), sort_keys=False, width=120, allow_unicode=True)
+    return {
+        root / "crds" / f"{PLURAL}.yaml": manifest,
+        root / "helm" / "reasoning-operator" / "files" / "crd.yaml": manifest,
+        root / "docs" / "api.md": reference(),
+    }

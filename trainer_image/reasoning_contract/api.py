@@ -1,0 +1,31 @@
+"""Names that both sides, or a user's tools, must agree on: of the API, on the children, and inside the training pod."""
+
+from __future__ import annotations
+
+GROUP, VERSION, KIND, PLURAL = "reasoning-operator.io", "v1alpha1", "ReasoningTrainingJob", "reasoningtrainingjobs"
+API_VERSION = f"{GROUP}/{VERSION}"
+NAME_LIMIT = 50
+"""Longest name of a job: its children's names add a suffix, and all must be labels of at most 63 characters."""
+
+MANAGER = "reasoning-operator"
+"""Field manager of server-side apply, and value of the label managed-by."""
+JOB_LABEL = f"{GROUP}/job"
+"""Label of every child: name of its ReasoningTrainingJob."""
+UID_LABEL = f"{GROUP}/job-uid"
+"""Label of every child: UID of its ReasoningTrainingJob, which tells it from an earlier one of the same name."""
+TEMPLATE_HASH = f"{GROUP}/template-hash"
+"""Annotation of the batch/v1 Job: hash of the template that it was made with; the API server rewrites the template."""
+SPEC_HASH = f"{GROUP}/spec-hash"
+"""Annotation of the batch/v1 Job: hash of the trainer's spec that it was made with, its budget aside."""
+
+CONTAINER = "trainer"
+"""The container that trains."""
+PORT = 9464
+"""Where /progress, /metrics and /healthz are served: the port that Prometheus exporters of OpenTelemetry use."""
+
+INPUT_FOLDER = "/etc/reasoning-trainer"
+OUTPUT_FOLDER = "/output"
+CLAIM_FOLDER = "/mnt/claims"
+CACHE_FOLDER = "/cache"
+BOX_SOCKET = "/box/socket"
+"""Unix socket on which the sidecar that holds the users' reward code listens."""

@@ -1,0 +1,87 @@
+"""The spec of a ReasoningTrainingJob: the only definition of it.
+
+The CRD, its CEL rules, the API reference, the chart's copy and the trainer's configuration are all made from these
+models. A field left empty where the right value depends on the algorithm or the backend is filled by
+`reasoning_contract.resolve`, and the filled-in spec is what the trainer runs and what the run's provenance shows.
+"""
+
+from __future__ import annotations
+
+from .chat import DEFAULT_SYSTEM_PROMPT, ChatFamily, ChatTemplate, Tags
+from .data import DATA_SOURCE_PATTERN, ONE_KIND, Columns, Data, HeldOut, ReasoningGym, Row, Rows
+from .evaluation import Evaluation, Stage
+from .export import EXPORT_FORMATS, EXPORT_PATTERN, QUANTISATIONS, Export
+from .guards import DEFAULT_SPREAD, DEFAULT_WINDOW, Divergence, Guards, LearningSignal, Preflight
+from .inference import Inference
+from .job import Spec
+from .limits import Checkpoint, Limits
+from .model import MODEL_SOURCE_PATTERN, Lora, Model
+from .placement import Parallelism, Pod, PodList, Queue, Resources
+from .rewards import PARAMS_OF, HttpReward, ModelReward, PythonReward, Reward, RewardParams
+from .storage import DEFAULT_SIZE, SIZE_PATTERN, Storage
+from .training import GROUPED, PREFERENCE, Algorithm, Reinforce, Warmup
+from .types import Count, KeyRef, Name, Passthrough, Positive, Probability, Quantity, Short, Source, Tag, Text
+
+__all__ = [
+    "DATA_SOURCE_PATTERN",
+    "DEFAULT_SIZE",
+    "DEFAULT_SPREAD",
+    "DEFAULT_SYSTEM_PROMPT",
+    "DEFAULT_WINDOW",
+    "EXPORT_FORMATS",
+    "EXPORT_PATTERN",
+    "GROUPED",
+    "MODEL_SOURCE_PATTERN",
+    "ONE_KIND",
+    "PARAMS_OF",
+    "PREFERENCE",
+    "QUANTISATIONS",
+    "SIZE_PATTERN",
+    "Algorithm",
+    "ChatFamily",
+    "ChatTemplate",
+    "Checkpoint",
+    "Columns",
+    "Count",
+    "Data",
+    "Divergence",
+    "Evaluation",
+    "Export",
+    "Guards",
+    "HeldOut",
+    "HttpReward",
+    "Inference",
+    "KeyRef",
+    "LearningSignal",
+    "Limits",
+    "Lora",
+    "Model",
+    "ModelReward",
+    "Name",
+    "Parallelism",
+    "Passthrough",
+    "Pod",
+    "PodList",
+    "Positive",
+    "Preflight",
+    "Probability",
+    "PythonReward",
+    "Quantity",
+    "Queue",
+    "ReasoningGym",
+    "Reinforce",
+    "Resources",
+    "Reward",
+    "RewardParams",
+    "Row",
+    "Rows",
+    "Short",
+    "Source",
+    "Spec",
+    "Stage",
+    "Storage",
+    "Tag",
+    "Tags",
+    "Text",
+    "Warmup",
+]

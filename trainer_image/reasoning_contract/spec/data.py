@@ -1,0 +1,172 @@
+"""What is learned from, and what is held out."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+from ..rules import Part, rule
+from .types import Count, Passthrough, Positive, Short, Source, Text
+
+DATA_SOURCE_PATTERN = r"^(hf://[^/]+(/[^/]+)?|pvc://[^/]+/.+|configmap://[^/]+/[^/]+|file:///.+)$"
+
+
+class Columns(Part):
+    """Which columns of the data mean what. Left empty, a column of the role's own name is used if there is one."""
+
+    prompt: Short | None = None
+    """The question put to the model: text, or a conversation of one user's turn."""
+    answer: Short | None = None
+    """The reference answer that a reward compares with."""
+    reasoning: Short | None = None
+    """A worked solution, for the warm-up."""
+    chosen: Short | None = None
+    """The preferred completion, for DPO and ORPO: text, or a conversation that it ends. Where there is no column
+    prompt, the user's turn before it is the prompt."""
+    rejected: Short | None = None
+    """The completion that is not preferred, in the same form."""
+    messages: Short | None = None
+    """A conversation in messages of role and content, for the warm-up; tools are refused. Left empty, a column
+    messages is used only where no other column is named."""
+
+
+class Row(Part):
+    """A row written into the manifest itself."""
+
+    prompt: Text
+    """The question put to the model."""
+    answer: Text | None = None
+    """The reference answer."""
+    reasoning: Text | None = None
+    """A worked solution, for the warm-up."""
+    chosen: Text | None = None
+    """The preferred completion, for DPO and ORPO."""
+    rejected: Text | None = None
+    """The completion that is not preferred, for DPO and ORPO."""
+
+
+class ReasoningGym(Part):
+    """A task of the library reasoning-gym, which makes verifiable rows from a seed."""
+
+    task: Short
+    """Name of the task, such as chain_sum."""
+    size: Annotated[int, Field(ge=1, le=1000000)] = 1000
+    """How many rows to make."""
+    seed: Count = 0
+    """Seed of the rows. Rows of two seeds may coincide: a row that is in train and heldOut is refused."""
+    config: Passthrough = {}
+    """Settings of the task, by the library's names; the library refuses what it does not know."""
+
+
+ONE_KIND = "[has(self.source), has(self.rows), has(self.reasoningGym)].filter(given, given).size()"
+
+
+class _Rows(Part):
+    """Where rows come from: exactly one of source, rows and reasoningGym."""
+
+    source: Source | None = None
+    """`hf://owner/name`, `pvc://claim/path`, `configmap://name/key` or `file:///path`: JSONL, Parquet or CSV."""
+    rows: Annotated[list[Row], Field(min_length=1, max_length=512)] | None = None
+    """Rows in the manifest itself, for small sets."""
+    reasoning_gym: ReasoningGym | None = None
+    """Rows made by a reasoning-gym task."""
+    config: Short | None = None
+    """Configuration of a Hub data set."""
+    split: Short | None = None
+    """Split of a Hub data set; train by default."""
+    revision: Short | None = None
+    """Branch, tag or commit of a Hub data set."""
+    columns: Columns = Columns()
+    """Which columns mean what."""
+    answer_pattern: Short | None = None
+    """Regular expression whose first group is the answer within the answer column, such as `#### (.*)`."""
+    limit: Positive | None = None
+    """Use only this many rows, chosen by the seed."""
+
+    @rule(
+        f"!has(self.source) || self.source.matches(r'{DATA_SOURCE_PATTERN}')",
+        "must be hf://owner/name, pvc://claim/path, configmap://name/key or file:///path",
+        field="source",
+    )
+    def _source_has_known_scheme(self) -> bool:
+        return self.source is None or bool(re.search(DATA_SOURCE_PATTERN, self.source))
+
+    @property
+    def kinds(self) -> int:
+        """How many of source, rows and reasoningGym are given."""
+        return sum(kind is not None for kind in (self.source, self.rows, self.reasoning_gym))
+
+    @property
+    def _is_from_hub(self) -> bool:
+        return self.source is not None and self.source.startswith("hf://")
+
+    @rule(
+        "(!has(self.config) && !has(self.revision)) || (has(self.source) && self.source.startsWith('hf://'))",
+        "config and revision belong to a Hub data set: use them with source hf://owner/name",
+    )
+    def _hub_fields_need_a_hub_source(self) -> bool:
+        return self._is_from_hub or (self.config is None and self.revision is None)
+
+    @rule(
+        f"!has(self.split) || {ONE_KIND} == 0 || (has(self.source) && self.source.startsWith('hf://'))",
+        "only a Hub data set (hf://owner/name) has splits: remove it",
+        field="split",
+    )
+    def _only_hub_data_sets_have_splits(self) -> bool:
+        return self.split is None or self.kinds == 0 or self._is_from_hub
+
+
+class Rows(_Rows):
+    """A set of rows and where it comes from: exactly one of source, rows and reasoningGym."""
+
+    @rule(f"{ONE_KIND} == 1", "give exactly one of source, rows and reasoningGym")
+    def _one_kind(self) -> bool:
+        return self.kinds == 1
+
+
+_ANY_COLUMN = " || ".join(f"has(self.columns.{field.alias})" for field in Columns.model_fields.values())
+
+
+class HeldOut(_Rows):
+    """Rows that are never trained on: rows of their own, another split of train's source, or a share of train."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of train's rows to hold out, chosen by a hash of the prompt: the same rows for every seed and size."""
+
+    @rule(
+        f"{ONE_KIND} + [has(self.fraction), has(self.split) && {ONE_KIND} == 0].filter(given, given).size() == 1",
+        "give exactly one of source, rows, reasoningGym, fraction (a share of train), or split (of train's source)",
+    )
+    def _one_origin(self) -> bool:
+        only_split = self.split is not None and self.kinds == 0
+        return self.kinds + (self.fraction is not None) + only_split == 1
+
+    @rule(
+        f"!has(self.fraction) || !(has(self.answerPattern) || {_ANY_COLUMN})",
+        "rows of train keep train's columns and answerPattern: give those in data.train",
+        field="fraction",
+    )
+    def _a_share_of_train_is_read_as_train(self) -> bool:
+        return self.fraction is None or (self.answer_pattern is None and self.columns == Columns())
+
+
+class Data(Part):
+    """What is learned from, and what is held out."""
+
+    train: Rows
+    """Rows for RL; preference rows for DPO and ORPO."""
+    warmup: Rows | None = None
+    """Rows for the SFT warm-up: prompt, reasoning, answer, or messages."""
+    held_out: HeldOut | None = None
+    """Rows for the evaluation, with answers; those of DPO and ORPO may be pairs without. A row that is also in train or
+    warmup is refused."""
+
+    @rule(
+        "!has(self.warmup) || !has(self.warmup.reasoningGym)",
+        "the warm-up learns from worked rows, and reasoning-gym gives none: use source or rows",
+        field="warmup",
+    )
+    def _warm_up_has_worked_rows(self) -> bool:
+        return self.warmup is None or self.warmup.reasoning_gym is None

@@ -1,0 +1,241 @@
+"""The spec as a whole, and the rules between its parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..rules import Part, rule
+from .chat import ChatTemplate
+from .data import Data
+from .evaluation import Evaluation
+from .export import Export
+from .guards import DEFAULT_SPREAD, DEFAULT_WINDOW, Guards
+from .inference import Inference
+from .limits import Checkpoint, Limits
+from .model import Lora, Model
+from .placement import Parallelism, Pod, Queue
+from .rewards import Reward
+from .storage import Storage
+from .training import GROUPED, GROUPED_CEL, PREFERENCE, Reinforce, Warmup
+
+_NO_GPU = "self.parallelism.gpusPerNode > 0"
+
+
+class Spec(Part):
+    """What to train, on what, how, and where the result goes."""
+
+    backend: Literal["auto", "unsloth", "transformers"] = "auto"
+    """`unsloth`: one NVIDIA GPU, least memory. `transformers`: a CPU, or several GPUs. `auto`: on one GPU
+    transformers where 16-bit weights fit, for faster steps, else unsloth; the status says why."""
+    model: Model
+    """The model to train."""
+    lora: Lora = Lora()
+    """The adapter."""
+    chat_template: ChatTemplate = ChatTemplate()
+    """Prompts and tags."""
+    inference: Inference = Inference()
+    """Generation."""
+    data: Data
+    """What is learned from, and what is held out."""
+    warmup: Warmup = Warmup()
+    """SFT warm-up; it takes place if data.warmup is given."""
+    reinforce: Reinforce = Reinforce()
+    """Reinforcement learning."""
+    rewards: Annotated[list[Reward], Field(max_length=32)] = []
+    """Reward functions; their weighted sum is what RL raises."""
+    evaluation: Evaluation = Evaluation()
+    """Proof of the gain."""
+    export: Export = Export()
+    """What is written at the end."""
+    storage: Storage = Storage()
+    """The volume."""
+    guards: Guards = Guards()
+    """What stops a run that is not worth its GPU."""
+    checkpoint: Checkpoint = Checkpoint()
+    """When the run is saved."""
+    limits: Limits = Limits()
+    """How much the job may take."""
+    suspend: bool = False
+    """Stop the job, with a checkpoint, until this is false again."""
+    queue: Queue | None = None
+    """Queueing by Kueue."""
+    parallelism: Parallelism = Parallelism()
+    """GPUs and nodes."""
+    pod: Pod = Pod()
+    """Settings of the training pod."""
+
+    @rule(
+        "self.reinforce.algorithm in ['DPO', 'ORPO', 'none'] || size(self.rewards) > 0",
+        "the algorithm needs at least one reward: add {name: correct, builtin: correctness}",
+        field="rewards",
+    )
+    def _rl_has_rewards(self) -> bool:
+        return self.reinforce.algorithm in (*PREFERENCE, "none") or bool(self.rewards)
+
+    @rule(
+        "!(self.reinforce.algorithm in ['DPO', 'ORPO']) || size(self.rewards) == 0",
+        "DPO and ORPO learn from chosen and rejected completions: remove the rewards or choose another algorithm",
+        field="rewards",
+    )
+    def _preferences_have_no_rewards(self) -> bool:
+        return self.reinforce.algorithm not in PREFERENCE or not self.rewards
+
+    @rule(
+        "!(self.reinforce.algorithm in ['DPO', 'ORPO'])"
+        " || (has(self.data.train.columns.chosen) && has(self.data.train.columns.rejected))"
+        " || (has(self.data.train.rows) && self.data.train.rows.all(row, has(row.chosen) && has(row.rejected)))",
+        "DPO and ORPO need preference data: name the columns chosen and rejected in data.train.columns",
+        field="data",
+    )
+    def _preferences_have_columns(self) -> bool:
+        train = self.data.train
+        named = train.columns.chosen is not None and train.columns.rejected is not None
+        given = train.rows is not None and all(
+            row.chosen is not None and row.rejected is not None for row in train.rows
+        )
+        return self.reinforce.algorithm not in PREFERENCE or named or given
+
+    @rule(
+        "self.reinforce.algorithm != 'none' || (has(self.data.warmup) && !self.warmup.skip)",
+        "nothing to train: give data.warmup (and no warmup.skip), or an algorithm other than none",
+        field="reinforce",
+    )
+    def _something_is_trained(self) -> bool:
+        return self.reinforce.algorithm != "none" or (self.data.warmup is not None and not self.warmup.skip)
+
+    @rule(
+        "self.rewards.all(reward, self.rewards.exists_one(other, other.name == reward.name))",
+        "two rewards have the same name: metrics could not tell them apart",
+        field="rewards",
+    )
+    def _reward_names_are_unique(self) -> bool:
+        return len({reward.name for reward in self.rewards}) == len(self.rewards)
+
+    @rule(
+        "self.reinforce.maxCompletionLength"
+        " + (has(self.reinforce.maxPromptLength) ? self.reinforce.maxPromptLength : 1)"
+        " <= self.model.maxSequenceLength",
+        "maxPromptLength + maxCompletionLength must fit into model.maxSequenceLength",
+        field="reinforce",
+    )
+    def _lengths_fit(self) -> bool:
+        prompt = self.reinforce.max_prompt_length or 1
+        return prompt + self.reinforce.max_completion_length <= self.model.max_sequence_length
+
+    @rule(
+        f"{_NO_GPU} || self.backend != 'unsloth'",
+        "unsloth needs a GPU: set parallelism.gpusPerNode to 1, or backend to transformers",
+        field="backend",
+    )
+    def _unsloth_has_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.backend != "unsloth"
+
+    @rule(
+        "self.backend != 'unsloth' || (self.parallelism.nodes == 1 && self.parallelism.gpusPerNode <= 1)",
+        "unsloth trains on one GPU: use backend transformers for several",
+        field="backend",
+    )
+    def _unsloth_has_one_gpu(self) -> bool:
+        several = self.parallelism.nodes > 1 or self.parallelism.gpus_per_node > 1
+        return self.backend != "unsloth" or not several
+
+    @rule(
+        f"{_NO_GPU} || self.model.loadIn in ['auto', '16bit']",
+        "4bit, 8bit and fp8 need a GPU: use loadIn 16bit where parallelism.gpusPerNode is 0",
+        field="model",
+    )
+    def _quantised_weights_have_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.model.load_in in ("auto", "16bit")
+
+    @rule(
+        f"{_NO_GPU} || self.inference.engine != 'vllm'",
+        "vllm needs a GPU: use engine transformers where parallelism.gpusPerNode is 0",
+        field="inference",
+    )
+    def _vllm_has_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.inference.engine != "vllm"
+
+    @rule(
+        "self.lora.gradientCheckpointing != 'unsloth' || self.backend != 'transformers'",
+        "gradientCheckpointing unsloth needs backend unsloth: use standard",
+        field="lora",
+    )
+    def _offloading_has_unsloth(self) -> bool:
+        return self.lora.gradient_checkpointing != "unsloth" or self.backend != "transformers"
+
+    @rule(
+        "!self.evaluation.enabled || has(self.data.heldOut)",
+        "the evaluation needs held-out rows: give data.heldOut (fraction: 0.1 holds out a tenth of train), "
+        "or set evaluation.enabled: false",
+        field="data",
+    )
+    def _evaluation_has_rows(self) -> bool:
+        return not self.evaluation.enabled or self.data.held_out is not None
+
+    @rule(
+        "!has(self.data.heldOut) || !has(self.data.heldOut.split) || has(self.data.heldOut.source)"
+        " || (has(self.data.train.source) && self.data.train.source.startsWith('hf://'))",
+        "heldOut.split names a split of train's Hub data set, and train has none: use heldOut.fraction",
+        field="data",
+    )
+    def _split_has_a_data_set(self) -> bool:
+        held_out = self.data.held_out
+        own = held_out is None or held_out.split is None or held_out.source is not None
+        return own or (self.data.train.source or "").startswith("hf://")
+
+    @rule(
+        f"{_NO_GPU} || self.reinforce.optimizer in ['auto', 'adamw']",
+        "8-bit optimizers need a GPU: use optimizer adamw where parallelism.gpusPerNode is 0",
+        field="reinforce",
+    )
+    def _quantised_optimizers_have_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.reinforce.optimizer in ("auto", "adamw")
+
+    @rule(
+        f"{_NO_GPU} || !has(self.limits.gpuHours)",
+        "there are no GPU-hours to count where parallelism.gpusPerNode is 0: use activeDeadlineSeconds",
+        field="limits",
+    )
+    def _a_budget_has_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.limits.gpu_hours is None
+
+    @rule(
+        "!has(self.evaluation.everySteps) || self.reinforce.algorithm != 'none'",
+        "everySteps counts steps of RL, and algorithm none has none: remove it",
+        field="evaluation",
+    )
+    def _steps_between_evaluations_are_of_rl(self) -> bool:
+        return self.evaluation.every_steps is None or self.reinforce.algorithm != "none"
+
+    @rule(
+        f"self.reinforce.algorithm in {GROUPED_CEL} || (self.guards.learningSignal.windowSteps == {DEFAULT_WINDOW}"
+        f" && self.guards.learningSignal.minNonZeroVariance == {DEFAULT_SPREAD})",
+        "learningSignal compares the completions of a group, and this algorithm has no groups: remove windowSteps and "
+        "minNonZeroVariance",
+        field="guards",
+    )
+    def _learning_signal_has_groups(self) -> bool:
+        signal = self.guards.learning_signal
+        untouched = (signal.window_steps, signal.min_non_zero_variance) == (DEFAULT_WINDOW, DEFAULT_SPREAD)
+        return self.reinforce.algorithm in GROUPED or untouched
+
+    @rule(
+        "!has(self.guards.divergence.maxKL) || !(self.reinforce.algorithm in ['DPO', 'ORPO', 'none'])",
+        "maxKL needs an algorithm that measures the divergence: DPO, ORPO and none do not",
+        field="guards",
+    )
+    def _algorithm_measures_kl(self) -> bool:
+        return self.guards.divergence.max_kl is None or self.reinforce.algorithm in (*GROUPED, "PPO")
+
+    @rule(
+        f"!has(self.guards.divergence.maxKL) || !(self.reinforce.algorithm in {GROUPED_CEL})"
+        " || (has(self.reinforce.beta) ? self.reinforce.beta > 0.0 : self.reinforce.algorithm == 'RLOO')",
+        "maxKL needs a reference model to measure from: set reinforce.beta above 0",
+        field="guards",
+    )
+    def _kl_is_measured(self) -> bool:
+        algorithm, beta = self.reinforce.algorithm, self.reinforce.beta
+        measured = beta > 0 if beta is not None else algorithm == "RLOO"
+        return self.guards.divergence.max_kl is None or algorithm not in GROUPED or measured

@@ -1,0 +1,76 @@
+"""The model and its adapter."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..rules import Part, rule
+from .types import KeyRef, Short, Source
+
+MODEL_SOURCE_PATTERN = r"^(hf://[^/]+/[^/]+|pvc://[^/]+/.+|file:///.+)$"
+
+
+class ModelSource(Part):
+    """A model that lies somewhere."""
+
+    source: Source
+    """Where it lies: `hf://owner/name` on the Hub, `pvc://claim/path` on a claim, `file:///path` in the image."""
+
+    @rule(
+        f"self.source.matches(r'{MODEL_SOURCE_PATTERN}')",
+        "must be hf://owner/name, pvc://claim/path or file:///path",
+        field="source",
+    )
+    def _source_has_known_scheme(self) -> bool:
+        return bool(re.search(MODEL_SOURCE_PATTERN, self.source))
+
+
+class Model(ModelSource):
+    """The model to train."""
+
+    revision: Short | None = None
+    """Branch, tag or commit of a Hub repository; resolved to a commit, which the status shows."""
+    load_in: Literal["auto", "4bit", "8bit", "16bit", "fp8"] = "auto"
+    """Precision of the frozen weights. `auto`: 4bit on backend unsloth, else 16bit. A CPU computes in 32-bit floats."""
+    max_sequence_length: Annotated[int, Field(ge=16, le=1048576)] = 2048
+    """Longest prompt and completion together, in tokens."""
+    token_secret_ref: KeyRef | None = None
+    """Secret with a Hub token, for gated or private repositories."""
+    trust_remote_code: bool = False
+    """Run Python code that the model's repository carries. It runs with the rights of the training pod."""
+
+    @rule(
+        "!has(self.revision) || self.source.startsWith('hf://')",
+        "only a Hub model (hf://owner/name) has a revision: remove it",
+        field="revision",
+    )
+    def _only_hub_models_have_a_revision(self) -> bool:
+        return self.revision is None or self.source.startswith("hf://")
+
+
+class Lora(Part):
+    """The low-rank adapter that is trained on the frozen model."""
+
+    rank: Annotated[int, Field(ge=1, le=512)] = 32
+    """Rank of the adapter's matrices."""
+    alpha: Annotated[int, Field(ge=1, le=2048)] = 64
+    """Scaling numerator: the adapter's output is multiplied by alpha / rank (alpha / sqrt(rank) if rank-stabilised)."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout on the adapter's input during training."""
+    target_modules: Annotated[list[Short], Field(min_length=1, max_length=64)] = ["all-linear"]
+    """`[all-linear]`, or the names of the modules that get an adapter, such as q_proj."""
+    gradient_checkpointing: Literal["none", "standard", "unsloth"] = "standard"
+    """Recompute activations in the backward pass; `unsloth` also offloads them (backend unsloth only)."""
+    rank_stabilized: bool = False
+    """Scale by alpha / sqrt(rank) (rsLoRA) instead of alpha / rank."""
+
+    @rule(
+        "!self.targetModules.exists(name, name == 'all-linear') || size(self.targetModules) == 1",
+        "all-linear already means every linear layer: remove it or the other names",
+        field="targetModules",
+    )
+    def _all_linear_stands_alone(self) -> bool:
+        return "all-linear" not in self.target_modules or len(self.target_modules) == 1

@@ -1,0 +1,125 @@
+"""What RL raises."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from ..rules import Part, rule
+from .model import ModelSource
+from .types import KeyRef, Name, Positive
+
+
+class PythonReward(Part):
+    """A reward written by the user; it runs in a box without network, GPU, token or Secret."""
+
+    config_map_key_ref: KeyRef
+    """Where the source file lies."""
+    function: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)] = "score"
+    """Name of the function: it takes prompts, completions and the columns, and returns a list of numbers or None."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    """Longest time for one batch."""
+
+
+class HttpReward(Part):
+    """A reward computed by a service."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    """Where batches are posted."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """Longest time for one batch."""
+
+    @rule("self.url.matches(r'^https?://.+')", "must begin with http:// or https://", field="url")
+    def _is_http(self) -> bool:
+        return bool(re.search(r"^https?://.+", self.url))
+
+
+class ModelReward(ModelSource):
+    """A reward given by a reward model."""
+
+    load_in: Literal["4bit", "8bit", "16bit"] = "8bit"
+    """Precision of its weights."""
+
+
+class RewardParams(Part):
+    """Settings of the built-in rewards; each belongs to the one that its text names."""
+
+    parser: Literal["math", "exact", "number"] | None = None
+    """correctness: how answers are compared. `math` by value of the expression, `number` by number, `exact` by text."""
+    target_tokens: Positive | None = None
+    """lengthPenalty: completions up to this length cost nothing."""
+    max_tokens: Positive | None = None
+    """lengthPenalty: at this length the penalty reaches -1; twice targetTokens when empty."""
+    strict: bool | None = None
+    """format: demand exactly one of each tag, in order, nothing around them; else a share for each tag in place."""
+    ngram: Annotated[int, Field(ge=2, le=10)] | None = None
+    """fluency: length in words of the repeated passages that cost."""
+
+
+PARAMS_OF = {
+    "correctness": ("parser",),
+    "format": ("strict",),
+    "lengthPenalty": ("targetTokens", "maxTokens"),
+    "fluency": ("ngram",),
+}
+_PARAMS_CEL = " && ".join(
+    f"(!has(self.params.{param}) || (has(self.builtin) && self.builtin == '{builtin}'))"
+    for builtin, params in PARAMS_OF.items()
+    for param in params
+)
+
+
+class Reward(Part):
+    """One reward function: exactly one of builtin, python, http and model."""
+
+    name: Name
+    """Its name in metrics and messages."""
+    weight: float = 1.0
+    """What it is multiplied with before all are added."""
+    builtin: Literal["format", "correctness", "lengthPenalty", "fluency"] | None = None
+    """A reward that comes with the trainer."""
+    params: RewardParams = RewardParams()
+    """Settings of a built-in reward."""
+    python: PythonReward | None = None
+    """A reward written by you."""
+    http: HttpReward | None = None
+    """A reward computed by a service."""
+    model: ModelReward | None = None
+    """A reward given by a reward model."""
+
+    @rule(
+        "[has(self.builtin), has(self.python), has(self.http), has(self.model)].filter(given, given).size() == 1",
+        "give exactly one of builtin, python, http and model",
+    )
+    def _one_kind(self) -> bool:
+        return sum(kind is not None for kind in (self.builtin, self.python, self.http, self.model)) == 1
+
+    @rule(
+        _PARAMS_CEL,
+        "a setting of another reward: correctness takes parser, format strict, fluency ngram, "
+        "lengthPenalty targetTokens and maxTokens",
+        field="params",
+    )
+    def _params_belong_to_the_builtin(self) -> bool:
+        given = self.params.model_dump(by_alias=True, exclude_none=True)
+        return set(given) <= set(PARAMS_OF.get(self.builtin or "", ()))
+
+    @rule(
+        "!has(self.builtin) || self.builtin != 'lengthPenalty' || has(self.params.targetTokens)",
+        "lengthPenalty needs targetTokens: the length in tokens up to which a completion costs nothing",
+        field="params",
+    )
+    def _length_penalty_has_a_target(self) -> bool:
+        return self.builtin != "lengthPenalty" or self.params.target_tokens is not None
+
+    @rule(
+        "!has(self.params.targetTokens) || !has(self.params.maxTokens)"
+        " || self.params.targetTokens < self.params.maxTokens",
+        "maxTokens must be greater than targetTokens",
+        field="params",
+    )
+    def _length_range_is_not_empty(self) -> bool:
+        low, high = self.params.target_tokens, self.params.max_tokens
+        return low is None or high is None or low < high

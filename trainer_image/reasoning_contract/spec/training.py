@@ -1,0 +1,119 @@
+"""The two stages that learn: warm-up and reinforcement."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..rules import Part, rule
+from .types import Count, Positive, Probability
+
+
+class Warmup(Part):
+    """Supervised warm-up (SFT) on a small curated set, so that RL starts from the format and some skill."""
+
+    skip: bool = False
+    """Go straight to RL, in the manner of R1-Zero."""
+    epochs: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Passes over the warm-up rows."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
+    """Peak learning rate."""
+    scheduler: Literal["constant", "linear", "cosine"] = "cosine"
+    """Course of the learning rate after its warm-up."""
+    warmup_ratio: Probability = 0.05
+    """Share of the steps over which the learning rate rises."""
+    batch_size: Positive = 1
+    """Rows a forward pass."""
+    gradient_accumulation: Positive = 4
+    """Forward passes an update."""
+    train_on_responses_only: bool = True
+    """Do not learn to predict the prompt."""
+
+
+Algorithm = Literal["GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO", "PPO", "DPO", "ORPO", "none"]
+PREFERENCE = ("DPO", "ORPO")
+GROUPED = ("GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO")
+GROUPED_CEL = "['GRPO', 'GSPO', 'DrGRPO', 'DAPO', 'RLOO']"
+
+
+class Reinforce(Part):
+    """Reinforcement learning or preference optimisation. Fields left empty take the algorithm's published values."""
+
+    algorithm: Algorithm = "GRPO"
+    """What optimises the model; `none` for a warm-up alone."""
+    steps: Positive | None = None
+    """Updates of the model; 250 when epochs is empty too."""
+    epochs: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """Passes over train, instead of steps."""
+    num_generations: Annotated[int, Field(ge=2, le=256)] = 8
+    """Completions a prompt, which are compared with each other. 4 to 16 suits most jobs."""
+    batch_size: Positive = 8
+    """Completions (pairs for DPO and ORPO) a forward pass."""
+    gradient_accumulation: Positive = 1
+    """Forward passes an update: batchSize x gradientAccumulation completions a step."""
+    updates_per_generation: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Updates made with one batch of generated completions, each with a part of its own. With 1 the model that is
+    updated is the one that wrote: every probability ratio is 1, so that clipping and importanceSampling change nothing.
+    GSPO: 4; else 1. The completions of all updates are generated at once; a checkpoint waits for the last update."""
+    max_prompt_length: Annotated[int, Field(ge=1)] | None = None
+    """Longest prompt in tokens; longer rows are left out and counted. What maxCompletionLength leaves when empty."""
+    max_completion_length: Annotated[int, Field(ge=1)] = 512
+    """Longest completion in tokens."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-6
+    """Peak learning rate."""
+    scheduler: Literal["constant", "linear", "cosine"] = "cosine"
+    """Course of the learning rate after its warm-up."""
+    warmup_ratio: Probability = 0.1
+    """Share of the steps over which the learning rate rises."""
+    optimizer: Literal["auto", "adamw", "adamw_8bit", "paged_adamw_8bit"] = "auto"
+    """`auto`: adamw_8bit on backend unsloth, else adamw."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Decoupled weight decay of AdamW."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are scaled down to this norm."""
+    temperature: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Sampling temperature of the completions."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling: the smallest set of tokens with this much probability."""
+    min_p: Probability | None = None
+    """Leave out tokens less likely than this share of the likeliest one's probability."""
+    top_k: Count | None = None
+    """Sample among this many likeliest tokens; 0 or empty for all."""
+    beta: Annotated[float, Field(ge=0)] | None = None
+    """Weight of the divergence from the frozen reference model (DPO, ORPO: of the preference term)."""
+    epsilon: Annotated[float, Field(gt=0)] | None = None
+    """Lower clipping range of the probability ratio."""
+    epsilon_high: Annotated[float, Field(gt=0)] | None = None
+    """Upper clipping range of the probability ratio; epsilon when empty and the algorithm has none of its own."""
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"] | None = None
+    """How token losses are put together in the GRPO family."""
+    importance_sampling: Literal["token", "sequence"] | None = None
+    """Level of the probability ratio in the GRPO family; `sequence` is GSPO's."""
+    scale_rewards: Literal["group", "batch", "none"] | None = None
+    """What advantages are divided by: the standard deviation in the group, in the batch, or nothing."""
+    mask_truncated: bool | None = None
+    """Do not learn from completions that were cut at maxCompletionLength."""
+    seed: Count = 3407
+    """Seed of sampling, shuffling and adapter weights."""
+
+    @rule("!(has(self.steps) && has(self.epochs))", "give steps or epochs, not both")
+    def _steps_or_epochs(self) -> bool:
+        return self.steps is None or self.epochs is None
+
+    @rule(
+        f"!has(self.updatesPerGeneration) || self.algorithm in {GROUPED_CEL}",
+        "belongs to GRPO, GSPO, DrGRPO, DAPO and RLOO: remove it",
+        field="updatesPerGeneration",
+    )
+    def _only_groups_are_updated_from_more_than_once(self) -> bool:
+        return self.updates_per_generation is None or self.algorithm in GROUPED
+
+    @rule(
+        f"!(self.algorithm in {GROUPED_CEL}) || self.batchSize * self.gradientAccumulation % self.numGenerations == 0",
+        "must divide batchSize x gradientAccumulation, the completions a step, so that every prompt has a whole group",
+        field="numGenerations",
+    )
+    def _groups_are_whole(self) -> bool:
+        whole = self.batch_size * self.gradient_accumulation % self.num_generations == 0
+        return self.algorithm not in GROUPED or whole

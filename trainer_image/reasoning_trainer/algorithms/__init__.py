@@ -1,0 +1,1 @@
+"""How the model learns: what TRL's trainers are given and taught."""

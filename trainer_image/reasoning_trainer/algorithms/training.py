@@ -1,0 +1,204 @@
+"""What the two training stages share: checkpoints, resuming, reporting, guards, and the stage's end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from reasoning_contract.status import CheckpointStatus, RunStage, TrainingStatus
+
+from ..attempt import Attempt, Policy
+from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifiable_reward
+from ..interruption import interrupted
+from ..reporting.gpu_use import GpuUse
+from ..reporting.metrics import presentable, training_status
+from ..storage.run_folder import StageFolder, whole_folder, write_lines
+
+REFERENCE = "ref"
+"""TRL's name of the frozen copy of the adapter that a KL term is measured from."""
+
+
+class StageCallback(TrainerCallback):
+    """Reports every step, seals checkpoints, and stops the trainer when it must stop."""
+
+    def __init__(
+        self, attempt: Attempt, stage: RunStage, folder: StageFolder, unscored: Callable[[], Mapping[str, int]] = dict
+    ) -> None:
+        self._attempt, self._stage, self._folder, self._unscored = attempt, stage, folder, unscored
+        spec = attempt.spec
+        self._signal = LearningSignalGuard(spec.guards.learning_signal, verifiable_reward(spec))
+        self._updates = (spec.reinforce.updates_per_generation or 1) if stage == "reinforce" else 1
+        self._generated: dict[str, Any] = {}
+        self._tokens, self._moment = 0.0, time.monotonic()
+        self._gpu = GpuUse(torch.cuda.utilization, attempt.say) if torch.cuda.is_available() else None
+
+    @property
+    def _budget_spent(self) -> bool:
+        return not judge_budget(self._attempt.spec.limits, self._attempt.tracker.gpu_seconds).ok
+
+    def stop_if_told(self) -> None:
+        """Raise `TrainerError` if the process is told to stop or the GPU budget is spent."""
+        judge_budget(self._attempt.spec.limits, self._attempt.tracker.gpu_seconds).raise_if_failed()
+        self._attempt.interruption.check()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell where the stage begins: at its first step, or at a checkpoint's, and what the guard saw before it."""
+        for logs in state.log_history:
+            self._signal.update(training_status(logs))
+        self._attempt.tracker.begin(self._stage, total=state.max_steps, done=state.global_step)
+        self._moment = time.monotonic()
+        if self._gpu:
+            self._gpu.start()
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Leave the GPU to itself."""
+        if self._gpu:
+            self._gpu.stop()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Count the step; when told to stop or out of budget, have the trainer save and stop.
+
+        The updates that share a batch of completions are made first: they take less time than the batch did, and
+        without them it would have to be thrown away.
+        """
+        self._attempt.tracker.advance(state.global_step)
+        can_stop = state.global_step % self._updates == 0
+        if can_stop and (self._attempt.interruption.requested or self._budget_spent):
+            control.should_save = control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Report the metrics of the step and let the guards judge them."""
+        if not logs or "train_runtime" in logs:
+            return
+        spec, tracker = self._attempt.spec, self._attempt.tracker
+        training = training_status(
+            logs,
+            tokens_per_second=self._pace(logs),
+            gpu_memory_gib=_gpu_memory_gib(),
+            gpu_use_percent=self._gpu.take() if self._gpu else None,
+            unscored=self._unscored(),
+        )
+        tracker.report(training=presentable(self._with_generated(training)))
+        stable = judge_divergence(spec.guards.divergence, training)
+        verdict = self._signal.update(training)
+        if verdict is not None:
+            tracker.report(learning_signal=verdict.to_report())
+        for each in (stable, verdict):
+            if each is not None:
+                self._act(each)
+
+    def _with_generated(self, training: TrainingStatus) -> TrainingStatus:
+        """Complete an update that shares its completions with an earlier one with what is known of them."""
+        figures = training.model_dump(exclude_none=True)
+        if training.reward is not None:
+            self._generated = {name: figure for name, figure in figures.items() if name != "gpu_use_percent"}
+        return TrainingStatus.model_validate(self._generated | figures)
+
+    def _act(self, verdict: Any) -> None:
+        if not verdict.ok and verdict.action == "warn":
+            self._attempt.say(f"warning: {verdict.message}")
+        verdict.raise_if_failed()
+
+    def _pace(self, logs: Mapping[str, Any]) -> float | None:
+        moment, tokens = time.monotonic(), logs.get("num_tokens")
+        if tokens is None:
+            return None
+        pace = (tokens - self._tokens) / max(moment - self._moment, 1e-9) if self._tokens else None
+        self._tokens, self._moment = tokens, moment
+        return pace
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Declare the checkpoint complete and delete the oldest.
+
+        The reference lies in the warm-up's folder anyway; left in the checkpoint, it would be all that the Transformers
+        trainer reads back from it.
+        """
+        step = state.global_step
+        shutil.rmtree(self._folder.checkpoint(step) / REFERENCE, ignore_errors=True)
+        self._folder.seal(step, self._attempt.spec.checkpoint.keep)
+        path = str(self._folder.checkpoint(step))
+        self._attempt.tracker.report(last_checkpoint=CheckpointStatus(stage=self._stage, step=step, path=path))
+
+
+def _gpu_memory_gib() -> float | None:
+    """Return the peak of PyTorch's allocator, in which vLLM has its share too; None on a CPU."""
+    return torch.cuda.max_memory_reserved() / (1 << 30) if torch.cuda.is_available() else None
+
+
+def reuse(attempt: Attempt, policy: Policy, stage: RunStage) -> bool:
+    """Take the adapter of a stage that an earlier attempt finished; return whether there is one."""
+    folder = attempt.folder.stage(stage)
+    if folder.is_done:
+        policy.backend.load_adapter(policy.model, folder.adapter)
+        attempt.tracker.finish(stage, earlier=True)
+        attempt.tracker.report(resumed_from_step=0)
+    return folder.is_done
+
+
+def train(attempt: Attempt, policy: Policy, stage: RunStage, trainer: Trainer) -> None:
+    """Train to the end of the stage, from its last complete checkpoint if it has one.
+
+    Raises
+    ------
+    TrainerError
+        If the process is told to stop, the GPU budget is spent, or a guard says so; the checkpoint is saved.
+    """
+    folder = attempt.folder.stage(stage)
+    folder.discard_incomplete()
+    trainer.remove_callback(PrinterCallback)
+    step, checkpoint = max(folder.checkpoints(), default=(None, None))
+    if step is not None:
+        attempt.tracker.report(
+            resumed_from_step=step,
+            last_checkpoint=CheckpointStatus(stage=stage, step=step, path=str(checkpoint)),
+        )
+    if checkpoint is not None:
+        state = type(trainer.state).load_from_json(str(checkpoint / "trainer_state.json"))
+        if state.global_step >= state.max_steps:  # the trainer would make one step more
+            policy.backend.load_adapter(policy.model, checkpoint)
+            finish(attempt, policy, stage, state)
+            return
+        _restore_token_count(trainer, state)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        judge_budget(attempt.spec.limits, attempt.tracker.gpu_seconds).raise_if_failed()
+        raise interrupted()
+    finish(attempt, policy, stage, trainer.state)
+
+
+def _restore_token_count(trainer: Trainer, state: TrainerState) -> None:
+    """Let TRL's SFT and DPO trainers count tokens on: a checkpoint does not hold their count."""
+    counts = [entry["num_tokens"] for entry in state.log_history if "num_tokens" in entry]
+    if counts and hasattr(trainer, "_total_train_tokens"):
+        trainer._total_train_tokens = int(counts[-1])
+
+
+def finish(attempt: Attempt, policy: Policy, stage: RunStage, state: TrainerState) -> None:
+    """Keep the stage's adapter and history: the stage is not trained again."""
+    folder = attempt.folder.stage(stage)
+    with whole_folder(folder.adapter) as path:
+        policy.backend.save_adapter(policy.model, path)
+    write_lines(folder.history, [entry for entry in state.log_history if "train_runtime" not in entry])
+    attempt.tracker.finish(stage)
+
+
+def drop_reference(policy: Policy) -> None:
+    """Forget the frozen copy that TRL added to the model."""
+    if REFERENCE in policy.model.peft_config:
+        policy.model.delete_adapter(REFERENCE)

@@ -1,0 +1,1 @@
+"""What held-out rows prove: scores, gains, intervals."""

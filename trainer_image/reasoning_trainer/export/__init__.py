@@ -1,0 +1,1 @@
+"""What a run leaves: formats, and the converters that write them."""

@@ -1,0 +1,167 @@
+"""The base model's files: where they lie, or how they come from the Hub."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.spec import Spec
+
+from ..attempt import Context
+from ..errors import TrainerError
+from ..job import Inputs
+from ..resource_failures import is_storage_full
+from .commits import Commits
+
+NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack", "consolidated*.safetensors")
+"""Files of a Hub repository that the trainer never reads; the last are Mistral's copies of the shards."""
+WEIGHTS = "*.safetensors"
+SHOWN = 3
+"""Files that an error message names."""
+NO_COMMITS = Commits()
+Fetched: TypeAlias = tuple[Path, str | None]
+"""The folder, and the commit of a Hub repository."""
+_GLANCE_SECONDS = 0.5
+_THREAD = "fetch"
+
+
+def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
+    """Have the model's files come while the libraries are imported, which takes half a minute on a GPU.
+
+    Returns
+    -------
+    callable
+        Waits for the files and returns them, or raises as `fetch` does; or that the process was told to stop.
+    """
+    fetching: Future[Fetched] = Future()
+    if context.spec.model.source.startswith("hf://"):
+        # here and not in the thread: two threads that import the same modules may see them half imported
+        from huggingface_hub import snapshot_download  # noqa: F401
+
+    def work() -> None:
+        try:
+            fetching.set_result(fetch(context.spec, context.inputs, commits=context.commits))
+        except BaseException as error:
+            fetching.set_exception(error)
+
+    def wait() -> Fetched:
+        while not fetching.done():
+            context.interruption.check()
+            with suppress(TimeoutError):
+                fetching.exception(_GLANCE_SECONDS)
+        return fetching.result()
+
+    threading.Thread(target=work, name=_THREAD, daemon=True).start()
+    return wait
+
+
+def is_fetching() -> bool:
+    """Whether files still come that nobody waits for any more: the download has threads that Python's end waits for."""
+    return any(thread.name == _THREAD for thread in threading.enumerate())
+
+
+def require_safetensors(spec: Spec, folder: Path) -> None:
+    """Refuse weights of another format: unpickling them runs whatever code they carry.
+
+    Raises
+    ------
+    TrainerError
+        If there are no safetensors.
+    """
+    if any(folder.glob(WEIGHTS)):
+        return
+    others = sorted({path.name for pattern in NOT_READ for path in folder.glob(pattern)})
+    found = f"it has {', '.join(others[:SHOWN])}" if others else "or they lie in a folder below"
+    raise TrainerError(
+        ExitCode.MODEL_INVALID,
+        "SafetensorsMissing",
+        f"model.source {spec.model.source} has no weights in *.safetensors; {found}",
+        "choose a revision with safetensors, or load the model once and save it with save_pretrained",
+    )
+
+
+def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ, commits: Commits = NO_COMMITS) -> Fetched:
+    """Bring the model's files onto this machine.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    inputs
+        Where its sources lie.
+    ignore
+        Patterns of the files that a download leaves out.
+    commits
+        Commits of the run.
+
+    Raises
+    ------
+    TrainerError
+        If the model is not there or cannot be fetched.
+    """
+    if spec.model.source.startswith("hf://"):
+        return _download(spec, ignore, commits)
+    try:
+        return inputs.locate(spec.model.source), None
+    except TrainerError as error:
+        raise TrainerError(
+            ExitCode.MODEL_INVALID,
+            "ModelNotFound",
+            f"model.source {error.message}",
+            "check the path; file:/// is a path in the image, pvc://claim/path a folder on a claim",
+        ) from None
+
+
+def _download(spec: Spec, ignore: Sequence[str], commits: Commits) -> tuple[Path, str]:
+    """Take a snapshot of the Hub repository; its folder is named after the commit."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    name = spec.model.source.removeprefix("hf://")
+    take = partial(
+        snapshot_download,
+        name,
+        revision=commits.pinned(f"models/{name}", spec.model.revision),
+        token=os.environ.get("HF_TOKEN"),
+        ignore_patterns=list(ignore),
+    )
+    try:
+        folder = take()
+    except GatedRepoError as error:
+        raise _not_found(spec, error, "accept the model's terms on the Hub and give model.tokenSecretRef") from None
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
+        raise _not_found(spec, error, "check name and revision; a private one needs model.tokenSecretRef") from None
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        if is_storage_full(error):
+            raise
+        try:
+            # of a commit the library wants to list the files first, even if all of them are there
+            folder = take(local_files_only=True)
+        except LocalEntryNotFoundError:
+            raise TrainerError(
+                ExitCode.TRANSIENT,
+                "HubUnreachable",
+                f"model.source {spec.model.source} cannot be fetched: {error}",
+                "it is tried again; without a network, put the model on a claim and use pvc://claim/path",
+            ) from error
+    commits.pin(f"models/{name}", spec.model.revision, Path(folder).name)
+    return Path(folder), Path(folder).name
+
+
+def _not_found(spec: Spec, error: Exception, hint: str) -> TrainerError:
+    return TrainerError(ExitCode.MODEL_INVALID, "ModelNotFound", f"model.source {spec.model.source}: {error}", hint)

@@ -1,0 +1,285 @@
+"""The folder of a run on the volume: what lies where, and how it is written so that a crash spoils nothing.
+
+::
+
+    run.lock                    held while an attempt runs
+    progress.json               the last report, with the attempt's number
+    commits.json                which commits of Hub repositories are taken: a new attempt takes the same
+    recipe.json                 what is learned: a new attempt must agree with it
+    backend.json                the backend, where the GPU's memory decided
+    <stage>/checkpoint-<step>/  checkpoints of warmup and reinforce; whole only with the file `complete`
+    <stage>/adapter/            the adapter at the stage's end
+    <stage>/history.jsonl       metrics of every step; with it the stage is finished
+    evaluation/<model>.json     score and verdict of every held-out row
+    evaluation/<model>.jsonl    transcripts
+    artifacts/<kind>/           what was asked for; gguf:q8_0 lies in gguf-q8_0
+    conversion/                 the merged model while other formats are made from it
+    README.md                   model card
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.progress import Progress
+from reasoning_contract.spec import Spec
+
+from ..errors import TrainerError
+
+COMPLETE = "complete"
+BASE_MODEL = "base_model.json"
+STAGES = ("warmup", "reinforce")
+"""Stages that train."""
+RECIPE_PARTS = ("backend", "model", "lora", "chatTemplate", "data", "warmup", "reinforce", "rewards")
+"""Parts of the spec that decide what is learned. Another pod, limit or report is no other run."""
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace a file in one step: whoever reads it, after a crash too, finds the old text or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    _sync(path.parent)
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as JSON lines, in one step."""
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to write into, which takes its place at `path` only when all is on the disk."""
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    _sync_tree(partial)
+    shutil.rmtree(path, ignore_errors=True)
+    partial.rename(path)
+    _sync(path.parent)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    """The folder of a training stage."""
+
+    path: Path
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter at the end of the stage."""
+        return self.path / "adapter"
+
+    @property
+    def history(self) -> Path:
+        """Metrics of every step: written last, so that its presence says that the stage is finished."""
+        return self.path / "history.jsonl"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the stage is finished."""
+        return self.history.exists()
+
+    def checkpoint(self, step: int) -> Path:
+        """Return the folder of a checkpoint."""
+        return self.path / f"checkpoint-{step}"
+
+    def checkpoints(self) -> list[tuple[int, Path]]:
+        """Return the complete checkpoints, oldest first."""
+        found = ((int(path.name.rpartition("-")[2]), path) for path in self.path.glob("checkpoint-*"))
+        return sorted((step, path) for step, path in found if (path / COMPLETE).exists())
+
+    def seal(self, step: int, keep: int) -> None:
+        """Declare a checkpoint complete once all of it is on the disk, and only then delete those beyond `keep`."""
+        checkpoint = self.checkpoint(step)
+        _sync_tree(checkpoint)
+        write_atomic(checkpoint / COMPLETE, "")
+        for _, old in self.checkpoints()[:-keep]:
+            (old / COMPLETE).unlink()
+            shutil.rmtree(old)
+
+    def discard_incomplete(self) -> None:
+        """Delete checkpoints that a killed attempt left half-written."""
+        for path in self.path.glob("checkpoint-*"):
+            if not (path / COMPLETE).exists():
+                shutil.rmtree(path)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run."""
+
+    path: Path
+
+    def stage(self, name: str) -> StageFolder:
+        """Return the folder of a training stage."""
+        return StageFolder(self.path / name)
+
+    @property
+    def evaluation(self) -> Path:
+        """Scores and transcripts."""
+        return self.path / "evaluation"
+
+    @property
+    def artifacts(self) -> Path:
+        """What was asked for."""
+        return self.path / "artifacts"
+
+    @property
+    def conversion(self) -> Path:
+        """What formats are made from; gone when all are written."""
+        return self.path / "conversion"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second attempt out while this one writes; the lock falls with the process.
+
+        Raises
+        ------
+        TrainerError
+            If another process writes here: a lost node's pod may still run.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "run.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EAGAIN):
+                    raise
+                raise TrainerError(
+                    ExitCode.TRANSIENT,
+                    "RunFolderBusy",
+                    f"another process is writing to {self.path}",
+                    "two jobs must not share a run folder; a pod of an earlier attempt may still be ending",
+                ) from None
+            yield
+
+    @property
+    def choice(self) -> Path:
+        """The backend that the first attempt chose, where the GPU's memory decided."""
+        return self.path / "backend.json"
+
+    def last_progress(self) -> Progress | None:
+        """Return the last report of the attempt before this one; None for the first."""
+        path = self.path / "progress.json"
+        if not path.exists():
+            return None
+        # an attempt before an operator was taken back may have been made by a newer trainer
+        return Progress.model_validate_json(path.read_text("utf-8"), extra="ignore")
+
+    def save_progress(self, progress: Progress) -> None:
+        """Keep the report for the next attempt."""
+        write_atomic(self.path / "progress.json", progress.model_dump_json(by_alias=True, exclude_none=True))
+
+    def agree_on_recipe(self, recipe: Mapping[str, Any], on_change: str) -> None:
+        """Make sure that what lies here was made by the same recipe.
+
+        Parameters
+        ----------
+        recipe
+            What is to be learned, from `recipe_of`.
+        on_change
+            ``spec.checkpoint.onSpecChange``: refuse or startOver.
+
+        Raises
+        ------
+        TrainerError
+            If something is trained already, the recipe changed, and the spec does not say to start over; the changed
+            fields are named.
+        """
+        self._agree("recipe.json", recipe, "the spec", on_change, also=[self.choice])
+
+    def agree_on_base_model(self, model: Mapping[str, Any], on_change: str) -> None:
+        """Make sure in the same way that it was made from the same model.
+
+        Parameters
+        ----------
+        model
+            Its files, and what tells them apart.
+        on_change
+            ``spec.checkpoint.onSpecChange``.
+        """
+        self._agree(BASE_MODEL, model, "model.source", on_change)
+
+    def _agree(self, name: str, now: Mapping[str, Any], what: str, on_change: str, also: Iterable[Path] = ()) -> None:
+        path = self.path / name
+        before = json.loads(path.read_text("utf-8")) if path.exists() else now
+        changed = changes(before, now)
+        trained = any(self.stage(name).checkpoints() or self.stage(name).is_done for name in STAGES)
+        if changed and trained and on_change == "refuse":
+            raise TrainerError(
+                ExitCode.SPEC_CHANGED,
+                "SpecChanged",
+                f"{what} changed since the checkpoints in {self.path} were made: {'; '.join(changed)}",
+                "undo the change, make a new job, or set checkpoint.onSpecChange: startOver to train from the start",
+            )
+        if changed:
+            self._start_over(also)
+        write_atomic(path, json.dumps(now, ensure_ascii=False))
+
+    def _start_over(self, also: Iterable[Path]) -> None:
+        for name in (*STAGES, "evaluation", "artifacts", "conversion"):
+            if (self.path / name).exists():
+                shutil.rmtree(self.path / name)
+        # last: until all is gone, whoever is killed here must find again that something changed
+        for path in (*also, self.path / BASE_MODEL):
+            path.unlink(missing_ok=True)
+
+
+def recipe_of(spec: Spec, rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that decides what is learned: parts of the resolved spec, and what tells the rows apart."""
+    document = spec.model_dump(by_alias=True, exclude_none=True, mode="json")
+    recipe = {part: document[part] for part in RECIPE_PARTS}
+    recipe["model"].pop("tokenSecretRef", None)
+    return recipe | {"rows": rows}
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
+    """Return what differs between two recipes, one text a field: ``reinforce.steps: 100 -> 200``."""
+    found = []
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += changes(old, new, f"{at}{key}.")
+        elif old != new:
+            found.append(f"{at}{key}: {_brief(old)} -> {_brief(new)}")
+    return found
+
+
+def _brief(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
