@@ -21,7 +21,7 @@ PI = Decimal("3.1415926535897932384626433832795028841971693993751058209749445923
 ZERO, ONE = Decimal(0), Decimal(1)
 
 
-class Undefined(ValueError):
+class UndefinedError(ValueError):
     """There is no value, or none that is known well enough."""
 
 
@@ -65,7 +65,7 @@ class Ball:
     def inverse(self) -> Ball:
         """Return one divided by it."""
         if self.is_zero:
-            raise Undefined("division by zero")
+            raise UndefinedError("division by zero")
         square = self.real * self.real + self.imaginary * self.imaginary
         error = (self.error * 2 + UNIT * 4 * self.size) / square
         return Ball(self.real / square, -self.imaginary / square, error)
@@ -73,7 +73,7 @@ class Ball:
     def known(self) -> Ball:
         """Return it, unless its error is too large."""
         if self.error > CERTAIN * max(ONE, self.size):
-            raise Undefined("too many digits cancel")
+            raise UndefinedError("too many digits cancel")
         return self
 
 
@@ -96,7 +96,7 @@ def absolute(z: Ball) -> Ball:
 def exp(z: Ball) -> Ball:
     """Return e to the power of z."""
     if abs(z.real) > POWER_LIMIT:
-        raise Undefined("a power too large")
+        raise UndefinedError("a power too large")
     size = z.real.exp()
     if z.imaginary == 0:
         return Ball(size, ZERO, size * (z.error * 2 + UNIT * 2))
@@ -107,7 +107,7 @@ def exp(z: Ball) -> Ball:
 def ln(z: Ball) -> Ball:
     """Return the principal logarithm."""
     if z.is_zero:
-        raise Undefined("logarithm of zero")
+        raise UndefinedError("logarithm of zero")
     error = z.error * 2 / z.size + UNIT * 8
     if z.is_real and z.real > 0:
         value = z.real.ln()
@@ -142,7 +142,7 @@ def arctangent(z: Ball) -> Ball:
 
 def _real(z: Ball) -> Decimal:
     if not z.is_real:
-        raise Undefined("a complex angle")
+        raise UndefinedError("a complex angle")
     return z.real
 
 
@@ -150,7 +150,7 @@ def _real(z: Ball) -> Decimal:
 def sine_and_cosine(x: Decimal) -> tuple[Decimal, Decimal]:
     """Return sine and cosine: the series of an eighth of the angle, doubled three times."""
     if abs(x) > ANGLE_LIMIT:
-        raise Undefined("an angle too large")
+        raise UndefinedError("an angle too large")
     x = CONTEXT.remainder_near(x, 2 * PI) / 8
     term, total, versine = x, x, ZERO  # 1 - cos is kept, for small angles
     square, count = x * x, 1
@@ -171,7 +171,7 @@ def angle(x: Decimal, y: Decimal) -> Decimal:
     """Return the angle of the point (x, y), in (-pi, pi]."""
     if y == 0:
         if x == 0:
-            raise Undefined("the angle of zero")
+            raise UndefinedError("the angle of zero")
         return ZERO if x > 0 else +PI
     if x <= 0:
         return (PI / 2 if y > 0 else -PI / 2) - _arctangent(x / y)

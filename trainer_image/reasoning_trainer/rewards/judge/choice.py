@@ -8,8 +8,12 @@ from .text import settled
 
 LETTER = re.compile(r"\A[(\[{]?\s*([A-Z])\s*[)\]}]?\.?\Z")
 WRAPPED = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}")
-CHOSEN = re.compile(r"\A(?:option|choice|answer)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Za-z])\s*[).:]|([A-Za-z])\Z)(.*)", re.DOTALL | re.I)
-ANOTHER = re.compile(r"(?<![a-zA-Z])(?:[(\[]\s*[A-Za-z]\s*[)\]]|[B-HJ-Z]\b|[A-Z]\s*[):])|\b(?:or|and|not)\s+[A-Z]\b")
+CHOSEN = re.compile(
+    r"""\A(?:option|choice|answer)?\s*
+    (?: (?:\(\s*([a-z])\s*\) | \[\s*([a-z])\s*\])(?!\s*[-+*/^=<>]\s)  | ([a-z])\s*[).:] | ([a-z])\Z ) (.*)""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
+ANOTHER = re.compile(r"(?<![a-zA-Z])(?:[(\[]\s*[A-Za-z]\s*[)\]]|[B-HJ-Z]\b|[A-Z]\s*[):])|\b(?:or|and|not)\s+A\b")
 
 
 def letter(reference: str) -> str | None:
@@ -26,6 +30,6 @@ def chosen(answer: str) -> str | None:
     """
     bare = WRAPPED.sub(r"\1", settled(answer)).strip()
     found = CHOSEN.match(bare)
-    if found is None or ANOTHER.search(found[4]):
+    if found is None or ANOTHER.search(found[5]):
         return None
-    return (found[1] or found[2] or found[3]).upper()
+    return next(filter(None, found.groups())).upper()

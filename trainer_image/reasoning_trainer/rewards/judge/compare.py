@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from .evaluate import uses, variables
-from .reading import Reading
+from .reading import Reading, is_literal
 from .regions import is_explicit, region, same_region
 from .tree import Apply, Based, Label, Matrix, Node, Number, Relation, Series, Symbol
 from .values import POINTS, equal, is_positive, is_zero, points, ratio, same_value, value_at
@@ -22,11 +23,7 @@ def same_reading(reference: Reading, answer: Reading) -> bool:
         return False
     if reference.percentage == answer.percentage:
         return same(reference.node, answer.node)
-    return any(
-        same(right, given)
-        for right in _percentages(reference)
-        for given in _percentages(answer)
-    )
+    return any(same(right, given) for right in _percentages(reference) for given in _percentages(answer))
 
 
 def _compatible(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -196,7 +193,10 @@ def _same_series(right: Node, given: Node) -> bool:
 
 
 def _is_lone(series: Node, value: Node) -> bool:
-    return isinstance(series, Series) and series.brackets == "{}" and len(series.items) == 1 and same(series.items[0], value)
+    """Return whether the first is a set of the second alone."""
+    if not isinstance(series, Series) or series.brackets != "{}" or len(series.items) != 1:
+        return False
+    return same(series.items[0], value)
 
 
 def _same_brackets(right: Series, given: Series) -> bool:
@@ -250,3 +250,12 @@ def _signed(node: Node, signs: dict[str, str]) -> Node:
     if node.operator in ("pm1", "mp1"):
         return operands[0] if signs[node.operator[:2]] == "+" else Apply("neg", operands)
     return Apply(signs.get(node.operator, node.operator), operands)
+
+
+def value_of(reading: Reading) -> Fraction | None:
+    """Return the number that a reading states; None if it states no number, or a sum still to be done."""
+    node = stated(reading.node) if isinstance(reading.node, Relation) else reading.node
+    if node is None or not is_literal(node, lowest=False):
+        return None
+    value = value_at(node, {})
+    return value if isinstance(value, Fraction) else None

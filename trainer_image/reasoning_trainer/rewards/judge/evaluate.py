@@ -8,9 +8,25 @@ from decimal import localcontext
 from fractions import Fraction
 from typing import TypeAlias
 
-from .ball import CONTEXT, ERRORS, ONE, PI, UNIT, ZERO, Ball, Undefined, absolute, arctangent, ball, cosine, exp, ln
-from .ball import sine, sqrt
-from .tree import Apply, Matrix, Node, Number, Relation, Series, Symbol
+from .ball import (
+    CONTEXT,
+    ERRORS,
+    ONE,
+    PI,
+    UNIT,
+    ZERO,
+    Ball,
+    UndefinedError,
+    absolute,
+    arctangent,
+    ball,
+    cosine,
+    exp,
+    ln,
+    sine,
+    sqrt,
+)
+from .tree import Apply, Node, Number, Symbol, parts
 
 MAX_BITS = 8000
 """Size of an exact number; what would be larger is not worked out."""
@@ -31,7 +47,7 @@ def evaluate(node: Node, point: Point) -> Value:
 
     Raises
     ------
-    Undefined
+    UndefinedError
         If it has none, or it would be too large, or it is no expression.
     """
     with localcontext(CONTEXT):
@@ -39,7 +55,7 @@ def evaluate(node: Node, point: Point) -> Value:
             value = _value(node, point)
             return value.known() if isinstance(value, Ball) else value
         except ERRORS as error:
-            raise Undefined(str(error)) from error
+            raise UndefinedError(str(error)) from error
 
 
 def variables(node: Node) -> frozenset[str]:
@@ -47,17 +63,6 @@ def variables(node: Node) -> frozenset[str]:
     if isinstance(node, Symbol):
         return frozenset() if node.name in CONSTANTS or node.name in ("infty", "reals") else frozenset((node.name,))
     return frozenset().union(*map(variables, parts(node)))
-
-
-def parts(node: Node) -> tuple[Node, ...]:
-    """Return what a node is made of, one level down."""
-    if isinstance(node, Apply):
-        return node.operands
-    if isinstance(node, Series):
-        return node.items
-    if isinstance(node, Relation):
-        return node.sides
-    return tuple(cell for row in node.rows for cell in row) if isinstance(node, Matrix) else ()
 
 
 def uses(node: Node, *operators: str) -> bool:
@@ -74,7 +79,7 @@ def _value(node: Node, point: Point) -> Value:
         return _symbol(node.name, point)
     if isinstance(node, Apply) and node.operator in OPERATIONS:
         return _bounded(OPERATIONS[node.operator](*(_value(operand, point) for operand in node.operands)))
-    raise Undefined("no expression")
+    raise UndefinedError("no expression")
 
 
 def _symbol(name: str, point: Point) -> Value:
@@ -82,12 +87,12 @@ def _symbol(name: str, point: Point) -> Value:
         return point[name]
     if name in CONSTANTS:
         return CONSTANTS[name]()
-    raise Undefined(f"the value of {name}")
+    raise UndefinedError(f"the value of {name}")
 
 
 def _bounded(value: Value) -> Value:
     if isinstance(value, Fraction) and max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
-        raise Undefined("a number too large")
+        raise UndefinedError("a number too large")
     return value
 
 
@@ -115,7 +120,7 @@ def _power(a: Value, b: Value) -> Value:
     if isinstance(b, Fraction):
         return _rational_power(a, b)
     if ball(a).is_zero:
-        raise Undefined("a power of zero")
+        raise UndefinedError("a power of zero")
     return exp(ln(ball(a)) * b)
 
 
@@ -123,7 +128,7 @@ def _rational_power(a: Value, b: Fraction) -> Value:
     if b.denominator == 1 and isinstance(a, Fraction):
         size = max(a.numerator.bit_length(), a.denominator.bit_length())
         if size * abs(b.numerator) > MAX_BITS and a not in (0, 1, -1):
-            raise Undefined("a power too large")
+            raise UndefinedError("a power too large")
         return a**b.numerator if abs(b) < MAX_BITS else a ** (b.numerator % 2 + 2)
     if b.denominator == 1 and abs(b) <= 64:
         return _repeated(ball(a), b.numerator)
@@ -145,7 +150,7 @@ def _fractional_power(base: Ball, exponent: Fraction) -> Value:
     """Return a power; of a negative number with an odd root its real one."""
     if base.is_zero:
         if exponent <= 0:
-            raise Undefined("a power of zero")
+            raise UndefinedError("a power of zero")
         return Fraction(0)
     if exponent.denominator == 2:
         return _repeated(sqrt(base), exponent.numerator) if abs(exponent) <= 64 else exp(ln(base) * ball(exponent))
@@ -157,7 +162,7 @@ def _fractional_power(base: Ball, exponent: Fraction) -> Value:
 
 def _root(a: Value, degree: Value) -> Value:
     if not isinstance(degree, Fraction) or degree.denominator != 1 or degree < 2:
-        raise Undefined("a root of no degree")
+        raise UndefinedError("a root of no degree")
     return _rational_power(a, 1 / degree)
 
 
@@ -179,7 +184,7 @@ def _binomial(a: Value, b: Value) -> Value:
 
 def _count(a: Value) -> int:
     if not isinstance(a, Fraction) or a.denominator != 1 or not 0 <= a <= MAX_FACTORIAL:
-        raise Undefined("no number to count to")
+        raise UndefinedError("no number to count to")
     return a.numerator
 
 
@@ -189,7 +194,7 @@ def _absolute(a: Value) -> Value:
 
 def _floor(a: Value) -> Value:
     if not isinstance(a, Fraction):
-        raise Undefined("the floor of a decimal")
+        raise UndefinedError("the floor of a decimal")
     return Fraction(math.floor(a))
 
 
@@ -233,7 +238,7 @@ def _extreme(choose: Callable[..., Fraction]) -> Callable[..., Value]:
     def chosen(*values: Value) -> Value:
         exact = [value for value in values if isinstance(value, Fraction)]
         if len(exact) != len(values):
-            raise Undefined("an order of decimals")
+            raise UndefinedError("an order of decimals")
         return choose(exact)
 
     return chosen
@@ -243,7 +248,7 @@ def _whole(function: Callable[..., int]) -> Callable[..., Value]:
     def applied(*values: Value) -> Value:
         whole = [value.numerator for value in values if isinstance(value, Fraction) and value.denominator == 1]
         if len(whole) != len(values):
-            raise Undefined("a divisor of fractions")
+            raise UndefinedError("a divisor of fractions")
         return Fraction(function(*whole))
 
     return applied

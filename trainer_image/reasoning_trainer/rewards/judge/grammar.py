@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from .tokens import FUNCTIONS, Token
-from .tree import Apply, Based, Label, Matrix, Node, Number, Relation, Series, Symbol, Unreadable
+from .tree import Apply, Based, Label, Matrix, Node, Number, Relation, Series, Symbol, UnreadableError
+from .words import names
 
 MAX_DEPTH = 40
 MAX_EXPONENT = 1000
@@ -20,9 +21,9 @@ PLUS = {"+": "+", "-": "-", "pm": "pm", "mp": "mp"}
 FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac")
 BINOMIALS = ("binom", "dbinom", "tbinom")
 PAIRED = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs"), "vert": ("vert", "abs")}
-NAMES = frozenset(
+NAMES = names(
     "pi infty alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma "
-    "tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell hbar".split()
+    "tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell hbar"
 )
 MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array")
 CALLED = frozenset("fghpqFGHPQNTVASEDRLMW")
@@ -40,7 +41,7 @@ def parse(tokens: list[Token]) -> Node:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If anything in them is not understood.
     """
     return _Parser(tokens).whole()
@@ -56,11 +57,10 @@ class _Parser:
         self._bars = 0
 
     def whole(self) -> Node:
-        if self._next.text in RELATIONS:
-            self._position += 1
+        self._take(*EQUALS)
         answer = self._list("")
         if self._next is not END:
-            raise Unreadable(f"{self._next.text!r} is left over")
+            raise UnreadableError(f"{self._next.text!r} is left over")
         return answer
 
     @property
@@ -80,7 +80,7 @@ class _Parser:
 
     def _expect(self, text: str) -> None:
         if self._take(text) is None:
-            raise Unreadable(f"{text!r} is missing")
+            raise UnreadableError(f"{text!r} is missing")
 
     def _list(self, end: str) -> Node:
         """Read items up to the end, which is not taken."""
@@ -98,7 +98,8 @@ class _Parser:
         """Take a separator: ``, and`` is one."""
         taken = self._take(*SEPARATORS)
         if taken in (",", ";"):
-            taken = self._take("and", "or") and "," or ","
+            self._take("and", "or")
+            return ","
         return taken
 
     def _item(self) -> Node:
@@ -124,7 +125,7 @@ class _Parser:
     def _label(self) -> Label | None:
         """Take what is called by words, by points, or as a function, if an equation follows."""
         end = next((place for place in range(self._position, len(self._tokens)) if self._ends_label(place)), None)
-        if end is None or self._tokens[end].text not in EQUALS:
+        if end is None or end == self._position or self._tokens[end].text not in EQUALS:
             return None
         tokens = self._tokens[self._position : end]
         if not (_names_by_words(tokens) or _names_points(tokens) or _names_a_call(tokens)):
@@ -141,14 +142,17 @@ class _Parser:
         return texts.count("(") > texts.count(")")
 
     def _expression(self) -> Node:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise Unreadable("nested too deeply")
+        self._deeper()
         left = self._sum()
         if self._take("over"):
             left = Apply("/", (left, self._sum()))
         self._depth -= 1
         return left
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise UnreadableError("nested too deeply")
 
     def _sum(self) -> Node:
         left = self._product()
@@ -171,20 +175,26 @@ class _Parser:
                 return left
 
     def _beside(self, left: Node) -> Node:
-        """Read the factor that stands beside another: their product, or the fraction of a mixed number."""
+        """Read the factor that stands beside another."""
         if self._next.kind == "number":
-            if not (_is_integer(left) and self._next.spaced and self._ahead(1).text == "/"):
-                raise Unreadable("two numbers beside each other")
-            top = self._power()
+            raise UnreadableError("two numbers beside each other")
+        return Apply("*", (left, self._power()))
+
+    def _mixed(self, whole: Node) -> Node:
+        """Read the fraction of a mixed number, if one follows: ``1\\frac{1}{2}``, ``1 1/2``."""
+        start, tokens = self._position, list(self._tokens)
+        if self._next.text in FRACTIONS:
+            fraction = self._primary()
+        elif self._next.kind == "number" and self._next.spaced and self._ahead(1).text == "/":
+            top = self._primary()
             self._expect("/")
-            right: Node = Apply("/", (top, self._power()))
+            fraction = Apply("/", (top, self._primary()))
         else:
-            right = self._power()
-        if _is_integer(left) and _is_proper(right):
-            return Apply("mixed", (left, right))
-        if self._tokens[self._position - 1].kind == "number" and _is_fraction(right) and _is_integer(left):
-            raise Unreadable("a number beside a fraction")
-        return Apply("*", (left, right))
+            return whole
+        if _is_proper(fraction):
+            return Apply("mixed", (whole, fraction))
+        self._position, self._tokens = start, tokens
+        return whole
 
     def _begins_factor(self) -> bool:
         token = self._next
@@ -199,11 +209,14 @@ class _Parser:
         sign = self._take("-", "+", "pm", "mp")
         if sign is None:
             return self._power()
+        self._deeper()
         inner = self._signed()
+        self._depth -= 1
         return inner if sign == "+" else Apply("neg" if sign == "-" else f"{sign}1", (inner,))
 
     def _power(self) -> Node:
-        base = self._postfixed(self._primary())
+        base = self._primary()
+        base = self._postfixed(self._mixed(base) if _is_integer(base) else base)
         while self._next.text == "^":
             self._position += 1
             if self._is_degree():
@@ -221,9 +234,7 @@ class _Parser:
         return braced
 
     def _exponent(self) -> Node:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise Unreadable("nested too deeply")
+        self._deeper()
         negative = self._take("-")
         exponent = self._group() if self._next.text == "{" else self._postfixed(self._primary())
         if self._next.text == "^":
@@ -240,7 +251,7 @@ class _Parser:
     def _primary(self) -> Node:
         token = self._next
         if token is END:
-            raise Unreadable("it ends too early")
+            raise UnreadableError("it ends too early")
         if token.kind == "number":
             self._position += 1
             return self._number(token.text)
@@ -262,7 +273,7 @@ class _Parser:
             return self._vector(">")
         if token.text == "|":
             return self._between_bars("|")
-        raise Unreadable(f"{token.text!r} begins nothing")
+        raise UnreadableError(f"{token.text!r} begins nothing")
 
     def _between_bars(self, bar: str) -> Node:
         self._bars += 1
@@ -277,12 +288,12 @@ class _Parser:
         inner = self._list(")")
         closing = self._take(")", "]")
         if closing is None:
-            raise Unreadable("a bracket is not closed")
+            raise UnreadableError("a bracket is not closed")
         self._bars = bars
         if isinstance(inner, Series) and inner.brackets in (",", ";"):
             return Series(opening + closing, inner.items)
         if isinstance(inner, Relation) or (opening, closing) not in (("(", ")"), ("[", "]")):
-            raise Unreadable("brackets of different kinds")
+            raise UnreadableError("brackets of different kinds")
         return inner
 
     def _vector(self, end: str) -> Node:
@@ -317,14 +328,14 @@ class _Parser:
             return self._recurring(text)
         _, _, exponent = text.lower().partition("e")
         if exponent and abs(int(exponent)) > MAX_EXPONENT:
-            raise Unreadable("a number too large")
+            raise UnreadableError("a number too large")
         return Number(Fraction(text), exact=text.isdigit())
 
     def _based(self, digits: str) -> Node:
         self._position += 1
         base = self._argument(whole=True)
         if not (isinstance(base, Number) and digits.isdigit() and base.value in range(2, 37)):
-            raise Unreadable("no base")
+            raise UnreadableError("no base")
         return Number(Fraction(digits)) if base.value == 10 else Based(digits.lstrip("0") or "0", int(base.value))
 
     def _recurring(self, text: str) -> Node:
@@ -334,7 +345,7 @@ class _Parser:
         self._position += 1
         self._expect("}")
         if not period.isdigit():
-            raise Unreadable("no period")
+            raise UnreadableError("no period")
         places = len(text.partition(".")[2])
         return Number(Fraction(text.rstrip(".")) + Fraction(int(period), 10**places * (10 ** len(period) - 1)))
 
@@ -357,7 +368,7 @@ class _Parser:
         if braced:
             self._expect("}")
         if not index.isalnum():
-            raise Unreadable("no index")
+            raise UnreadableError("no index")
         return index
 
     def _argument(self, whole: bool = False) -> Node:
@@ -365,7 +376,7 @@ class _Parser:
         token = self._next
         if token.text == "{":
             return self._group()
-        if token.kind == "number" and len(token.text) > 1 and not whole:
+        if token.kind == "number" and token.text.isdigit() and len(token.text) > 1 and not whole:
             self._tokens[self._position] = Token("number", token.text[1:])
             return Number(Fraction(token.text[0]))
         return self._primary()
@@ -401,7 +412,7 @@ class _Parser:
             inner = self._expression()
             self._expect(closing)
             return Apply(function, (inner,))
-        raise Unreadable(f"the command {name}")
+        raise UnreadableError(f"the command {name}")
 
     def _root(self) -> Node:
         degree: Node = Number(Fraction(2))
@@ -439,14 +450,14 @@ class _Parser:
 
     def _matrix(self, kind: str) -> Node:
         if kind not in MATRICES:
-            raise Unreadable(f"the environment {kind}")
+            raise UnreadableError(f"the environment {kind}")
         if kind == "array":
             self._columns()
         rows = [self._row()]
         while self._take("\\") and not self._next.text.startswith("end"):
             rows.append(self._row())
         if self._take(f"end{{{kind}}}") is None or len({len(row) for row in rows}) != 1:
-            raise Unreadable("a matrix that is not closed, or of rows of different lengths")
+            raise UnreadableError("a matrix that is not closed, or of rows of different lengths")
         return Matrix(tuple(rows))
 
     def _row(self) -> tuple[Node, ...]:

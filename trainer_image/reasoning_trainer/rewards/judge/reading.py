@@ -10,7 +10,7 @@ from math import gcd
 from .grammar import parse
 from .text import settled
 from .tokens import CURRENCY, Token, cut
-from .tree import Apply, Node, Number, Relation, Unreadable
+from .tree import Apply, Node, Number, Relation, UnreadableError, bounded
 from .words import CHANGING, LETTER_UNITS, MAGNITUDES, POWERS, unit_of
 
 
@@ -48,13 +48,13 @@ def read(text: str, *, is_reference: bool = False) -> Reading | None:
     try:
         tokens = cut(settled(text))
         return _with_letter_unit(tokens, is_reference) or _read(tokens)
-    except (Unreadable, RecursionError):
+    except (UnreadableError, RecursionError):
         return None
 
 
 def _read(tokens: list[Token]) -> Reading:
     core, around = _core(tokens)
-    reading = Reading(parse(core), units(around))
+    reading = Reading(bounded(parse(core)), units(around))
     return _stripped(reading)
 
 
@@ -86,7 +86,7 @@ def _with_letter_unit(tokens: list[Token], is_reference: bool) -> Reading | None
         return None
     try:
         reading = _read(tokens[:start])
-    except Unreadable:
+    except UnreadableError:
         return None
     return replace(reading, units=reading.units | units(tail)) if is_literal(reading.node) else None
 
@@ -115,7 +115,7 @@ def _core(tokens: list[Token]) -> tuple[list[Token], list[Token]]:
         end += 1
     around = [*tokens[:start], *tokens[end:]]
     if any(token.text.casefold() in CHANGING for token in around):
-        raise Unreadable("words that change the answer")
+        raise UnreadableError("words that change the answer")
     core, money = _without_currency(tokens[start:end])
     return _multiplied(core, around), [*around, *money]
 
@@ -181,10 +181,10 @@ def _multiplied(core: list[Token], around: list[Token]) -> list[Token]:
     if magnitude == 1:
         return core
     if len(core) != 1 or core[0].kind != "number":
-        raise Unreadable("a million of something else than a number")
+        raise UnreadableError("a million of something else than a number")
     value = Fraction(core[0].text) * magnitude
     if value.denominator > 1:
-        raise Unreadable("a part of one")
+        raise UnreadableError("a part of one")
     return [Token("number", str(value))]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from .ball import Undefined, ball
+from .ball import UndefinedError, ball
 from .evaluate import Value, evaluate, variables
-from .tree import Apply, Node, Relation, Series, Symbol, Unreadable
+from .tree import Apply, Node, Relation, Series, Symbol, UnreadableError
 from .values import equal
 
 INFINITY = Symbol("infty")
@@ -35,7 +35,7 @@ def region(node: Node) -> Region | None:
     """Return the part of the real line that was read; None if it is none."""
     try:
         return _region(node)
-    except (Undefined, Unreadable):
+    except (UndefinedError, UnreadableError):
         return None
 
 
@@ -58,14 +58,13 @@ def same_region(one: Region, other: Region) -> bool:
         return False
     pairs = zip(_joined(one), _joined(other), strict=False)
     return len(_joined(one)) == len(_joined(other)) and all(
-        _same_end(low, others_low) and _same_end(high, others_high)
-        for (low, high), (others_low, others_high) in pairs
+        _same_end(low, others_low) and _same_end(high, others_high) for (low, high), (others_low, others_high) in pairs
     )
 
 
 def _same_end(one: End, other: End) -> bool:
     if one.value is None or other.value is None:
-        return one.value is other.value
+        return one == other
     return one.closed == other.closed and equal(one.value, other.value)
 
 
@@ -78,7 +77,7 @@ def _region(node: Node) -> Region:
         return _of_relation(node)
     if isinstance(node, Apply) and node.operator == "cup":
         return _united([_region(part) for part in node.operands])
-    raise Unreadable("no part of the line")
+    raise UnreadableError("no part of the line")
 
 
 def _of_series(node: Series) -> Region:
@@ -87,14 +86,15 @@ def _of_series(node: Series) -> Region:
     if node.brackets == "and" and len(node.items) == 2:
         return _intersected([_region(item) for item in node.items])
     if node.brackets[0] not in "[(" or len(node.items) != 2:
-        raise Unreadable("no interval")
+        raise UnreadableError("no interval")
     low, high = node.items
     return Region((_interval(low, node.brackets[0] == "[", high, node.brackets[1] == "]"),))
 
 
 def _interval(low: Node, has_low: bool, high: Node, has_high: bool) -> tuple[End, End]:
-    bottom = End(None, False) if low == MINUS_INFINITY else End(evaluate(low, {}), has_low)
-    return bottom, End(None, False) if high == INFINITY else End(evaluate(high, {}), has_high)
+    bottom = None if low == MINUS_INFINITY else evaluate(low, {})
+    top = None if high == INFINITY else evaluate(high, {})
+    return End(bottom, has_low), End(top, has_high)
 
 
 def _of_relation(node: Relation) -> Region:
@@ -102,9 +102,9 @@ def _of_relation(node: Relation) -> Region:
         return Region(_region(node.sides[1]).intervals, node.sides[0].name)
     place = next((place for place, side in enumerate(node.sides) if variables(side)), None)
     if place is None or not isinstance(node.sides[place], Symbol):
-        raise Unreadable("no inequality of one variable")
+        raise UnreadableError("no inequality of one variable")
     if any(variables(side) for side in node.sides[place + 1 :]):
-        raise Unreadable("several variables")
+        raise UnreadableError("several variables")
     name = next(iter(variables(node.sides[place])))
     if len(node.sides) == 2:
         constant = evaluate(node.sides[1 - place], {})
@@ -121,26 +121,26 @@ def _of_comparison(operator: str, constant: Value) -> tuple[tuple[End, End], ...
         return ((bound, infinite),)
     if operator == "!=":
         return ((infinite, bound), (bound, infinite))
-    raise Unreadable("no inequality")
+    raise UnreadableError("no inequality")
 
 
 def _of_chain(node: Relation, place: int) -> tuple[tuple[End, End], ...]:
     """Read ``a < x <= b``, or the same from right to left."""
     if len(node.sides) != 3 or place != 1:
-        raise Unreadable("a chain of inequalities")
+        raise UnreadableError("a chain of inequalities")
     operators, (low, _, high) = node.operators, node.sides
     if all(operator in (">", ">=") for operator in operators):
         low, high = high, low
         operators = (FLIPPED[operators[1]], FLIPPED[operators[0]])
     if not all(operator in ("<", "<=") for operator in operators):
-        raise Unreadable("a chain of inequalities")
+        raise UnreadableError("a chain of inequalities")
     return (_interval(low, operators[0] == "<=", high, operators[1] == "<="),)
 
 
 def _united(regions: list[Region]) -> Region:
     names = {each.variable for each in regions if each.variable}
     if len(names) > 1:
-        raise Unreadable("several variables")
+        raise UnreadableError("several variables")
     return Region(tuple(interval for each in regions for interval in each.intervals), next(iter(names), None))
 
 
@@ -150,7 +150,7 @@ def _intersected(regions: list[Region]) -> Region:
     ups = [low for low, high in both.intervals if high.value is None and low.value is not None]
     downs = [high for low, high in both.intervals if low.value is None and high.value is not None]
     if len(both.intervals) != 2 or len(ups) != 1 or len(downs) != 1:
-        raise Unreadable("no interval")
+        raise UnreadableError("no interval")
     return Region(((ups[0], downs[0]),), both.variable)
 
 

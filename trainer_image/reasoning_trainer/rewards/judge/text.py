@@ -41,9 +41,13 @@ TRAILING = re.compile(r"\s*[.;,]?\s*\Z")
 DOTS = re.compile(r"\.{2,}")
 HEADING = re.compile(r"^\s*#+\s+")
 BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
-STYLES = re.compile(r"\\(?:textbf|textit|textrm|textsf|texttt|mathbf|boldsymbol|bm|emph|mathit|mathsf|mathcal)\s*(?=\{)")
+STYLES = re.compile(
+    r"\\(?:textbf|textit|textrm|textsf|texttt|mathbf|boldsymbol|bm|emph|mathit|mathsf|mathcal)\s*(?=\{)"
+)
 WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}")
-NEGATION = re.compile(r"\b(?:not|never|no|neither|nor|isn't|aren't|wasn't|cannot|unless|except|false|wrong|incorrect)\b")
+NEGATION = re.compile(
+    r"\b(?:not|never|no|neither|nor|isn't|aren't|wasn't|cannot|unless|except|false|wrong|incorrect)\b"
+)
 LEAD = re.compile(
     r"""\A(?: (?:[a-zA-Z',\\$()\ ]|\\text\{|\})*\b(?:is|are|equals|equal\ to|be|was)\b\s*(?:thus|therefore)?
             (?:\ (?:about|approximately|exactly|roughly|option|choice|given\ by|the\ number))?\s*[:=]?\s*
@@ -112,7 +116,7 @@ def _size(size: re.Match[str]) -> str:
 
 
 def unboxed(text: str) -> str:
-    r"""Return what stands in ``\boxed``, of several boxes as a list; the whole text where a box is part of a formula."""
+    r"""Return what stands in ``\boxed``, of several as a list; the whole text where a box is part of a formula."""
     if not BOX.search(text):
         return text
     inside, outside, rest = [], "", text

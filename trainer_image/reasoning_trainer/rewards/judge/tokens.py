@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .text import closing
-from .tree import Unreadable
-from .words import is_word
+from .tree import UnreadableError
+from .words import is_word, names
 
 MAX_TOKENS = 600
 MAX_DIGITS = 1000
@@ -16,9 +16,9 @@ MAX_DIGITS = 1000
 
 Kind: TypeAlias = Literal["number", "letter", "word", "command", "sign"]
 
-FUNCTIONS = frozenset(
+FUNCTIONS = names(
     "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh ln log lg exp sqrt cbrt abs max min gcd lcm "
-    "asin acos atan det floor ceil".split()
+    "asin acos atan det floor ceil"
 )
 PLAIN_NAMES = {
     "pi": "pi",
@@ -71,7 +71,7 @@ def cut(text: str) -> list[Token]:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If a sign is not known, or there are too many.
     """
     tokens: list[Token] = []
@@ -82,7 +82,7 @@ def cut(text: str) -> list[Token]:
     while position < len(text):
         position, depth = _next(text, position, depth, tokens)
         if len(tokens) > MAX_TOKENS:
-            raise Unreadable("too long")
+            raise UnreadableError("too long")
     return tokens
 
 
@@ -100,7 +100,7 @@ def _next(text: str, position: int, depth: int, tokens: list[Token]) -> tuple[in
     if found["command"] in TEXTUAL:
         return _textual(text, found.end(), spaced, tokens), depth
     name = f"\\{found['command']}" if found["command"] in ("{", "}") else found["command"] or found["sign"]
-    kind: Kind = "command" if found["command"] or name in SIGN_OF and len(SIGN_OF[name]) > 1 else "sign"
+    kind: Kind = "command" if found["command"] or len(SIGN_OF.get(name, "")) > 1 else "sign"
     tokens.append(Token(kind, SIGN_OF.get(name, name), spaced))
     return found.end(), depth + (name in OPENING) - (name in CLOSING)
 
@@ -109,7 +109,7 @@ def _number(text: str, found: re.Match[str], depth: int, tokens: list[Token]) ->
     grouped = GROUPS.match(text, found.start("number")) if not depth else None
     digits = grouped[0].replace(",", "") if grouped else found["number"] + (found["exponent"] or "")
     if len(digits) > MAX_DIGITS:
-        raise Unreadable("a number too long")
+        raise UnreadableError("a number too long")
     tokens.append(Token("number", digits, bool(found["space"])))
     return grouped.end() if grouped else found.end()
 
@@ -117,7 +117,7 @@ def _number(text: str, found: re.Match[str], depth: int, tokens: list[Token]) ->
 def _currency(text: str, position: int, tokens: list[Token]) -> int:
     rest = text[position:].lstrip()
     if rest[0] not in CURRENCY:
-        raise Unreadable(f"the sign {rest[0]!r}")
+        raise UnreadableError(f"the sign {rest[0]!r}")
     tokens.append(Token("word", rest[0], spaced=True))
     return len(text) - len(rest) + 1
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """The text is no mathematics that is read whole, or its numbers are too large to be worked out."""
 
 
@@ -73,3 +73,33 @@ class Label:
 
 
 Node: TypeAlias = Number | Symbol | Apply | Series | Relation | Matrix | Based | Label
+
+MAX_HEIGHT = 100
+"""Levels of what was read; so no walk through it runs out of stack."""
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """Return what a node is made of, one level down."""
+    if isinstance(node, Apply):
+        return node.operands
+    if isinstance(node, Series):
+        return node.items
+    if isinstance(node, Relation):
+        return node.sides
+    return tuple(cell for row in node.rows for cell in row) if isinstance(node, Matrix) else ()
+
+
+def bounded(node: Node) -> Node:
+    """Return what was read.
+
+    Raises
+    ------
+    UnreadableError
+        If it has too many levels, as a sum of hundreds of terms has.
+    """
+    level, height = [node], 0
+    while level:
+        level, height = [part for each in level for part in parts(each)], height + 1
+        if height > MAX_HEIGHT:
+            raise UnreadableError("too many terms")
+    return node

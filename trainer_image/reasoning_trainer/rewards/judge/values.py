@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import localcontext
 from fractions import Fraction
 
-from .ball import CONTEXT, Undefined, ball
+from .ball import CONTEXT, UndefinedError, ball
 from .evaluate import Point, Value, evaluate, uses, variables
 from .reading import is_literal
 from .tree import Apply, Node, Number
@@ -45,7 +45,7 @@ def same_value(reference: Node, answer: Node) -> bool:
         return _same_function(reference, answer, sorted(names))
     try:
         return _same_number(evaluate(reference, {}), evaluate(answer, {}), reference, answer)
-    except Undefined:
+    except UndefinedError:
         return False
 
 
@@ -117,7 +117,7 @@ def value_at(node: Node, point: Point) -> Value | None:
     """Return the value at a point; None if there is none."""
     try:
         return evaluate(node, point)
-    except Undefined:
+    except UndefinedError:
         return None
 
 

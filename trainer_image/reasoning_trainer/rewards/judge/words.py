@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+
+def names(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
 UNITS = {
     "mm": "millimetre millimetres millimeter millimeters",
     "cm": "centimetre centimetres centimeter centimeters",
@@ -64,22 +72,22 @@ UNITS = {
     "%": "percent pct percentage",
 }
 """Short name -> other names; what is in no entry is a word that measures nothing, such as apples."""
-UNIT_OF = {name: unit for unit, names in UNITS.items() for name in (unit, *names.split())}
+UNIT_OF = {name: unit for unit, others in UNITS.items() for name in (unit, *others.split())}
 LETTER_UNITS = frozenset("mgshlLKCFNJWVA")
 """Units of one letter, which could be variables: they are units after a number alone."""
 POWERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cu": "^3", "cubed": "^3"}
 MAGNITUDES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-CHANGING = frozenset(
+CHANGING = names(
     "not no never or nor and to than between except times plus minus over half halves quarter quarters third thirds "
     "am pm oclock neither either unless if mod modulo remainder choose factorial root where for all any every some "
-    "least most more less fewer under above below without root roots squares".split()
+    "least most more less fewer under above below without root roots squares"
 )
 """Words beside a number that make another answer of it."""
-SHORT_WORDS = frozenset(
+SHORT_WORDS = names(
     "an as at by if in is it no of on or so to up us we he am pm mm cm km ft yd mi kg mg lb oz ml mL kJ kW Pa Hz MB GB "
     "hr ms sq cu mph kph kmh rpm hrs sec min lbs kgs yds mol atm cal gal deg usd eur gbp yen pct kHz MHz kPa kWh "
     "and are for has had her his its not off one our out per she six ten the two was who yes all any day kms amp "
-    "each".split()
+    "each"
 )
 VOWELS = frozenset("aeiou")
 
@@ -97,7 +105,7 @@ def is_word(letters: str, spaced: bool) -> bool:
     if len(letters) > 3 or letters in SHORT_WORDS or letters.casefold() in SHORT_WORDS - {"mb", "gb"}:
         return True
     low = letters.casefold()
-    in_order = all(ord(after) - ord(before) == 1 for before, after in zip(low, low[1:], strict=False))
+    in_order = all(ord(after) - ord(before) == 1 for before, after in pairwise(low))
     return spaced and len(low) == 3 and not in_order and 0 < len(VOWELS & set(low)) < len(set(low))
 
 
