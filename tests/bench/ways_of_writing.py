@@ -168,7 +168,8 @@ def _worded_ways(reference: str) -> Iterator[tuple[str, str]]:
 
 SWAPS = (
     ("[", "("), ("]", ")"), ("(", "["), ("\\pi", "e"), ("\\sqrt", ""), ("x", "y"), ("<", ">"), ("\\le", "\\ge"),
-    ("a", "b"), ("E", "D"), ("B", "C"), ("C", "A"), ("\\cup", "\\cap"), ("\\infty", "9"), ("i", ""), ("\\frac", "\\binom"),
+    ("a", "b"), ("E", "D"), ("B", "C"), ("C", "A"), ("\\cup", "\\cap"), ("\\infty", "9"), ("i", ""),
+    ("\\frac", "\\binom"),
     ("\\pm", "+"), ("=", "<"), ("\\text{e", "\\text{o"),
 )  # fmt: skip
 COUNT_CHANGES = (

@@ -292,7 +292,7 @@ class _Parser:
         self._bars = bars
         if isinstance(inner, Series) and inner.brackets in (",", ";"):
             return Series(opening + closing, inner.items)
-        if isinstance(inner, Relation) or (opening, closing) not in (("(", ")"), ("[", "]")):
+        if (opening, closing) not in (("(", ")"), ("[", "]")):
             raise UnreadableError("brackets of different kinds")
         return inner
 
@@ -353,6 +353,9 @@ class _Parser:
         while True:
             if self._take("'"):
                 name += "'"
+            elif self._next.text == "^" and self._ahead(1).text in ("*", "prime"):
+                self._position += 2
+                name += "*"
             elif self._take("_"):
                 name += f"_{self._index()}"
             else:
@@ -503,7 +506,12 @@ def _names_points(tokens: list[Token]) -> bool:
     marked = any(mark in LABELLING for mark in marks)
     is_name = len(letters) > 1 or marked
     capital = all(letter.isupper() for letter in letters) or (marked and letters[0] == "m" and len(letters) > 1)
-    return bool(letters) and is_name and capital and all(mark in ("{", "}", "|", "'", *LABELLING) for mark in marks)
+    return (
+        bool(letters)
+        and is_name
+        and capital
+        and all(mark in ("{", "}", "|", "[", "]", "'", *LABELLING) for mark in marks)
+    )
 
 
 def _names_a_call(tokens: list[Token]) -> bool:

@@ -11,7 +11,7 @@ from .grammar import parse
 from .text import settled
 from .tokens import CURRENCY, Token, cut
 from .tree import Apply, Node, Number, Relation, UnreadableError, bounded
-from .words import CHANGING, LETTER_UNITS, MAGNITUDES, POWERS, unit_of
+from .words import CHANGING, CHANGING_BEFORE, LETTER_UNITS, MAGNITUDES, POWERS, unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _core(tokens: list[Token]) -> tuple[list[Token], list[Token]]:
     while end < len(tokens) and not _begins_tail(tokens, end):
         end += 1
     around = [*tokens[:start], *tokens[end:]]
-    if any(token.text.casefold() in CHANGING for token in around):
+    if _changes(tokens[:start], CHANGING_BEFORE) or _changes(_beside_units(tokens[end:]), CHANGING):
         raise UnreadableError("words that change the answer")
     core, money = _without_currency(tokens[start:end])
     return _multiplied(core, around), [*around, *money]
@@ -126,6 +126,18 @@ def _as_article(tokens: list[Token], place: int) -> Token:
     is_article = token.text == "a" and len(around) == 3 and around[0].kind == around[2].kind == "word"
     is_unit = token.text in LETTER_UNITS and place > 1 and around[0].text == "/" and tokens[place - 2].kind == "word"
     return Token("word", token.text, spaced=True) if is_article or is_unit else token
+
+
+def _changes(tokens: list[Token], words: frozenset[str]) -> bool:
+    return any(token.text.casefold() in words for token in tokens)
+
+
+def _beside_units(tail: list[Token]) -> list[Token]:
+    """Return the words but for the powers of units, as in "meters squared"."""
+    powers = [
+        place for place, token in enumerate(tail) if place and token.text in POWERS and unit_of(tail[place - 1].text)
+    ]
+    return [token for place, token in enumerate(tail) if place not in powers]
 
 
 def _leads(token: Token) -> bool:
@@ -167,7 +179,7 @@ def _begins_tail(tokens: list[Token], place: int) -> bool:
     token = tokens[place]
     if token.kind == "word" or token.text in ('"', ".", "$", "?"):
         return True
-    return token.text in ("(", "{", "/") and place + 1 < len(tokens) and tokens[place + 1].kind == "word"
+    return token.text in ("(", "{", "/", "-") and place + 1 < len(tokens) and tokens[place + 1].kind == "word"
 
 
 def _without_currency(core: list[Token]) -> tuple[list[Token], list[Token]]:

@@ -49,22 +49,39 @@ NEGATION = re.compile(
     r"\b(?:not|never|no|neither|nor|isn't|aren't|wasn't|cannot|unless|except|false|wrong|incorrect)\b"
 )
 LEAD = re.compile(
-    r"""\A(?: (?:[a-zA-Z',\\$()\ ]|\\text\{|\})*\b(?:is|are|equals|equal\ to|be|was)\b\s*(?:thus|therefore)?
+    r"""\A(?: (?:[a-zA-Z',\\$(){}\ ]|_\{?\d+)*\b(?:is|are|equals|equal\ to|be|was)\b\s*(?:thus|therefore)?
             (?:\ (?:about|approximately|exactly|roughly|option|choice|given\ by|the\ number))?\s*[:=]?\s*
-          | [a-zA-Z'\ ]*\b(?:answer|result|solution|total|option|choice)\b\ *:?\s*
+          | [a-zA-Z'\ ]*\b(?:answer|result|solution|total|option|choice)\b\ *[:=]?\s*
+          | [a-zA-Z\ ]{2,40}:\ +
           | [a-zA-Z]\ *=\ *(?=\\(?:text|mathrm|mbox)\s*\{)
-          | (?:so|thus|hence|therefore|then)\b[\s,:]* )(?=\S)""",
+          | (?:so|thus|hence|therefore|then)\b[\s,:]*
+          | \\(?:therefore|Rightarrow|implies|Longrightarrow)\b\s* )(?=\S)""",
     re.VERBOSE | re.IGNORECASE,
 )
+SAID = re.compile(r"\A\\(?:text|mbox)\s*\{([^{}]*(?:\bis|\banswer|[:=])\s*)\}", re.IGNORECASE)
+TAIL = re.compile(r"\s+is\s+the\s+(?:final\s+|correct\s+)?answer\Z", re.IGNORECASE)
+DECORATION = re.compile(
+    r"</?(?:b|i|u|em|strong|br|p|code)\s*/?>|[✓✔✅☑]|\\(?:checkmark|large|Large|huge|small|normalsize)(?![a-zA-Z])"
+    r"|\\(?:color|textcolor)\s*\{[a-zA-Z]+\}|\\underline(?=\s*\{)"
+)
+ALIGNED = re.compile(r"\\(?:begin|end)\s*\{(?:aligned|align\*?|equation\*?|gathered|split)\}")
+CONTINUED = re.compile(r"(?:\\\\\s*)?&\s*(?==)")
+CROSS = re.compile(r"(?<=\d)\s*[xX]\s*(?=\d)")
 
 
 @lru_cache(maxsize=8192)
 def settled(text: str) -> str:
     """Return the answer itself, in ASCII where that is possible: out of its box, its markdown, its sentence."""
+    text = CROSS.sub(r"\\times ", DECORATION.sub("", _out_of_lines(text)))
     text = unboxed(HEADING.sub("", MARKDOWN.sub("", DOTS.sub(r"\\ldots ", plain(text)))))
     text = EMPHASIS.sub(r"\2", text)
     text = STYLES.sub(r"\\text", undelimited(text))
-    return TRAILING.sub("", without_lead(" ".join(without_sizes(text).split())))
+    return without_lead(TAIL.sub("", TRAILING.sub("", " ".join(without_sizes(text).split()))))
+
+
+def _out_of_lines(text: str) -> str:
+    """Return the text out of an environment that aligns lines, those that continue an equation joined."""
+    return CONTINUED.sub("", ALIGNED.sub("", text)) if ALIGNED.search(text) else text
 
 
 def plain(text: str) -> str:
@@ -148,6 +165,7 @@ def closing(text: str, start: int) -> int | None:
 
 def without_lead(text: str) -> str:
     """Return the text without the words that announce an answer, unless they deny it."""
+    text = SAID.sub(r"\1 ", text)
     while (lead := LEAD.match(text)) is not None and not NEGATION.search(lead[0].casefold()):
         text = text[lead.end() :]
     return text
@@ -162,6 +180,6 @@ SPACE = re.compile(r"\s+(?!(?<=\d\s)\d)")
 @lru_cache(maxsize=8192)
 def normalised(text: str) -> str:
     """Return the text as it is compared where it is not read as mathematics: without space, markup and full stops."""
-    bare = STOPS.sub("", WRAPPED.sub(r"\1", settled(text))).strip(" '\"")
+    bare = STOPS.sub("", WRAPPED.sub(r"\1", WRAPPED.sub(r"\1", settled(text)))).strip(" '\"")
     bare = SPACE.sub("", ARTICLE.sub("", bare))
     return bare if not (bare.startswith("{") and bare.endswith("}")) or "}" in bare[:-1] else bare[1:-1]

@@ -67,7 +67,7 @@ UNITS = {
     "€": "euro euros eur",
     "£": "gbp quid sterling",
     "¥": "yen jpy yuan",
-    "₹": "rupee rupees inr",
+    "₹": "rupee rupees inr Rs rs",
     "cent": "cents penny pennies",
     "%": "percent pct percentage",
 }
@@ -78,14 +78,15 @@ LETTER_UNITS = frozenset("mgshlLKCFNJWVA")
 POWERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cu": "^3", "cubed": "^3"}
 MAGNITUDES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 CHANGING = names(
-    "not no never or nor and to than between except times plus minus over half halves quarter quarters third thirds "
-    "am pm oclock neither either unless if mod modulo remainder choose factorial root where for all any every some "
-    "least most more less fewer under above below without root roots squares"
+    "not no never or nor and to than between except plus minus half halves quarter quarters third thirds am pm oclock "
+    "neither either unless if mod modulo remainder choose factorial root roots where squared cubed"
 )
 """Words beside a number that make another answer of it."""
+CHANGING_BEFORE = CHANGING | names("least most more less fewer over under above below without times every any all for")
+"""Words that do so before the number alone: three more pens are three."""
 SHORT_WORDS = names(
     "an as at by if in is it no of on or so to up us we he am pm mm cm km ft yd mi kg mg lb oz ml mL kJ kW Pa Hz MB GB "
-    "hr ms sq cu mph kph kmh rpm hrs sec min lbs kgs yds mol atm cal gal deg usd eur gbp yen pct kHz MHz kPa kWh "
+    "hr ms sq cu Rs mph kph kmh rpm hrs sec min lbs kgs yds mol atm cal gal deg usd eur gbp yen pct kHz MHz kPa kWh "
     "and are for has had her his its not off one our out per she six ten the two was who yes all any day kms amp "
     "each"
 )
