@@ -32,4 +32,4 @@ def chosen(answer: str) -> str | None:
     found = CHOSEN.match(bare)
     if found is None or ANOTHER.search(found[5]):
         return None
-    return next(filter(None, found.groups())).upper()
+    return str(next(filter(None, found.groups()))).upper()
