@@ -19,6 +19,15 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a row stands: the set in the spec, the row's own number there from 1, and the source it was read from."""
+
+    field: str = ""
+    row: int = 0
+    source: str | None = None
+
+
+@dataclass(frozen=True)
 class Example:
     """A row by what its columns mean; None where it has no such column. See `spec.Columns` for the roles."""
 
@@ -28,8 +37,11 @@ class Example:
     chosen: str | None = None
     rejected: str | None = None
     messages: tuple[Message, ...] | None = None
+    system: str | None = None
     columns: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """All columns of the row as they were read, those without a role too."""
+    place: Place = field(default=Place(), compare=False, repr=False)
+    """Where it stands, for messages."""
 
     @property
     def by_name(self) -> dict[str, Any]:
@@ -55,8 +67,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Splits:
-    """All rows of a job. No question of ``held_out`` is in one of the others."""
+    """All rows of a job. No question of ``held_out`` is in one of the others.
+
+    Attributes
+    ----------
+    notes
+        What people should know of how the rows were read.
+    """
 
     train: tuple[Example, ...]
     warmup: tuple[Example, ...]
     held_out: tuple[Example, ...]
+    notes: tuple[str, ...] = ()
