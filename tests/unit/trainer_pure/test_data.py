@@ -441,8 +441,8 @@ def test_answer_pattern_that_matches_several_values_says_which_counts() -> None:
     splits = load(train={"rows": rows, "answerPattern": r"= (\d)"})
     assert [row.answer for row in splits.train] == ["3", "2"]
     assert splits.notes == (
-        r"data.train.answerPattern '= (\\d)' matches several different values in 1 of 2 rows, first in row 1: '3', '7'; "
-        "the first one counts, '3' (for the last, begin it with (?s).*)",
+        r"data.train.answerPattern '= (\\d)' matches several different values in 1 of 2 rows, first in row 1: "
+        "'3', '7'; the first one counts, '3' (for the last, begin it with (?s).*)",
     )
     last = load(train={"rows": rows, "answerPattern": r"(?s).*= (\d)"})
     assert ([row.answer for row in last.train], last.notes) == (["7", "2"], ())

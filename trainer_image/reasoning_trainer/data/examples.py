@@ -79,3 +79,20 @@ class Splits:
     warmup: tuple[Example, ...]
     held_out: tuple[Example, ...]
     notes: tuple[str, ...] = ()
+
+
+SHOWN_CHARACTERS = 120
+"""How much of a value a line of the log shows."""
+
+
+def first_row(splits: Splits) -> str:
+    """Return a sentence with the first row of data.train as it was read."""
+    row = splits.train[0]
+    roles = ("system", "prompt", "answer", "reasoning", "chosen", "rejected")
+    values = {role: getattr(row, role) for role in roles}
+    said = ", ".join(f"{role} {_shortened(value)}" for role, value in values.items() if value)
+    return f"data.train, row {row.place.row} as it was read: {said}"
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}...")
