@@ -14,8 +14,7 @@ DATA_SOURCE_PATTERN = r"^(hf://[^/]+(/[^/]+)?|pvc://[^/]+/.+|configmap://[^/]+/[
 
 
 class Columns(Part):
-    """Which columns of the data mean what. A dotted path such as reward_model.ground_truth names what is nested in a
-    column. Left empty, a column of the role's own name is used if there is one."""
+    """Which columns of the data mean what. Left empty, a column of the role's own name is used if there is one."""
 
     prompt: Short | None = None
     """The question put to the model: text, or a conversation of one user's turn, which a system turn may precede."""
@@ -84,7 +83,7 @@ class _Rows(Part):
     revision: Short | None = None
     """Branch, tag or commit of a Hub data set."""
     columns: Columns = Columns()
-    """Which columns mean what."""
+    """Which columns mean what; a dotted path such as `reward_model.ground_truth` names what is nested in a column."""
     answer_pattern: Short | None = None
     """Regular expression whose first group is the answer within the answer column, such as `#### (.*)`."""
     limit: Positive | None = None
