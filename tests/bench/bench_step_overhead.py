@@ -31,13 +31,13 @@ from reasoning_trainer import environment  # noqa: E402
 
 environment.prepare()
 
+from reasoning_trainer.reporting.exporter import Exporter  # noqa: E402
 from tests.trainer.models import make_model  # noqa: E402
 from transformers import TrainerCallback  # noqa: E402
 
 from reasoning_contract.status import TrainingStatus  # noqa: E402
 from reasoning_trainer.commands.run import Options, run  # noqa: E402
 from reasoning_trainer.reporting.display import Display  # noqa: E402
-from reasoning_trainer.reporting.exporter import Exporter  # noqa: E402
 from reasoning_trainer.reporting.memory import memory_status  # noqa: E402
 from reasoning_trainer.reporting.tracker import Phase, Tracker  # noqa: E402
 from reasoning_trainer.stages import reinforce  # noqa: E402

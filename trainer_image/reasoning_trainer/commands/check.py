@@ -29,11 +29,11 @@ from ..errors import TrainerError
 from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
+from ..outcomes import outcome_of
 from ..reporting.display import Display
 from ..rewards import build
 from . import findings
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
-from .run import outcome_of
 
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
 NO_REASONING = "..."

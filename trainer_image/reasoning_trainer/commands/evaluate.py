@@ -24,6 +24,7 @@ from ..data.splits import load_held_out
 from ..errors import TrainerError
 from ..interruption import Interruption
 from ..job import inputs_of, read_job
+from ..outcomes import outcome_of
 from ..pipeline import fit_held_out, prefers
 from ..reporting.display import Display
 from ..reporting.model_card import versions
@@ -31,7 +32,6 @@ from ..reporting.tracker import Phase, Tracker
 from ..storage.model_files import begin_to_fetch
 from ..storage.run_folder import write_atomic
 from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
-from .run import outcome_of
 
 if TYPE_CHECKING:
     from ..stages.evaluate import Measured
