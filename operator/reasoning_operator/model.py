@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
@@ -25,6 +26,21 @@ class Key(NamedTuple):
 
     namespace: str
     name: str
+
+
+class Attempt(NamedTuple):
+    """The pods that try together to bring a run to its end.
+
+    The n-th pod of each completion index belongs to the n-th attempt: a group is started anew as a whole.
+    """
+
+    pods: tuple[Json, ...]
+    """In order of their index, of the Job that has any."""
+
+    @property
+    def lead(self) -> Json:
+        """The pod that speaks for the attempt: it reports, and its last word is the attempt's."""
+        return self.pods[0]
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,28 @@ class Observed:
         return uid
 
     @property
+    def is_going(self) -> bool:
+        """Whether the job is being deleted."""
+        return "deletionTimestamp" in self.job["metadata"]
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The pods by attempt, the first attempt first."""
+        ranks: dict[int, int] = {}
+        groups: dict[int, list[tuple[int, Json]]] = {}
+        for pod in self.pods:
+            index = _completion_index(pod)
+            rank = ranks[index] = ranks.get(index, -1) + 1
+            groups.setdefault(rank, []).append((index, pod))
+        ordered = (sorted(groups[rank], key=itemgetter(0)) for rank in sorted(groups))
+        return tuple(Attempt(tuple(pod for _, pod in group)) for group in ordered)
+
+    def child(self, role: str) -> Json | None:
+        """Return the object under the name of a child, by its role in the table of children."""
+        child: Json | None = getattr(self, role)
+        return child
+
+    @property
     def status(self) -> Status:
         """The status as it was written last."""
         return read_status(self.job)
@@ -86,6 +124,10 @@ class Observed:
     def owns(self, child: Json | None) -> bool:
         """Whether this job, and not another of the same name, controls an object."""
         return child is not None and any(owner["uid"] == self.uid for owner in owners(child))
+
+
+def _completion_index(pod: Json) -> int:
+    return int(pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-completion-index", 0))
 
 
 def owners(child: Json) -> list[Json]:

@@ -17,6 +17,7 @@ from reasoning_contract.progress import Progress
 
 from . import pods
 from .client import ApiError, Cluster, path
+from .kinds import POD
 from .model import Json, Key
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def through_api_server(cluster: Cluster) -> Route:
 
     async def fetch(pod: Json) -> bytes:
         meta = pod["metadata"]
-        where = path("v1", "Pod", meta["namespace"], f"{meta['name']}:{PORT}", "proxy/progress")
+        where = path(POD, meta["namespace"], f"{meta['name']}:{PORT}", "proxy/progress")
         try:
             return await cluster.read(where, TIMEOUT_SECONDS)
         except ApiError as error:

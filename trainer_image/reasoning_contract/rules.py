@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from functools import cache
+from typing import Any, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
@@ -36,6 +37,9 @@ class Rule:
     field: str | None = None
 
 
+Rules: TypeAlias = tuple[tuple[Rule, Callable[[Any], bool]], ...]
+
+
 def rule(cel: str, message: str, *, field: str | None = None) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
     """Declare the decorated predicate (True is fine) as the Python twin of a CEL rule."""
 
@@ -60,13 +64,19 @@ class Part(BaseModel):
     )
 
     @classmethod
-    def rules(cls) -> list[tuple[Rule, Callable[[Any], bool]]]:
+    def rules(cls) -> Rules:
         """Return the rules of this part with their predicates, in order of definition."""
-        checks = [value for base in reversed(cls.__mro__) for value in vars(base).values()]
-        return [(check.__rule__, check) for check in checks if hasattr(check, "__rule__")]
+        return _rules(cls)
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
         for broken in (each for each, check in self.rules() if not check(self)):
             raise ValueError(f"{broken.field}: {broken.message}" if broken.field else broken.message)
         return self
+
+
+@cache
+def _rules(part: type[Part]) -> Rules:
+    """Read the rules of a class once: a class does not change, and each validation asks for them."""
+    checks = [value for base in reversed(part.__mro__) for value in vars(base).values()]
+    return tuple((check.__rule__, check) for check in checks if hasattr(check, "__rule__"))

@@ -162,6 +162,11 @@ def test_columns_are_mapped_and_default_to_their_roles_names() -> None:
     assert records({"prompt": "q", "answer": "a", "reasoning": None}) == [Example("q", "a")]
 
 
+def test_columns_without_a_role_stay_with_their_row() -> None:
+    (example,) = records({"question": "q", "answer": 1, "level": 3}, prompt="question")
+    assert example.by_name == {"question": "q", "answer": "1", "level": 3}
+
+
 def test_missing_column_is_named_with_those_that_are_there() -> None:
     with refusal("DatasetColumnMissing", "data.train.columns.prompt", "'questoin'", "'question', 'answer'"):
         records({"question": "q", "answer": "a"}, prompt="questoin")
