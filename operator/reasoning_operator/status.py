@@ -170,7 +170,8 @@ def _with_report(old: Status, report: Progress | None) -> Status:
     )
     told = {name: value for name in names if (value := getattr(report, name)) is not None}
     hours = round(report.gpu_seconds / 3600, 3)
-    told |= {"resumed_from_step": report.resumed_from_step, "gpu_hours": max(hours, old.gpu_hours or 0) or None}
+    told |= {"resumed_from_step": report.resumed_from_step, "resumed_from_stage": report.resumed_from_stage}
+    told |= {"gpu_hours": max(hours, old.gpu_hours or 0) or None}
     return old.model_copy(update=told)
 
 

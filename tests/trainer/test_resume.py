@@ -298,6 +298,16 @@ def test_a_step_that_outlasts_the_grace_period_is_abandoned(
     assert result(run) == unbroken(**few_rows("GRPO"))
 
 
+def test_a_finished_warm_up_that_is_reused_is_said(manifest: Manifest, run_attempt: Attempt, tmp_path: Path) -> None:
+    """Killed in the first step of RL, before there is a checkpoint of it."""
+    job, run = manifest(**few_rows("GRPO")), tmp_path / "run"
+    warmup_steps = 4
+    process = run_attempt(job, run, [Shot(TRAINING_STEP, warmup_steps + 1, signal.SIGKILL).load])
+    assert process.exitcode == -signal.SIGKILL
+    assert run_attempt(job, run).exitcode == 0
+    assert (progress(run).resumed_from_stage, progress(run).resumed_from_step) == ("warmup", warmup_steps)
+
+
 def test_half_written_checkpoint_is_not_used(
     manifest: Manifest, run_attempt: Attempt, tmp_path: Path, unbroken: Callable
 ) -> None:

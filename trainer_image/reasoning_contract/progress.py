@@ -59,6 +59,8 @@ class Progress(Part):
     """Verdict of the guard, once its window is full."""
     resumed_from_step: int | None = None
     """Step from which this attempt went on; None where it started afresh."""
+    resumed_from_stage: RunStage | None = None
+    """Stage of that step: the last one of a stage that is reused whole."""
     last_checkpoint: CheckpointStatus | None = None
     """The last checkpoint on the volume."""
     model: ModelStatus | None = None

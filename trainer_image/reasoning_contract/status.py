@@ -250,6 +250,8 @@ class Status(Part):
     """How often a pod was started."""
     resumed_from_step: int | None = None
     """Step from which the last attempt went on."""
+    resumed_from_stage: RunStage | None = None
+    """Stage of that step."""
     last_checkpoint: CheckpointStatus | None = None
     """The last checkpoint."""
     start_time: Timestamp | None = None

@@ -97,7 +97,7 @@ def read_data(attempt: Attempt) -> Splits:
     spec = attempt.spec
     backends.check(spec)
     refuse_unknown(spec.reinforce)
-    attempt.tracker.begin("load", "reading the data")
+    attempt.tracker.begin("load", _reading(spec))
     source = Source(attempt.inputs.locate, os.environ.get("HF_TOKEN"), attempt.commits)
     splits = load_data(spec, source)
     attempt.tracker.report(data_revisions=source.taken or None)
@@ -115,6 +115,12 @@ def read_data(attempt: Attempt) -> Splits:
     attempt.tracker.say("importing libraries")
     attempt.interruption.check()
     return splits
+
+
+def _reading(spec: Spec) -> str:
+    """Return what is read, with where it comes from: the Hub may keep one waiting."""
+    sources = [rows.source for rows in (spec.data.train, spec.data.warmup, spec.data.held_out) if rows and rows.source]
+    return "reading the data" + (f": {', '.join(dict.fromkeys(sources))}" if sources else "")
 
 
 def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:

@@ -22,6 +22,7 @@ from .interruption import Interruption
 from .job import Job, inputs_of, read_job
 from .outcomes import outcome_of
 from .reporting.memory import memory_status
+from .reporting.retries import told
 from .reporting.tracker import Phase, Tracker
 from .storage import model_files
 from .storage.commits import Commits
@@ -77,7 +78,8 @@ def work(order: Order, send: Callable[[Message], None], interruption: Interrupti
             say=lambda text: send(Message(said=text)),
             folder=folder,
         )
-        pipeline.run(attempt)
+        with told(tracker.say):
+            pipeline.run(attempt)
         return Outcome(exit_code=ExitCode.DONE, reason="Completed", message=summary(tracker.progress()))
     except Exception as error:
         return outcome_of(error, spec, tracker.progress().stage if tracker else None, order.output)

@@ -243,8 +243,8 @@ def start(options: Options) -> Iterator[Callable[[str], subprocess.Popen[bytes]]
 
     yield started_with
     for supervisor in started:
-        supervisor.kill()
-        supervisor.wait()
+        supervisor.terminate()  # which is handed on
+        supervisor.wait(DEADLINE)
 
 
 def test_orphans_are_reaped(start: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path) -> None:

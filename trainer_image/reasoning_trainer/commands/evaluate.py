@@ -27,8 +27,9 @@ from ..job import inputs_of, read_job
 from ..outcomes import outcome_of
 from ..pipeline import fit_held_out, prefers
 from ..reporting.display import Display
-from ..reporting.model_card import versions
+from ..reporting.retries import told
 from ..reporting.tracker import Phase, Tracker
+from ..reporting.versions import versions
 from ..storage.model_files import begin_to_fetch
 from ..storage.run_folder import write_atomic
 from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
@@ -93,7 +94,8 @@ def _compare(options: Options, display: Display) -> Comparison:
         rows = load_held_out(job.spec, source)
         tracker.plan(_phases(subjects, rows))
         tracker.say("importing libraries")
-        return _measure_all(context, subjects, rows, options.rows)
+        with told(tracker.say):
+            return _measure_all(context, subjects, rows, options.rows)
 
 
 def _columns(spec: Spec, rows: str | None, source: Source) -> set[str]:
