@@ -19,11 +19,12 @@ from pydantic import ValidationError
 from tests.manifests import merge
 from tests.unit.operator.objects import EARLIER, NOW, SETTINGS
 
-from reasoning_contract.resolve import choose, resolve
+from reasoning_contract.choice import choose
+from reasoning_contract.report import TrainingStatus
+from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import Part
 from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Spec
-from reasoning_contract.status import TrainingStatus
-from reasoning_contract.support import unsupported
+from reasoning_contract.unbuilt import unsupported
 from reasoning_operator.acceptance import accept
 from reasoning_operator.inputs import references
 from reasoning_operator.model import Observed

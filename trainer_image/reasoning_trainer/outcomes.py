@@ -7,8 +7,8 @@ from pathlib import Path
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
+from reasoning_contract.report import RunStage
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import RunStage
 
 from .errors import TrainerError
 from .resource_failures import causes, resource_failure

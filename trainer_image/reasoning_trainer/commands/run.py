@@ -11,8 +11,8 @@ from typing import TypeAlias
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
+from reasoning_contract.report import ProgressStatus
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import ProgressStatus
 
 from ..job import Job, read_job
 from ..outcomes import outcome_of
