@@ -30,6 +30,7 @@ from ..reporting.display import Display
 from ..reporting.retries import told
 from ..reporting.tracker import Phase, Tracker
 from ..reporting.versions import versions
+from ..rewards.references import judgeable
 from ..storage.model_files import begin_to_fetch
 from ..storage.run_folder import write_atomic
 from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
@@ -83,7 +84,7 @@ def _compare(options: Options, display: Display) -> Comparison:
     tracker = Tracker([Phase("load", "load", 1.0)], publish=display.show)
     interruption = Interruption(lambda: _abandon(display), display.notice)
     interruption.install()
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, told(tracker.say):
         inputs = inputs_of(given, options.configmaps, options.claims, Path(scratch))
         given = decided(given, inputs)
         subjects = [_subject(given.spec, folder) for folder in options.models]
@@ -91,11 +92,12 @@ def _compare(options: Options, display: Display) -> Comparison:
         tracker.begin("load", "reading the rows")
         job = replace(given, spec=evaluated_spec(given.spec, options.rows, _columns(given.spec, options.rows, source)))
         context = Context(job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say)
-        rows = load_held_out(job.spec, source)
+        rows, note = judgeable(job.spec, load_held_out(job.spec, source), "data.heldOut")
+        if note:
+            display.say(note)
         tracker.plan(_phases(subjects, rows))
         tracker.say("importing libraries")
-        with told(tracker.say):
-            return _measure_all(context, subjects, rows, options.rows)
+        return _measure_all(context, subjects, rows, options.rows)
 
 
 def _columns(spec: Spec, rows: str | None, source: Source) -> set[str]:
