@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -126,6 +127,13 @@ def fork(order: Order, output: int) -> int:
     os.dup2(output, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
     os._exit(worker.main([order.model_dump_json(by_alias=True, exclude_none=True)]))
+
+
+def wait_for_worker(run: Path) -> None:
+    """Wait until a worker that lost its supervisor is gone too: it holds the run's lock until then."""
+    if (run / "run.lock").exists():
+        with (run / "run.lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tests.trainer.attempts import (
     last_checkpoint,
     progress,
     result,
+    wait_for_worker,
     wrap,
 )
 from tests.trainer.conftest import rows
@@ -86,6 +87,7 @@ def run_attempt(context: multiprocessing.context.ForkServerContext, log: Path) -
         started.append(process)
         process.join(DEADLINE)
         assert process.exitcode is not None, f"not done within {DEADLINE:g} s: {log.read_text()}"
+        wait_for_worker(output)
         return process
 
     yield run
