@@ -29,3 +29,8 @@ CLAIM_FOLDER = "/mnt/claims"
 CACHE_FOLDER = "/cache"
 BOX_SOCKET = "/box/socket"
 """Unix socket on which the sidecar that holds the users' reward code listens."""
+
+
+def headers_variable(reward: str) -> str:
+    """Return the trainer's environment variable with the headers of an HTTP reward, one a line."""
+    return f"REWARD_HEADERS_{reward.upper().replace('-', '_')}"
