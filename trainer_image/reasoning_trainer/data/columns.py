@@ -13,7 +13,7 @@ from reasoning_contract.spec import Columns
 
 from ..errors import TrainerError, invalid_data
 from .examples import Example, Message
-from .sources import Record
+from .files import Record
 
 TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected")
 SPEAKERS = ("system", "user", "assistant")
