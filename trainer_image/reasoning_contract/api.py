@@ -20,6 +20,8 @@ SPEC_HASH = f"{GROUP}/spec-hash"
 
 CONTAINER = "trainer"
 """The container that trains."""
+BOX_CONTAINER = "reward-box"
+"""The container that runs Python rewards."""
 PORT = 9464
 """Where /progress, /metrics and /healthz are served: the port that Prometheus exporters of OpenTelemetry use."""
 
@@ -29,6 +31,8 @@ CLAIM_FOLDER = "/mnt/claims"
 CACHE_FOLDER = "/cache"
 BOX_SOCKET = "/box/socket"
 """Unix socket on which the sidecar that holds the users' reward code listens."""
+BOX_VARIABLE = "REWARD_BOX_SOCKET"
+"""Environment variable of the trainer with that socket; without it the box is a child process."""
 
 
 def headers_variable(reward: str) -> str:

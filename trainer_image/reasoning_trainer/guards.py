@@ -160,11 +160,14 @@ class UnscoredGuard:
         Name of the reward.
     window
         Failures and completions, by batch.
+    problem
+        The latest reason of a failure.
     """
 
     settings: Unscored
     reward: str
     window: deque[tuple[int, int]] = field(default_factory=deque)
+    problem: str = ""
 
     def update(self, failures: int, completions: int, problem: str) -> Verdict | None:
         """Take in a batch; return a verdict once the window is full, or its first two batches failed as a whole.
@@ -176,10 +179,11 @@ class UnscoredGuard:
         completions
             Size of the batch.
         problem
-            The latest reason, naming function and line.
+            Why, naming function and line; empty without failures.
         """
         if self.settings.action == "off":
             return None
+        self.problem = problem or self.problem
         self.window.append((failures, completions))
         while len(self.window) > self.settings.window_batches:
             self.window.popleft()
@@ -188,11 +192,10 @@ class UnscoredGuard:
         if len(self.window) < self.settings.window_batches and not hopeless:
             return None
         if failed <= self.settings.max_share * asked:
-            return Verdict(True, f"reward {self.reward} failed on {failed} of {asked} completions")
-        return Verdict(
-            ok=False,
+            return Verdict(f"reward {self.reward} failed on {failed} of {asked} completions")
+        return Verdict.against(
             message=f"reward {self.reward} failed on {failed} of {asked} completions, over the last {len(self.window)} "
-            f"batches: {problem}",
+            f"batches: {self.problem}",
             action="warn" if self.settings.action == "warn" else "fail",
             exit_code=ExitCode.REWARD_FAILED,
             reason="RewardFailing",

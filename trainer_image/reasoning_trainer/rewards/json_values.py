@@ -16,13 +16,13 @@ def arguments_of(batch: Batch) -> dict[str, list[Any]]:
     """Return the keyword arguments of a reward function as TRL would call it, of JSON values."""
     given: dict[str, Any] = {"prompts": batch.prompts, "completions": batch.completions}
     given |= {} if batch.completion_ids is None else {"completion_ids": batch.completion_ids}
-    return {name: [json_value(value) for value in column] for name, column in (batch.columns | given).items()}
+    return {name: [json_value(value) for value in column] for name, column in {**batch.columns, **given}.items()}
 
 
 def json_value(value: Any) -> Any:
-    """Return a value as JSON has it: times as ISO 8601, decimals as numbers, bytes in base64, numbers that are none null.
+    """Return a value as JSON has it.
 
-    Anything else becomes its text.
+    Times become ISO 8601, decimals numbers, bytes base64, numbers that are none null, and anything else its text.
     """
     match value:
         case None | bool() | int() | str():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import PythonReward, Reward
@@ -41,13 +41,26 @@ def function_of(reward: Reward, python: PythonReward, locate: Locate) -> Functio
     TrainerError
         If the ConfigMap cannot be read.
     """
-    origin, source = f"rewards.{reward.name}.python.source", python.source
+    source, origin = python.source, python.module or f"rewards.{reward.name}.python.source"
     if key := python.config_map_key_ref:
         origin = f"configmap://{key.name}/{key.key}"
         source = locate(origin).read_text("utf-8", errors="replace")
-    if python.module:
-        origin = python.module
     return Function(name=python.function, source=source, module=python.module, params=python.params, origin=origin)
+
+
+def code_elsewhere(rewards: Sequence[Reward], locate: Locate) -> dict[str, str]:
+    """Return the code that rewards have outside the spec, in ConfigMaps, by the reward's name.
+
+    Raises
+    ------
+    TrainerError
+        If a ConfigMap cannot be read.
+    """
+    return {
+        reward.name: function_of(reward, reward.python, locate).source or ""
+        for reward in rewards
+        if reward.python and reward.python.config_map_key_ref
+    }
 
 
 class PythonScorer:
@@ -67,9 +80,7 @@ class PythonScorer:
         Prints a line for people: what the function prints.
     """
 
-    def __init__(
-        self, name: str, function: Function, box: Box, failures: Failures, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, name: str, function: Function, box: Box, failures: Failures, say: Callable[[str], None]) -> None:
         self.name = name
         self._function, self._box, self._failures, self._say = function, box, failures, say
 
@@ -99,9 +110,7 @@ class PythonScorer:
         TrainerError
             If more fails than `guards.unscored` lets pass, or there is no box any more.
         """
-        arguments = {
-            name: column for name, column in arguments_of(batch).items() if name not in self._function.params
-        }
+        arguments = {name: column for name, column in arguments_of(batch).items() if name not in self._function.params}
         answer = self._call(arguments, max(deadline - time.monotonic(), LEAST_SECONDS))
         self._print(answer.printed)
         self._failures.take(answer.values, [problem.message for problem in answer.problems])

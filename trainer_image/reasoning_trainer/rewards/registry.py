@@ -50,7 +50,7 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
     TrainerError
         If what it needs is not there, or it is of a kind that this version cannot compute.
     """
-    failures = Failures(reward.name, around.guard, around.say)
+    failures = Failures(reward.name, around.guard, around.complain)
     if reward.builtin:
         return EachSample(reward.name, BUILTINS[reward.builtin](reward.params, template))
     if reward.python:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Self
 
-from reasoning_contract.spec import RewardBox, Unscored
+from reasoning_contract.spec import RewardBox, Spec, Unscored
 
 from ..data.sources import Locate
 from ..job import Inputs
-from .box import Box, BoxClient, BoxProcess
+from .box import Box, BoxProcess
 
 
 @dataclass(frozen=True)
@@ -23,26 +23,29 @@ class Surroundings:
     locate
         Finds the file of a ConfigMap's key.
     say
-        Prints a line for people.
+        Prints what functions print.
+    complain
+        Prints what they fail on.
     guard
         ``spec.guards.unscored``.
-    settings
+    box
         ``spec.rewardBox``.
-    socket
-        Where the box's sidecar listens; without one the box is a child process.
     variables
-        Environment variables, with the headers of HTTP rewards.
+        Environment variables: the headers of HTTP rewards, and where the box's sidecar listens.
     """
 
     locate: Locate = Inputs(None, None).locate
     say: Callable[[str], None] = print
-    guard: Unscored = Unscored()
-    settings: RewardBox = RewardBox()
-    socket: Path | None = None
+    complain: Callable[[str], None] = print
+    guard: Unscored = field(default_factory=Unscored)
+    box: RewardBox = field(default_factory=RewardBox)
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
+    @classmethod
+    def of(cls, spec: Spec, locate: Locate, say: Callable[[str], None]) -> Self:
+        """Return those of a job."""
+        return cls(locate, say, say, spec.guards.unscored, spec.reward_box)
+
     def make_box(self) -> Box:
-        """Return a box, which is not started yet."""
-        if self.socket:
-            return BoxClient(self.socket, self.settings.on_missing_wall)
-        return BoxProcess(on_missing_wall=self.settings.on_missing_wall)
+        """Return a box, which is not started yet: a child process."""
+        return BoxProcess(on_missing_wall=self.box.on_missing_wall)

@@ -68,7 +68,7 @@ class Service:
     url: str
     headers: Mapping[str, str]
     retries: int
-    clock: Clock = time  # type: ignore[assignment]
+    clock: Clock = time
 
     def score(self, document: Mapping[str, Any], rows: int, deadline: float) -> list[float | None]:
         """Return the scores of a batch.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 from ..batch import Batch
@@ -72,4 +73,4 @@ class HttpScorer:
 def divide(rows: int, parts: int) -> Sequence[range]:
     """Return ranges of rows, as even as they can be; none is empty."""
     bounds = [rows * number // parts for number in range(parts + 1)]
-    return [range(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False) if stop > start]
+    return [range(start, stop) for start, stop in pairwise(bounds) if stop > start]
