@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
-from reasoning_contract.api import BOX_CONTAINER, BOX_SOCKET
+from reasoning_contract.api import BOX_CONTAINER, BOX_FOLDER, BOX_SOCKET
 from reasoning_contract.spec import Spec
 
 from ..model import Json, TrainingJob
 from ..names import RUN_BOX_AS
 
-FOLDER = str(PurePosixPath(BOX_SOCKET).parent)
-"""Where trainer and box see the volume that they share, which holds the socket alone."""
 _SHARED, _TMP = "box", "box-tmp"
 _LIMITS = {"cpu": "1", "memory": "2Gi"}
 _MEMORY = "BOX_MEMORY"
@@ -49,7 +45,7 @@ def build(job: TrainingJob, image: str) -> Json:
             {"name": _MEMORY, "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}},
         ],
         "resources": {"requests": given.requests, "limits": _LIMITS | given.limits},
-        "volumeMounts": [{"name": _SHARED, "mountPath": FOLDER}, {"name": _TMP, "mountPath": "/tmp"}],
+        "volumeMounts": [{"name": _SHARED, "mountPath": BOX_FOLDER}, {"name": _TMP, "mountPath": "/tmp"}],
         "securityContext": {
             "runAsUser": RUN_BOX_AS,
             "runAsGroup": RUN_BOX_AS,
@@ -61,7 +57,7 @@ def build(job: TrainingJob, image: str) -> Json:
 
 
 def volumes() -> list[Json]:
-    """Return the volumes: the socket's, and the box's own for small files, which counts as its memory."""
+    """Return the volumes: that of the socket, and the box's own for small files, which counts as its memory."""
     return [
         {"name": _SHARED, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
         {"name": _TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
@@ -70,4 +66,4 @@ def volumes() -> list[Json]:
 
 def mount() -> Json:
     """Return where the trainer sees the socket."""
-    return {"name": _SHARED, "mountPath": FOLDER}
+    return {"name": _SHARED, "mountPath": BOX_FOLDER}

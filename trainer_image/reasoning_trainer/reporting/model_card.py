@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from reasoning_contract.progress import Progress
+from reasoning_contract.report import Artifact, EvaluationStatus, Score
 from reasoning_contract.spec import HeldOut, Rows
-from reasoning_contract.status import Artifact, EvaluationStatus, Score
 
 from ..data.examples import Example, Splits
 from ..job import Job

@@ -10,8 +10,8 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
+from reasoning_contract.report import RunStage
 from reasoning_contract.spec import PREFERENCE
-from reasoning_contract.status import RunStage
 
 from ..algorithms.order import ByEpoch
 from ..algorithms.ppo import make_ppo_trainer
