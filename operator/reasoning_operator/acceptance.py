@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from pydantic import ValidationError
 
 from reasoning_contract.api import KIND, MANAGER, UID_LABEL
+from reasoning_contract.problem import Problem
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_contract.support import unsupported
@@ -17,30 +17,7 @@ from .inputs import output_claim_of, references
 from .model import Json, Observed, TrainingJob, owners
 from .settings import Settings
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a job is not run.
-
-    Attributes
-    ----------
-    reason
-        One CamelCase word.
-    message
-        What is wrong, with the field's name.
-    hint
-        What to do.
-    final
-        Whether nothing that may happen in the cluster can mend it.
-    """
-
-    reason: str
-    message: str
-    hint: str
-    final: bool = False
-
-
-Verdict: TypeAlias = TrainingJob | Refusal
+Verdict: TypeAlias = TrainingJob | Problem
 
 
 def accept(observed: Observed, settings: Settings) -> Verdict:
@@ -59,7 +36,9 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
     try:
         spec = resolve(Spec.model_validate(observed.job.get("spec", {})))
     except ValidationError as error:
-        return Refusal("SpecInvalid", _faults(error), _correct(observed), final=not _begun(observed))
+        return Problem(
+            reason="SpecInvalid", message=_faults(error), hint=_correct(observed), final=not _begun(observed)
+        )
     job = TrainingJob(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], spec=spec)
     lasting = _unrunnable(job, observed)
     return lasting or _missing_image(job, observed, settings) or _missing(job, observed) or _taken(job, observed) or job
@@ -77,10 +56,10 @@ def _correct(observed: Observed) -> str:
     return "delete the job, correct these fields and apply it again"
 
 
-def refused(message: str) -> Refusal:
+def refused(message: str) -> Problem:
     """Return the refusal of a job for which the API server refused a child."""
     hint = "correct what the message names, or spec.pod, suspended if a pod has run: it is tried again"
-    return Refusal("ChildRefused", f"the API server refuses an object of this job: {message}", hint)
+    return Problem(reason="ChildRefused", message=f"the API server refuses an object of this job: {message}", hint=hint)
 
 
 def _faults(error: ValidationError) -> str:
@@ -88,34 +67,43 @@ def _faults(error: ValidationError) -> str:
     return "; ".join(f"{place}: {fault['msg']}" for place, fault in zip(places, error.errors(), strict=True))
 
 
-def _unrunnable(job: TrainingJob, observed: Observed) -> Refusal | None:
+def _unrunnable(job: TrainingJob, observed: Observed) -> Problem | None:
     final = not _begun(observed)
     if lacking := unsupported(job.spec):
         message = "; ".join(f"{field}: {advice}" for field, advice in lacking)
-        return Refusal("NotSupported", message, _correct(observed), final=final)
+        return Problem(reason="NotSupported", message=message, hint=_correct(observed), final=final)
     if clash := pod.reserved(job):
-        return Refusal("SpecInvalid", clash, _correct(observed), final=final)
+        return Problem(reason="SpecInvalid", message=clash, hint=_correct(observed), final=final)
     return None
 
 
-def _lost_claim(observed: Observed) -> Refusal | None:
+def _lost_claim(observed: Observed) -> Problem | None:
     if observed.claim is not None or observed.status.start_time is None:
         return None
     name = output_claim_of(observed.job)
     message = f"the claim {name} was deleted, and with it the checkpoints and whatever had been written"
-    return Refusal("ClaimLost", message, "nothing can be resumed: delete the job and apply it again", final=True)
+    return Problem(
+        reason="ClaimLost",
+        message=message,
+        hint="nothing can be resumed: delete the job and apply it again",
+        final=True,
+    )
 
 
-def _missing_image(job: TrainingJob, observed: Observed, settings: Settings) -> Refusal | None:
+def _missing_image(job: TrainingJob, observed: Observed, settings: Settings) -> Problem | None:
     keeps_its_own = observed.batch_job is not None and not observed.batch_job["spec"].get("suspend")
     if pod.image(job, settings) or keeps_its_own:
         return None
     kind = "with" if job.spec.parallelism.gpus_per_node else "without"
     message = f"spec.pod.image is empty, and the operator has no default image for jobs {kind} GPUs"
-    return Refusal("ImageMissing", message, "name the trainer image in spec.pod.image, or set the operator's default")
+    return Problem(
+        reason="ImageMissing",
+        message=message,
+        hint="name the trainer image in spec.pod.image, or set the operator's default",
+    )
 
 
-def _missing(job: TrainingJob, observed: Observed) -> Refusal | None:
+def _missing(job: TrainingJob, observed: Observed) -> Problem | None:
     if job.spec.storage.existing_claim and observed.claim is None:
         return _not_found("PersistentVolumeClaim", volume.claim_name(job), "spec.storage.existingClaim")
     if observed.inputs is None:
@@ -127,17 +115,19 @@ def _missing(job: TrainingJob, observed: Observed) -> Refusal | None:
         if each.key and each.key not in keys:
             there = ", ".join(sorted(keys)) or "none"
             message = f"{each.field}: the ConfigMap {each.name} has no key {each.key} (it has: {there})"
-            return Refusal("ConfigMapKeyNotFound", message, "add the key: the job then goes on by itself")
+            return Problem(
+                reason="ConfigMapKeyNotFound", message=message, hint="add the key: the job then goes on by itself"
+            )
     return None
 
 
-def _not_found(kind: str, name: str, field: str) -> Refusal:
+def _not_found(kind: str, name: str, field: str) -> Problem:
     reason = "ClaimNotFound" if kind == "PersistentVolumeClaim" else "ConfigMapNotFound"
     message = f"{field}: there is no {kind} {name} in the job's namespace"
-    return Refusal(reason, message, "create it: the job then goes on by itself")
+    return Problem(reason=reason, message=message, hint="create it: the job then goes on by itself")
 
 
-def _taken(job: TrainingJob, observed: Observed) -> Refusal | None:
+def _taken(job: TrainingJob, observed: Observed) -> Problem | None:
     children = (observed.batch_job, observed.config_map, observed.network_policy)
     for child in filter(None, children):
         if not observed.owns(child):
@@ -147,14 +137,18 @@ def _taken(job: TrainingJob, observed: Observed) -> Refusal | None:
     return None if job.spec.storage.existing_claim else _taken_claim(job, observed.claim)
 
 
-def _taken_by_earlier_job(job: TrainingJob, child: Json) -> Refusal | None:
+def _taken_by_earlier_job(job: TrainingJob, child: Json) -> Problem | None:
     if not any((owner["kind"], owner["name"]) == (KIND, job.name) for owner in owners(child)):
         return None
     message = f"{child['kind']} {child['metadata']['name']} belongs to an earlier job of this name"
-    return Refusal("NameConflict", message, "wait until Kubernetes has deleted it: the job then goes on by itself")
+    return Problem(
+        reason="NameConflict",
+        message=message,
+        hint="wait until Kubernetes has deleted it: the job then goes on by itself",
+    )
 
 
-def _taken_claim(job: TrainingJob, claim: Json | None) -> Refusal | None:
+def _taken_claim(job: TrainingJob, claim: Json | None) -> Problem | None:
     if claim is None or claim["metadata"].get("labels", {}).get(UID_LABEL) == job.uid:
         return None
     # A claim that an earlier job of this name left is used again, but never deleted with a job that did not make it.
@@ -170,6 +164,6 @@ def _was_made_here(claim: Json) -> bool:
     return labels.get("app.kubernetes.io/managed-by") == MANAGER and not claim["metadata"].get("ownerReferences")
 
 
-def _conflict(child: Json, hint: str) -> Refusal:
+def _conflict(child: Json, hint: str) -> Problem:
     name = f"{child['kind']} {child['metadata']['name']}"
-    return Refusal("NameConflict", f"{name} is there already and does not belong to this job", hint)
+    return Problem(reason="NameConflict", message=f"{name} is there already and does not belong to this job", hint=hint)

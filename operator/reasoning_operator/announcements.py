@@ -54,4 +54,4 @@ def _problem(old: Status, new: Status) -> Announcement | None:
     same = old.failure and (old.failure.reason, old.failure.pod) == (failure.reason, failure.pod)
     if same and new.phase == old.phase:
         return None
-    return Announcement("Warning", failure.reason, "; ".join(filter(None, (failure.message, failure.hint))))
+    return Announcement("Warning", failure.reason, failure.told)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from reasoning_contract.memory import memory_settings
+from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
@@ -20,37 +20,11 @@ from .times import parse
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
 SETTLING = timedelta(seconds=20)
 """How long a new pod may lack a node or a volume before it is called a problem: volumes are made while it waits."""
-_TEXT_LIMIT = 1500
 _KILLED = 137
 """Exit code of a process that was ended by SIGKILL."""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """A problem.
-
-    Attributes
-    ----------
-    reason, message, hint, exit_code, pod
-        As in `Failure`.
-    final
-        Whether the job fails by it, though Kubernetes would go on trying.
-    """
-
-    reason: str
-    message: str
-    hint: str
-    exit_code: int | None = None
-    pod: str | None = None
-    final: bool = False
-
-    def as_failure(self) -> Failure:
-        """Return it in the form of the status."""
-        message = self.message if len(self.message) <= _TEXT_LIMIT else f"...{self.message[-_TEXT_LIMIT:]}"
-        return Failure(reason=self.reason, message=message, hint=self.hint, exit_code=self.exit_code, pod=self.pod)
-
-
-def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Diagnosis | None:
+def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Failure | None:
     """Return the problem that stands in the way of a job at this moment; None if there is none.
 
     Parameters
@@ -80,13 +54,13 @@ def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Di
     return of_end(before[-1], observed) if before else None
 
 
-def of_end(pod: Json, observed: Observed) -> Diagnosis | None:
+def of_end(pod: Json, observed: Observed) -> Failure | None:
     """Return why a pod that is over failed; None if it did its work or was interrupted."""
     problem = _of_lost(pod) or _of_exit(pod, observed)
-    return problem and replace(problem, pod=pod["metadata"]["name"], exit_code=pods.exit_code(pod))
+    return Failure.of(problem, pod=pod["metadata"]["name"], exit_code=pods.exit_code(pod)) if problem else None
 
 
-def _of_failed_job(observed: Observed, end: Json) -> Diagnosis:
+def _of_failed_job(observed: Observed, end: Json) -> Failure:
     if end.get("reason") == "DeadlineExceeded":
         made = observed.batch_job or {}  # the job's own limit may have been taken away since
         return _deadline(made.get("spec", {}).get("activeDeadlineSeconds"))
@@ -94,43 +68,44 @@ def _of_failed_job(observed: Observed, end: Json) -> Diagnosis:
     last = next((each for each in reversed(ends) if each), None)
     if last is None:
         hint = "apply the job again: its pods are gone, so that more cannot be said"
-        return Diagnosis(end.get("reason", "JobFailed"), end.get("message", "the Job failed"), hint)
+        return Failure(reason=end.get("reason", "JobFailed"), message=end.get("message", "the Job failed"), hint=hint)
     if end.get("reason") == "BackoffLimitExceeded":
-        attempts = observed.job["spec"].get("limits", {}).get("maxAttempts", 1)
-        return replace(last, message=f"{last.message} (the last of {attempts} attempts: spec.limits.maxAttempts)")
+        attempts = (observed.batch_job or {})["spec"]["backoffLimit"] + 1
+        which = f"the last of {attempts} attempts: spec.limits.maxAttempts"
+        return last.model_copy(update={"message": f"{last.message} ({which})"})
     return last
 
 
-def _past_deadline(observed: Observed, now: datetime) -> Diagnosis | None:
+def _past_deadline(observed: Observed, now: datetime) -> Failure | None:
     limit = observed.job["spec"].get("limits", {}).get("activeDeadlineSeconds")
     start = observed.status.start_time
     over = limit and start and now >= parse(start) + timedelta(seconds=limit)
     return _deadline(limit) if over else None
 
 
-def _deadline(limit: int) -> Diagnosis:
+def _deadline(limit: int) -> Failure:
     message = f"the job was not done {limit} s after its start"
     hint = "raise spec.limits.activeDeadlineSeconds in a new job, or give it less to do (reinforce.steps)"
-    return Diagnosis("DeadlineExceeded", message, hint, final=True)
+    return Failure(reason="DeadlineExceeded", message=message, hint=hint, final=True)
 
 
-def _of_missing_pod(observed: Observed) -> Diagnosis | None:
+def _of_missing_pod(observed: Observed) -> Failure | None:
     refused = _event(observed, "FailedCreate")
     if refused is None:
         return None
     hint = "the cluster refuses the pod: mend what the message names (a quota, a ServiceAccount); it is tried again"
-    return Diagnosis("PodRefused", refused, hint)
+    return Failure(reason="PodRefused", message=refused, hint=hint)
 
 
-def _of_waiting(pod: Json, observed: Observed, image_deadline: timedelta, now: datetime) -> Diagnosis | None:
+def _of_waiting(pod: Json, observed: Observed, image_deadline: timedelta, now: datetime) -> Failure | None:
     name = pod["metadata"]["name"]
     problem = _of_image(pod, image_deadline, now) or _of_config(pod)
     if problem is None and now >= parse(pod["metadata"]["creationTimestamp"]) + SETTLING:
         problem = _of_volume(observed) or _of_scheduling(pod, observed)
-    return problem and replace(problem, pod=name)
+    return Failure.of(problem, pod=name) if problem else None
 
 
-def _of_image(pod: Json, deadline: timedelta, now: datetime) -> Diagnosis | None:
+def _of_image(pod: Json, deadline: timedelta, now: datetime) -> Problem | None:
     state = pods.waiting(pod) or {}
     reason = state.get("reason", "")
     if reason not in _IMAGE_REASONS:
@@ -141,26 +116,28 @@ def _of_image(pod: Json, deadline: timedelta, now: datetime) -> Diagnosis | None
     scheduled: Json = pods.conditions(pod).get("PodScheduled") or pod["metadata"]
     since = scheduled.get("lastTransitionTime", pod["metadata"]["creationTimestamp"])
     final = reason == "InvalidImageName" or now >= parse(since) + deadline
-    return Diagnosis("ImagePullFailed", message, hint, final=final)
+    return Problem(reason="ImagePullFailed", message=message, hint=hint, final=final)
 
 
-def _of_config(pod: Json) -> Diagnosis | None:
+def _of_config(pod: Json) -> Problem | None:
     state = pods.waiting(pod) or {}
     reason = state.get("reason", "")
     if reason not in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
         return None
     hint = "create what the message names (a Secret, a ConfigMap, a key): the pod then starts by itself"
-    return Diagnosis(str(reason), str(state.get("message", reason)), hint)
+    return Problem(reason=str(reason), message=str(state.get("message", reason)), hint=hint)
 
 
-def _of_volume(observed: Observed) -> Diagnosis | None:
+def _of_volume(observed: Observed) -> Problem | None:
     for reason in ("FailedMount", "FailedAttachVolume"):
         if message := _event(observed, reason):
-            return Diagnosis(reason, message, "mend what the message names: the volume is tried again by itself")
+            return Problem(
+                reason=reason, message=message, hint="mend what the message names: the volume is tried again by itself"
+            )
     return None
 
 
-def _of_scheduling(pod: Json, observed: Observed) -> Diagnosis | None:
+def _of_scheduling(pod: Json, observed: Observed) -> Problem | None:
     condition = pods.conditions(pod).get("PodScheduled", {})
     if condition.get("status") != "False" or condition.get("reason") != "Unschedulable":
         return None
@@ -170,56 +147,60 @@ def _of_scheduling(pod: Json, observed: Observed) -> Diagnosis | None:
         "free or add what the nodes lack, or ask for less: parallelism.gpusPerNode, pod.resources, pod.nodeSelector, "
         "pod.tolerations; the pod starts by itself as soon as it fits"
     )
-    return Diagnosis("Unschedulable", f"no node fits: {condition.get('message', '')}", hint)
+    return Problem(reason="Unschedulable", message=f"no node fits: {condition.get('message', '')}", hint=hint)
 
 
 def _is_unbound(claim: Json | None) -> bool:
     return claim is not None and claim.get("status", {}).get("phase") == "Pending"
 
 
-def _unbound(observed: Observed) -> Diagnosis:
+def _unbound(observed: Observed) -> Problem:
     claim = observed.claim or {}
     name = claim["metadata"]["name"]
     storage_class = claim["spec"].get("storageClassName")
     said = _event(observed, "ProvisioningFailed", "FailedBinding")
     message = f"the claim {name} (StorageClass {storage_class or 'none: the cluster has no default'}) is not bound"
     hint = "name a StorageClass that exists in spec.storage.storageClassName of a new job (kubectl get storageclass)"
-    return Diagnosis("ClaimUnbound", f"{message}: {said}" if said else message, hint)
+    return Problem(reason="ClaimUnbound", message=f"{message}: {said}" if said else message, hint=hint)
 
 
-def _of_lost(pod: Json) -> Diagnosis | None:
+def _of_lost(pod: Json) -> Problem | None:
     """Return the problem of a pod that the cluster ended, not the trainer."""
     status = pod.get("status", {})
     if status.get("reason") == "Evicted":
         hint = "ask for what the job needs in spec.pod.resources.requests (memory, ephemeral-storage)"
-        return Diagnosis("Evicted", f"the node evicted the pod: {status.get('message', '')}", hint)
+        return Problem(reason="Evicted", message=f"the node evicted the pod: {status.get('message', '')}", hint=hint)
     disruption = pods.conditions(pod).get("DisruptionTarget", {})
     if disruption.get("reason") == "DeletionByTaintManager" or status.get("reason") == "NodeLost":
-        return Diagnosis("NodeLost", "the pod's node stopped answering", "another pod is started by itself")
+        return Problem(
+            reason="NodeLost", message="the pod's node stopped answering", hint="another pod is started by itself"
+        )
     return None
 
 
-def _of_exit(pod: Json, observed: Observed) -> Diagnosis | None:
+def _of_exit(pod: Json, observed: Observed) -> Problem | None:
     if pods.was_interrupted(pod) or pod["status"]["phase"] == "Succeeded":
         return None
     end = pods.terminated(pod) or {}
     if end.get("reason") == "OOMKilled":
         return _out_of_memory(pod, observed)
     if outcome := pods.outcome(pod):
-        return Diagnosis(outcome.reason, outcome.message, outcome.hint)
+        return outcome
     if not end:
         status = pod["status"]
         said = status.get("message", "the pod ended before the trainer started")
         hint = "another attempt is made while spec.limits.maxAttempts allows"
-        return Diagnosis(status.get("reason", "PodFailed"), said, hint)
+        return Problem(reason=status.get("reason", "PodFailed"), message=said, hint=hint)
     if end["exitCode"] == _KILLED:
         return _killed(pod, observed)
     log = end.get("message") or end.get("reason", "")
     message = f"the trainer ended with exit code {end['exitCode']} and said: {log.strip()}"
-    return Diagnosis("TrainerCrashed", message, "read the whole log: kubectl logs, with the pod's name")
+    return Problem(
+        reason="TrainerCrashed", message=message, hint="read the whole log: kubectl logs, with the pod's name"
+    )
 
 
-def _out_of_memory(pod: Json, observed: Observed) -> Diagnosis:
+def _out_of_memory(pod: Json, observed: Observed) -> Problem:
     report = observed.progress.get(pod["metadata"]["uid"])
     lower = _what_to_lower(observed.job["spec"], report)
     limit = observed.job["spec"].get("pod", {}).get("resources", {}).get("limits", {}).get("memory")
@@ -229,7 +210,7 @@ def _out_of_memory(pod: Json, observed: Observed) -> Diagnosis:
     else:
         message = "the trainer needed more memory than the node had"
         hint = f"set spec.pod.resources.requests.memory, to get a node with enough, or {lower}"
-    return Diagnosis("OutOfMemory", f"{message}{_memory_seen(report)}", hint)
+    return Problem(reason="OutOfMemory", message=f"{message}{_memory_seen(report)}", hint=hint)
 
 
 def _what_to_lower(spec: Json, report: Progress | None) -> str:
@@ -240,12 +221,12 @@ def _what_to_lower(spec: Json, report: Progress | None) -> str:
     return f"lower one of these, as they are: {memory_settings(resolved, report.stage if report else None)}"
 
 
-def _killed(pod: Json, observed: Observed) -> Diagnosis:
+def _killed(pod: Json, observed: Observed) -> Problem:
     """Return the problem of a trainer that was killed and the kubelet does not know why."""
     seen = _memory_seen(observed.progress.get(pod["metadata"]["uid"]))
     message = f"the trainer was killed by SIGKILL (exit code {_KILLED}){seen}"
     hint = "see the node's log: out of memory is the usual reason, then raise spec.pod.resources.limits.memory"
-    return Diagnosis("TrainerKilled", message, hint)
+    return Problem(reason="TrainerKilled", message=message, hint=hint)
 
 
 def _memory_seen(report: Progress | None) -> str:

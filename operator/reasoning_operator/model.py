@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
+from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import Status
@@ -24,15 +25,6 @@ class Key(NamedTuple):
 
     namespace: str
     name: str
-
-
-class Silence(NamedTuple):
-    """Why nothing is heard of a pod that runs."""
-
-    reason: str
-    """One CamelCase word."""
-    message: str
-    """What is wrong, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ class Observed:
     inputs: Mapping[tuple[str, str], frozenset[str]] | None = None
     events: tuple[Json, ...] = ()
     progress: Mapping[str, Progress] = field(default_factory=dict)
-    silent: Mapping[str, Silence] = field(default_factory=dict)
+    silent: Mapping[str, Problem] = field(default_factory=dict)
 
     @property
     def uid(self) -> str:

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from reasoning_contract.api import API_VERSION, KIND, UID_LABEL
+from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 
 from . import pods
 from .client import Cluster, path
 from .inputs import output_claim_of, references
-from .model import FINISHED, Json, Key, Observed, Silence
+from .model import FINISHED, Json, Key, Observed
 from .names import batch_job, network_policy, spec_config_map
 
 
 async def observe(
-    cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, Silence]
+    cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, Problem]
 ) -> Observed | None:
     """Return what is there; None if the job itself is gone.
 

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from reasoning_contract.api import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
+from reasoning_contract.problem import Problem
 from reasoning_contract.spec import Limits
 
 from . import pods
-from .acceptance import Refusal, Verdict
+from .acceptance import Verdict
 from .children import config, network_policy, pod, training_job, volume
 from .model import FINISHED, Json, Observed, TrainingJob
 from .settings import Settings
@@ -64,12 +65,12 @@ def plan(observed: Observed, verdict: Verdict, settings: Settings, now: datetime
         return Plan()
     if observed.status.phase in FINISHED:
         return _after_the_end(observed, now)
-    if isinstance(verdict, Refusal):
+    if isinstance(verdict, Problem):
         return _while_refused(observed, verdict)
     return _towards(verdict, observed, settings, now)
 
 
-def _while_refused(observed: Observed, verdict: Refusal) -> Plan:
+def _while_refused(observed: Observed, verdict: Problem) -> Plan:
     """Heed limits, and the wish to suspend, of a job that is at work though this version would not start it.
 
     It is not resumed: that would start what is refused.

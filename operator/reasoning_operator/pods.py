@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from reasoning_contract.api import CONTAINER
-from reasoning_contract.outcome import USERS_FAULT, ExitCode, Outcome
+from reasoning_contract.exit_codes import USERS_FAULT, ExitCode
+from reasoning_contract.outcome import Outcome
 
 from .model import Json
 

@@ -12,11 +12,12 @@ import aiohttp
 from pydantic import ValidationError
 
 from reasoning_contract.api import PORT, UID_LABEL
+from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 
 from . import pods
 from .client import ApiError, Cluster, path
-from .model import Json, Key, Silence
+from .model import Json, Key
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class ProgressPoller:
         self._pods: dict[Key, list[Json]] = {}
         self._unheard_since: dict[str, float] = {}
         self.reports: dict[str, Progress] = {}
-        self.silent: dict[str, Silence] = {}
+        self.silent: dict[str, Problem] = {}
 
     def follow(self, key: Key, all_pods: Sequence[Json]) -> None:
         """Take note of which pods of a job run, and forget what those that are gone said."""
@@ -165,7 +166,7 @@ class ProgressPoller:
             self.reports[uid] = report
             self._changed(key)
 
-    def _not_heard(self, key: Key, pod: Json, silence: Silence, patience: float) -> None:
+    def _not_heard(self, key: Key, pod: Json, silence: Problem, patience: float) -> None:
         """Tell once of a pod that nothing has been heard of for too long, and once more if its report is unreadable."""
         uid, now = pod["metadata"]["uid"], self._clock()
         if not self._is_followed(key, uid):
@@ -175,20 +176,26 @@ class ProgressPoller:
         news = told is None or (told.reason, silence.reason) == (NOT_REACHED, NOT_UNDERSTOOD)
         if now - since >= patience and news:
             self.silent[uid] = silence
-            logger.warning("pod %s/%s runs, but %s", key.namespace, pod["metadata"]["name"], silence.message)
+            logger.warning("pod %s/%s runs, but %s", key.namespace, pod["metadata"]["name"], silence.told)
             self._changed(key)
 
     def _is_followed(self, key: Key, uid: str) -> bool:
         return any(pod["metadata"]["uid"] == uid for pod in self._pods.get(key, []))
 
 
-def _not_reached(why: str) -> Silence:
-    advice = f"let the operator reach port {PORT} of the job's pods, and see the pod's log; the run goes on meanwhile"
-    return Silence(NOT_REACHED, f"its progress is not heard ({why}): {advice}")
+def _not_reached(why: str) -> Problem:
+    return Problem(
+        reason=NOT_REACHED,
+        message=f"its progress is not heard ({why})",
+        hint=f"let the operator reach port {PORT} of the job's pods, and see the pod's log; the run goes on meanwhile",
+    )
 
 
-def _not_understood(error: ValidationError) -> Silence:
+def _not_understood(error: ValidationError) -> Problem:
     fault = error.errors()[0]
     place = ".".join(map(str, fault["loc"]))
-    advice = "its image is of another version than the operator: bring them together for the next job"
-    return Silence(NOT_UNDERSTOOD, f"its progress cannot be read ({place}: {fault['msg']}): {advice}; the run goes on")
+    return Problem(
+        reason=NOT_UNDERSTOOD,
+        message=f"its progress cannot be read ({place}: {fault['msg']})",
+        hint="its image is of another version than the operator: bring them together for the next job; the run goes on",
+    )

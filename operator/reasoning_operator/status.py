@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import choose
 from reasoning_contract.spec import Spec
@@ -19,9 +20,9 @@ from reasoning_contract.status import (
 )
 
 from . import pods
-from .acceptance import Refusal, Verdict
+from .acceptance import Verdict
 from .children.volume import claim_name
-from .diagnosis import Diagnosis, diagnose
+from .diagnosis import diagnose
 from .model import FINISHED, Json, Observed
 from .names import run_folder
 from .settings import Settings
@@ -66,9 +67,9 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
             "phase": phase,
             "attempts": _attempts(observed, report),
             "start_time": old.start_time or _first_start(observed),
-            "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and problem.as_failure(),
-            "storage": old.storage if isinstance(verdict, Refusal) else _storage(verdict),
-            "model": old.model if isinstance(verdict, Refusal) else _model(report, observed),
+            "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and _failure(problem),
+            "storage": old.storage if isinstance(verdict, Problem) else _storage(verdict),
+            "model": old.model if isinstance(verdict, Problem) else _model(report, observed),
         }
     )
     new = _at_phase(new, observed, now)
@@ -85,26 +86,34 @@ def latest_report(observed: Observed) -> Progress | None:
     return None
 
 
-def _problem(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Diagnosis | None:
-    if isinstance(verdict, Refusal) and (verdict.final or _end(observed) is None):
-        return Diagnosis(verdict.reason, verdict.message, verdict.hint, final=verdict.final)
+def _problem(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Problem | None:
+    if isinstance(verdict, Problem) and (verdict.final or _end(observed) is None):
+        return verdict
     return diagnose(observed, timedelta(seconds=settings.image_pull_deadline_seconds), now)
+
+
+def _failure(problem: Problem) -> Failure:
+    """Return a problem in the form of the status, the end of its message if it is long: a log's end says most."""
+    failure = problem if isinstance(problem, Failure) else Failure.of(problem)
+    if len(failure.message) <= _LOG_LIMIT:
+        return failure
+    return failure.model_copy(update={"message": f"...{failure.message[-_LOG_LIMIT:]}"})
 
 
 def _end(observed: Observed) -> Json | None:
     return pods.job_end(observed.batch_job) if observed.owns(observed.batch_job) else None
 
 
-def _phase(observed: Observed, verdict: Verdict, problem: Diagnosis | None) -> Phase:
+def _phase(observed: Observed, verdict: Verdict, problem: Problem | None) -> Phase:
     end = _end(observed)
-    if end and not (isinstance(verdict, Refusal) and verdict.final):
+    if end and not (isinstance(verdict, Problem) and verdict.final):
         return "Succeeded" if end["type"] == "Complete" else "Failed"
     if problem and problem.final:
         return "Failed"
     alive = [pod for pod in observed.pods if not pods.is_over(pod)]
     if any(pods.is_running(pod) for pod in alive) or (observed.pods and pods.was_last(observed.pods[-1])):
         return "Running"  # also until the Job controller has seen that the last pod is over
-    if isinstance(verdict, Refusal) and not alive:
+    if isinstance(verdict, Problem) and not alive:
         return _refused_phase(observed)
     return "Suspended" if observed.job["spec"].get("suspend") and not alive else "Starting"
 
@@ -130,7 +139,7 @@ def _first_start(observed: Observed) -> str | None:
 
 
 def _storage(verdict: Verdict) -> StorageStatus | None:
-    if isinstance(verdict, Refusal):
+    if isinstance(verdict, Problem):
         return None
     return StorageStatus(claim_name=claim_name(verdict), path=run_folder(verdict.name, verdict.uid))
 
@@ -206,8 +215,8 @@ def _conditions(
 
 
 def _accepted(verdict: Verdict) -> _Claim:
-    if isinstance(verdict, Refusal):
-        return _Claim("Accepted", False, verdict.reason, f"{verdict.message}; {verdict.hint}")
+    if isinstance(verdict, Problem):
+        return _Claim("Accepted", False, verdict.reason, verdict.told)
     # guards.preflight is left to later versions: a job on a GPU should know that its checks take place on it
     gpu = (
         " (this version has no preflight: the GPU is held meanwhile)" if verdict.spec.parallelism.gpus_per_node else ""
@@ -249,7 +258,7 @@ def _reporting(observed: Observed) -> _Claim | None:
     running = [pod["metadata"]["uid"] for pod in observed.pods if pods.is_running(pod)]
     silence = next((observed.silent[uid] for uid in running if uid in observed.silent), None)
     if silence:
-        return _Claim("Reporting", False, silence.reason, f"the training pod runs, but {silence.message}")
+        return _Claim("Reporting", False, silence.reason, f"the training pod runs, but {silence.told}")
     heard = any(uid in observed.progress for uid in running)
     if heard and _old(observed, "Reporting"):
         return _Claim("Reporting", True, "Heard", "the training pod tells its progress")
@@ -262,7 +271,7 @@ def _end_reason(failure: Failure | None) -> str:
 
 def _end_message(new: Status) -> str:
     if new.failure:
-        return "; ".join(filter(None, (new.failure.message, new.failure.hint)))
+        return new.failure.told
     scores = new.evaluation
     base, last = (scores.held_out.base, scores.held_out.last) if scores else (None, None)
     for figure, what in (("accuracy", "held-out accuracy"), ("preferred", "held-out pairs preferred")):
@@ -289,6 +298,7 @@ def _condition(claim: _Claim, observed: Observed, now: datetime) -> Condition:
 
 
 _MESSAGE_LIMIT = 2000
+_LOG_LIMIT = 1500
 
 
 def _old(observed: Observed, kind: str) -> Condition | None:

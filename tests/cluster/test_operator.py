@@ -27,7 +27,8 @@ from tests.cluster.operator_under_test import (
 )
 from tests.polling import eventually
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 
 
 @pytest.fixture(scope="module")

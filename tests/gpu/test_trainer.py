@@ -13,7 +13,7 @@ import pytest
 from tests.gpu.conftest import SECONDS, Launch
 from tests.gpu.runs import Run, step_of
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import PREFERENCE, Algorithm
 
 pytestmark = pytest.mark.timeout(1800)

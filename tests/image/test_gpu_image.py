@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.image.conftest import Answer
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 
 pytestmark = pytest.mark.timeout(900)
 LOCK = Path(__file__).parents[2] / "trainer_image/constraints-gpu.txt"

@@ -11,7 +11,7 @@ from hack.algorithms import make_parity
 from hack.algorithms.run_all import MANIFESTS, ROOT
 from rich.console import Console
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate
 from reasoning_trainer.chat.conversation import worked_answer
 from reasoning_trainer.commands.check import Options, check

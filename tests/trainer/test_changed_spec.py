@@ -12,7 +12,8 @@ import pytest
 from tests.trainer.attempts import progress, result
 from tests.trainer.conftest import rows
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 
 Manifest = Callable[..., Path]
 Train = Callable[..., Outcome]

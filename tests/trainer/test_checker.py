@@ -12,7 +12,8 @@ import pytest
 import yaml
 from rich.console import Console
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands.check import Options, check
 from reasoning_trainer.reporting.display import Display

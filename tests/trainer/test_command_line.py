@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import reasoning_trainer
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 
 DEADLINE = 120.0

@@ -13,7 +13,8 @@ import pytest
 from tests.trainer.attempts import last_checkpoint, progress, result, wrap
 from tests.trainer.conftest import rows
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 
 Manifest = Callable[..., Path]
 Train = Callable[..., Outcome]

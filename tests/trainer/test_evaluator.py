@@ -14,7 +14,8 @@ from rich.console import Console
 from tests.trainer.models import make_model
 from transformers import AutoModelForCausalLM
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_trainer.commands.evaluate import Options, Subject, evaluate
 from reasoning_trainer.reporting.display import Display
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import QUANTISATIONS
 from reasoning_trainer.commands.check import Options, check
 from reasoning_trainer.errors import TrainerError

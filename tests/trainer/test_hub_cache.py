@@ -16,10 +16,9 @@ import pytest
 from huggingface_hub import constants
 from tests.trainer.fake_hub import FakeHub
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
-from reasoning_trainer.commands.run import INTERNAL_ERROR
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs
 from reasoning_trainer.storage.commits import Commits
@@ -208,4 +207,4 @@ def test_process_does_not_stay_for_the_download(
             finally:
                 hub.go_on.set()
                 process.kill()
-    assert code == (ExitCode.INTERRUPTED if what is signal.SIGTERM else INTERNAL_ERROR)
+    assert code == (ExitCode.INTERRUPTED if what is signal.SIGTERM else ExitCode.INTERNAL_ERROR)

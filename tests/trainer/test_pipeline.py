@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_trainer.stages.export import describe
 
 Manifest = Callable[..., Path]

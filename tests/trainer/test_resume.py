@@ -28,7 +28,8 @@ from tests.trainer.attempts import (
 from tests.trainer.conftest import rows
 
 import reasoning_trainer
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import GROUPED, PREFERENCE
 
 Manifest = Callable[..., Path]

@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Rows
 from reasoning_trainer.data.columns import to_examples
 from reasoning_trainer.data.sources import Source, read, read_file

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from tests.manifests import TABLE, merge
 from tests.shapes import SMOLLM2
 
-from reasoning_contract.outcome import MESSAGE_LIMIT, ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import MESSAGE_LIMIT, Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import ALGORITHM_DEFAULTS, Room, choose, resolve
 from reasoning_contract.spec import Spec

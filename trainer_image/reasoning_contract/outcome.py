@@ -1,4 +1,4 @@
-"""How an attempt ends: its exit code and its termination message.
+"""How an attempt ends: its termination message.
 
 The message travels in the container's status, which the kubelet carries even when nobody was listening. Kubernetes
 cuts it at 4,096 bytes, so it is shortened here, part by part, to what must be known.
@@ -7,60 +7,23 @@ cuts it at 4,096 bytes, so it is shortened here, part by part, to what must be k
 from __future__ import annotations
 
 import json
-from enum import IntEnum
 
 from pydantic import ValidationError
 
+from .problem import Problem
 from .progress import Progress
-from .rules import Part
 
 MESSAGE_LIMIT = 4096
 """Bytes that Kubernetes keeps of a termination message."""
 _TEXT_LIMIT = 700
 """Bytes that are kept of a failure's message and of its hint, each, when the whole does not fit."""
 
-USERS_FAULT = range(64, 80)
-"""Exit codes after which another attempt would end the same way; see `ExitCode`."""
 
-
-class ExitCode(IntEnum):
-    """Exit codes of the trainer. 64-79 is the user's to mend and never retried, 80-89 is transient and retried."""
-
-    DONE = 0
-    SPEC_INVALID = 64
-    DATA_INVALID = 65
-    MODEL_INVALID = 66
-    REWARD_FAILED = 67
-    NOT_LEARNING = 68
-    DIVERGED = 69
-    NOT_IMPROVED = 70
-    SPEC_CHANGED = 71
-    OUT_OF_GPU_MEMORY = 72
-    EXPORT_FAILED = 73
-    BUDGET_SPENT = 74
-    NOT_SUPPORTED = 75
-    STORAGE_FULL = 76
-    OUT_OF_MEMORY = 77
-    TRANSIENT = 80
-    INTERRUPTED = 90
-
-    @property
-    def is_users_fault(self) -> bool:
-        """Whether another attempt would end the same way."""
-        return self in USERS_FAULT
-
-
-class Outcome(Part):
-    """The last word of an attempt."""
+class Outcome(Problem):
+    """The last word of an attempt; of one without a problem, its reason is Completed."""
 
     exit_code: int
     """Exit code of the process."""
-    reason: str
-    """Why it ended, in one CamelCase word: Completed, DatasetColumnMissing, Interrupted ..."""
-    message: str
-    """What happened."""
-    hint: str = ""
-    """What to do."""
     progress: Progress | None = None
     """The last report; None where it would not fit."""
 

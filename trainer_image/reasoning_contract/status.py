@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .problem import Problem
 from .rules import Part
 
 Phase = Literal["Pending", "Preflight", "Queued", "Starting", "Running", "Suspended", "Succeeded", "Failed"]
@@ -215,17 +216,9 @@ class ReportStatus(Part):
     """File on the volume."""
 
 
-class Failure(Part):
+class Failure(Problem):
     """What keeps the job from running, or ended it: cleared when an attempt runs again."""
 
-    reason: str
-    """Why, in one CamelCase word."""
-    message: str
-    """What happened."""
-    hint: str
-    """What to do."""
-    exit_code: int | None = None
-    """Exit code of the trainer."""
     pod: str | None = None
     """Pod that it happened in."""
 

@@ -7,8 +7,7 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = 90
-"""`ExitCode.INTERRUPTED`, which is not imported yet."""
+from reasoning_contract.exit_codes import ExitCode
 
 
 def main() -> int:
@@ -29,7 +28,7 @@ def main() -> int:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """End at once: nothing is begun that could be saved."""
-    os._exit(INTERRUPTED)
+    os._exit(ExitCode.INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""The error that ends an attempt with a reason, a message and a hint."""
+"""The error that ends an attempt with a problem that has a name."""
 
 from __future__ import annotations
 
-from reasoning_contract.outcome import ExitCode
+from typing import Any
+
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.problem import Problem
 
 
 class TrainerError(Exception):
@@ -18,14 +21,43 @@ class TrainerError(Exception):
         What happened, naming the field, file or row.
     hint
         What to do.
+    more
+        Further fields of a `Problem`.
+
+    Attributes
+    ----------
+    problem
+        All of it.
     """
 
-    def __init__(self, exit_code: ExitCode, reason: str, message: str, hint: str = "") -> None:
+    def __init__(self, exit_code: ExitCode, reason: str, message: str, hint: str = "", **more: Any) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
-        self.reason = reason
-        self.message = message
-        self.hint = hint
+        self.problem = Problem(exit_code=exit_code, reason=reason, message=message, hint=hint, **more)
+
+    @classmethod
+    def of(cls, problem: Problem) -> TrainerError:
+        """Return the error that ends an attempt with a problem."""
+        return cls(**dict(problem))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How the process ends."""
+        return ExitCode(self.problem.exit_code or ExitCode.INTERNAL_ERROR)
+
+    @property
+    def reason(self) -> str:
+        """Why, in one CamelCase word."""
+        return self.problem.reason
+
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return self.problem.message
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+        return self.problem.hint
 
 
 def invalid_data(reason: str, message: str, hint: str) -> TrainerError:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.problem import Problem
 from reasoning_contract.progress import LearningSignalReport
 from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
 from reasoning_contract.status import TrainingStatus
@@ -30,27 +31,34 @@ class Verdict:
 
     Attributes
     ----------
-    ok
-        Whether the run may go on.
     message
         The figures behind the verdict.
+    problem
+        What is wrong, and how the attempt ends if the action is ``fail``; None if the run may go on.
     action
-        What the spec asks for if it is not ok.
-    exit_code, reason, hint
-        How the attempt ends if the action is ``fail``.
+        What the spec asks for if there is a problem.
     """
 
-    ok: bool
     message: str
+    problem: Problem | None = None
     action: Literal["fail", "warn"] = "fail"
-    exit_code: ExitCode = ExitCode.DONE
-    reason: str = ""
-    hint: str = ""
+
+    @classmethod
+    def against(
+        cls, exit_code: ExitCode, reason: str, message: str, hint: str, action: Literal["fail", "warn"] = "fail"
+    ) -> Verdict:
+        """Return the verdict that the run has a problem."""
+        return cls(message, Problem(exit_code=exit_code, reason=reason, message=message, hint=hint), action)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run may go on."""
+        return self.problem is None
 
     def raise_if_failed(self) -> None:
         """Raise `TrainerError` if the run may not go on and the spec asks for an end; a warning passes."""
-        if not self.ok and self.action == "fail":
-            raise TrainerError(self.exit_code, self.reason, self.message, self.hint)
+        if self.problem and self.action == "fail":
+            raise TrainerError.of(self.problem)
 
     def to_report(self) -> LearningSignalReport:
         """Return the verdict as the progress report carries it."""
@@ -109,11 +117,10 @@ def judge_learning_signal(settings: LearningSignal, window: Sequence[tuple[float
     if right is not None:
         figures += f"; {right:.1%} of the answers are right"
     if spread >= settings.min_non_zero_variance:
-        return Verdict(True, figures)
+        return Verdict(figures)
     if right is not None and right >= SOLVED:
-        return Verdict(True, f"{figures}: the task is solved, further steps teach little")
-    return Verdict(
-        ok=False,
+        return Verdict(f"{figures}: the task is solved, further steps teach little")
+    return Verdict.against(
         message=f"the learning signal is lost: {figures}; "
         f"guards.learningSignal.minNonZeroVariance asks for {settings.min_non_zero_variance:.1%}",
         action="warn" if settings.action == "warn" else "fail",
@@ -143,8 +150,7 @@ def judge_divergence(settings: Divergence, training: TrainingStatus) -> Verdict:
     """Judge the metrics of one step: finite numbers, and a KL divergence within ``maxKL``."""
     broken = [name for name, value in _numbers(training).items() if not math.isfinite(value)]
     if broken:
-        return Verdict(
-            ok=False,
+        return Verdict.against(
             message=f"not a finite number at the last step: {', '.join(broken)}",
             action=settings.non_finite,
             exit_code=ExitCode.DIVERGED,
@@ -153,9 +159,8 @@ def judge_divergence(settings: Divergence, training: TrainingStatus) -> Verdict:
         )
     limit, kl = settings.max_kl, training.kl
     if settings.action == "off" or limit is None or kl is None or kl <= limit:
-        return Verdict(True, "the run is stable")
-    return Verdict(
-        ok=False,
+        return Verdict("the run is stable")
+    return Verdict.against(
         message=f"the KL divergence from the reference is {kl:.4g}, above guards.divergence.maxKL {limit:g}",
         action="warn" if settings.action == "warn" else "fail",
         exit_code=ExitCode.DIVERGED,
@@ -174,9 +179,8 @@ def judge_budget(limits: Limits, gpu_seconds: float) -> Verdict:
     """Judge the GPU-seconds of all attempts against ``limits.gpuHours``. Save a checkpoint before acting on it."""
     spent, budget = gpu_seconds / 3600, limits.gpu_hours
     if budget is None or spent < budget:
-        return Verdict(True, f"{spent:.2f} GPU-hours spent")
-    return Verdict(
-        ok=False,
+        return Verdict(f"{spent:.2f} GPU-hours spent")
+    return Verdict.against(
         message=f"{spent:.2f} GPU-hours are spent, the budget of limits.gpuHours is {budget:g}",
         exit_code=ExitCode.BUDGET_SPENT,
         reason="BudgetSpent",

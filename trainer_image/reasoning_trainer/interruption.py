@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 
 from .errors import TrainerError
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.memory import memory_settings
-from reasoning_contract.outcome import ExitCode
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import RunStage
 
@@ -74,7 +74,18 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        cause = _cause(cause)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """Return what an error was raised from, or while it was handled.
+
+    A failure that has a name is raised to end the attempt. Whoever catches one has dealt with it, and what goes wrong
+    after that is another matter, unless it says that it was raised from it.
+    """
+    if error.__cause__ is not None or error.__suppress_context__:
+        return error.__cause__
+    return None if isinstance(error.__context__, TrainerError) else error.__context__
 
 
 def is_storage_full(error: BaseException) -> bool:

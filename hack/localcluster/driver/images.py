@@ -1,4 +1,4 @@
-"""Images for a node without a registry: containerd gets their names, and shares their layers' files with buildah."""
+"""Images for a node without a registry: containerd gets their names, and a copy of the layers that it lacks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from . import builder, snapshots, space
+from . import builder, snapshots
 from .layout import Layout
 from .shell import RefusedError, run, succeeds
 
 PAUSE = "localhost/pause:local"
 OCI = "application/vnd.oci.image"
-LOAD_SPACE_GIB = 0.5
 
 
 def load_pause(layout: Layout, program: Path) -> None:
@@ -44,7 +43,7 @@ def load_pause(layout: Layout, program: Path) -> None:
 
 
 def load(layout: Layout, name: str) -> bool:
-    """Give the node an image that was built here; it takes no copy of a layer.
+    """Give the node an image that was built here; only layers it lacks are copied.
 
     Returns
     -------
@@ -57,9 +56,9 @@ def load(layout: Layout, name: str) -> bool:
     before = loaded(layout)
     if before.get(name) == manifest["digest"]:
         return False
-    space.require(layout.folder, LOAD_SPACE_GIB, f"loading {name}", builder.caches(layout))
     layers = json.loads(settings)["rootfs"]["diff_ids"]
-    with snapshots.shared(layout, layers, builder.layer_folders(layout, image["FromImageID"])):
+    folders = builder.layer_folders(layout, image["FromImageID"])
+    with snapshots.copied(layout, layers, folders, builder.caches(layout)):
         _import(layout, name, manifest, {_digest(blob): blob for blob in (content, settings)})
     _remove_replaced(layout, before.get(name))
     return True

@@ -1,4 +1,4 @@
-"""Unpacked layers of the node's images: containerd's snapshots, made of hard links to the files that buildah keeps."""
+"""Unpacked layers of the node's images: containerd's snapshots, copied from where buildah keeps a layer's files."""
 
 from __future__ import annotations
 
@@ -8,32 +8,39 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import space
 from .layout import Layout
 from .shell import RefusedError, run
+from .space import Cache
 
 # Keeps a snapshot that no image leads to yet; ctr sets it where it makes one.
 KEEP = "containerd.io/gc.root"
+MARGIN_GIB = 0.5
 
 
 @contextmanager
-def shared(layout: Layout, layers: Sequence[str], folders: Sequence[Path]) -> Iterator[None]:
+def copied(layout: Layout, layers: Sequence[str], folders: Sequence[Path], caches: Sequence[Cache]) -> Iterator[None]:
     """Give containerd the layers that it lacks, and keep them until an image that leads to them was made inside.
 
-    No file is written twice and none is read, so a layer of gigabytes takes a second and its folders' own few blocks.
-    Neither side changes a file of a layer: one that is deleted on one side stays on the other.
+    Each is copied once, straight to where it is used: no archive of it is written. Copies, not links: a byte that is
+    changed on one side must not change the other.
 
     Parameters
     ----------
     layers
         Digests of the layers' uncompressed archives, bottom first.
     folders
-        Where each of them lies unpacked, on the file system of the state folder.
+        Where each of them lies unpacked.
+    caches
+        Freed where there is too little room, one after the other.
     """
     chains = chain_ids(layers)
     present = _names(layout)
-    for chain, below, folder in zip(chains, ["", *chains[:-1]], folders, strict=True):
-        if chain not in present:
-            _share(layout, chain, below, folder)
+    lacking = [each for each in zip(chains, ["", *chains[:-1]], folders, strict=True) if each[0] not in present]
+    size = sum(_gib(folder) for _, _, folder in lacking)
+    space.require(layout.folder, size + MARGIN_GIB, "loading an image into the node", caches)
+    for chain, below, folder in lacking:
+        _copy(layout, chain, below, folder)
     yield
     for chain in chains:
         run([*_snapshots(layout), "label", chain, f"{KEEP}="])
@@ -65,16 +72,18 @@ def ctr(layout: Layout) -> list[str | Path]:
     return ["ctr", "--address", layout.containerd_socket, "--namespace", "k8s.io"]
 
 
-def _share(layout: Layout, chain: str, below: str, folder: Path) -> None:
-    key = f"sharing-{chain}"
+def _copy(layout: Layout, chain: str, below: str, folder: Path) -> None:
+    key = f"copying-{chain}"
     if key in _names(layout):  # what an interrupted command left
         run([*_snapshots(layout), "rm", key])
     run([*_snapshots(layout), "prepare", key, *([below] if below else [])])
     target = upper_folder(run([*_snapshots(layout), "mounts", "/target", key]))
-    # By the state folder's own path: a link cannot lead from one mount into another.
-    own = layout.folder / target.relative_to(layout.mounted)
-    run(["cp", "--archive", "--link", f"{folder}/.", own])
+    run(["cp", "--archive", "--reflink=auto", f"{folder}/.", target])
     run([*_snapshots(layout), "commit", chain, key])
+
+
+def _gib(folder: Path) -> float:
+    return int(run(["du", "--summarize", "--block-size=1K", folder]).split()[0]) / 2**20
 
 
 def _names(layout: Layout) -> set[str]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from reasoning_contract.api import CONTAINER, SPEC_HASH, TEMPLATE_HASH
-from reasoning_contract.outcome import USERS_FAULT, ExitCode
+from reasoning_contract.exit_codes import USERS_FAULT, ExitCode
 from reasoning_contract.spec import Limits
 
 from ..model import Json, TrainingJob

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from tests.unit.operator.objects import EARLIER, SETTINGS, live, rtj, training_job
 
+from reasoning_contract.problem import Problem
 from reasoning_contract.support import unsupported
-from reasoning_operator.acceptance import Refusal, accept
+from reasoning_operator.acceptance import accept
 from reasoning_operator.children import config, volume
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.model import Json, Observed, TrainingJob
@@ -23,9 +24,9 @@ WARMED_UP = {"train": TASK, "warmup": {"source": "pvc://library/rows.csv"}, "hel
 PYTHON = {"name": "mine", "python": {"configMapKeyRef": {"name": "code", "key": "mine.py"}}}
 
 
-def refusal(observed: Observed, settings: Settings = SETTINGS) -> Refusal:
+def refusal(observed: Observed, settings: Settings = SETTINGS) -> Problem:
     verdict = accept(observed, settings)
-    assert isinstance(verdict, Refusal)
+    assert isinstance(verdict, Problem)
     return verdict
 
 

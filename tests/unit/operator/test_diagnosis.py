@@ -20,8 +20,9 @@ from tests.unit.operator.objects import (
     training_job,
 )
 
+from reasoning_contract.status import Failure
 from reasoning_operator.children import training_job as batch
-from reasoning_operator.diagnosis import Diagnosis, diagnose
+from reasoning_operator.diagnosis import diagnose
 from reasoning_operator.model import Json, Observed
 
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: no gpu"}
@@ -41,7 +42,7 @@ def observed(*pods: Json, end: str = "", parts: Json | None = None, old: Json | 
     return Observed(rtj(old, **(parts or {})), batch_job=made, pods=pods, **fields)
 
 
-def diagnosis(seen: Observed, now: datetime = NOW) -> Diagnosis | None:
+def diagnosis(seen: Observed, now: datetime = NOW) -> Failure | None:
     return diagnose(seen, timedelta(minutes=10), now)
 
 
@@ -163,6 +164,15 @@ def test_diagnosis(seen: Observed, reason: str, says: str, hint: str) -> None:
     assert hint in found.hint
 
 
+def test_attempts_that_were_made_are_those_that_the_job_had() -> None:
+    """A manifest without limits takes the spec's default, whoever fills it in."""
+    seen = observed(ended_pod(80, last_word(80, "Transient")), end="BackoffLimitExceeded")
+    seen.job["spec"].pop("limits", None)
+    found = diagnosis(seen)
+    assert found
+    assert "the last of 3 attempts" in found.message
+
+
 @pytest.mark.parametrize(
     "seen",
     [
@@ -204,10 +214,3 @@ def test_deadline_that_was_taken_away_after_the_end_is_still_told() -> None:
 
 def test_pod_that_still_ends_is_not_said_to_have_failed() -> None:
     assert diagnosis(observed(running_pod(), pod(name="sums-train-b"))) is None
-
-
-def test_long_log_keeps_its_end() -> None:
-    found = diagnosis(observed(ended_pod(1, "x" * 4000 + "the error")))
-    assert found
-    assert found.as_failure().message.endswith("the error")
-    assert len(found.as_failure().message) < 2000

@@ -164,7 +164,7 @@ def test_pod_that_is_silent_for_long_is_told_of_once_until_it_is_heard() -> None
     pods.answer = TimeoutError()
     asyncio.run(polling.poll())
     assert changed == [KEY]
-    assert "is not heard (refused): let the operator reach port 9464" in polling.silent[UID].message
+    assert "is not heard (refused); let the operator reach port 9464" in polling.silent[UID].told
     pods.answer = b"{}"
     asyncio.run(polling.poll())
     assert (changed, polling.silent[UID].reason) == ([KEY] * 2, "NotUnderstood")

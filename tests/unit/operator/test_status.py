@@ -23,13 +23,14 @@ from tests.unit.operator.objects import (
     training_job,
 )
 
+from reasoning_contract.problem import Problem
 from reasoning_contract.resolve import choose
 from reasoning_contract.status import Status
 from reasoning_operator.announcements import announcements
 from reasoning_operator.apply import to_write
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.children import volume
-from reasoning_operator.model import Json, Observed, Silence, read_status
+from reasoning_operator.model import Json, Observed, read_status
 
 
 def seen(
@@ -98,6 +99,12 @@ def test_phase(observed: Observed, phase: str) -> None:
 )
 def test_failure(observed: Observed, reason: str | None) -> None:
     assert status_of(observed).get("failure", {}).get("reason") == reason
+
+
+def test_long_log_keeps_its_end() -> None:
+    failure = status_of(seen(ended_pod(1, "x" * 4000 + "the error")))["failure"]
+    assert failure["message"].endswith("the error")
+    assert len(failure["message"]) < 2000
 
 
 def test_report_of_the_running_pod_is_taken_over() -> None:
@@ -266,7 +273,7 @@ def test_commits_of_data_sets_are_shown() -> None:
     assert status["dataRevisions"] == {"data.train": "a" * 40}
 
 
-UNHEARD = {"uid-of-sums-train-a": Silence("NotReached", "nobody answers")}
+UNHEARD = {"uid-of-sums-train-a": Problem(reason="NotReached", message="nobody answers")}
 HEARD = {"uid-of-sums-train-a": report(1)}
 
 

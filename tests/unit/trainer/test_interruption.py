@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 import reasoning_trainer
-from reasoning_contract.outcome import ExitCode
-from reasoning_trainer import __main__ as early
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.interruption import Interruption
 
@@ -61,4 +60,4 @@ def test_sigterm_is_heard_before_anything_is_imported(tmp_path: Path) -> None:
     packages = os.pathsep.join([str(tmp_path), str(Path(reasoning_trainer.__file__).parents[1])])
     command = [sys.executable, "-m", "reasoning_trainer", "check", "job.yaml"]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": packages}, timeout=120, check=False)
-    assert done.returncode == ExitCode.INTERRUPTED == early.INTERRUPTED
+    assert done.returncode == ExitCode.INTERRUPTED

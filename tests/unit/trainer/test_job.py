@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs, inputs_of, read_job
 

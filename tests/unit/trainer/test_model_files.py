@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.interruption import Interruption
 from reasoning_trainer.storage import model_files

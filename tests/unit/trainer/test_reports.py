@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.progress import Progress
 from reasoning_contract.status import (
     Artifact,
@@ -26,7 +26,7 @@ from reasoning_contract.status import (
     Score,
     TrainingStatus,
 )
-from reasoning_trainer.commands.run import INTERNAL_ERROR, _summary, outcome_of
+from reasoning_trainer.commands.run import _summary, outcome_of
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.reporting.display import Display
 from reasoning_trainer.reporting.exporter import Exporter
@@ -240,7 +240,25 @@ def test_a_full_disk_is_named(error: Exception) -> None:
     assert outcome_of(wrapped).exit_code == ExitCode.STORAGE_FULL
 
 
+def test_an_error_after_a_failure_that_was_dealt_with_is_not_reported_as_that_failure() -> None:
+    def fall_back() -> None:
+        try:
+            raise TrainerError(ExitCode.DATA_INVALID, "DatasetEmpty", "no rows") from OSError(errno.ENOSPC, "full")
+        except TrainerError:
+            raise KeyError("another matter")  # noqa: B904
+
+    with pytest.raises(KeyError) as error:
+        fall_back()
+    assert outcome_of(error.value).reason == "InternalError"
+
+
+def test_a_failure_that_a_library_wraps_keeps_its_reason() -> None:
+    wrapped = RuntimeError("the data loader has ended")
+    wrapped.__cause__ = TrainerError(ExitCode.DATA_INVALID, "DatasetEmpty", "no rows")
+    assert outcome_of(wrapped).reason == "DatasetEmpty"
+
+
 def test_what_nobody_foresaw_leaves_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = outcome_of(ZeroDivisionError("division by zero"))
-    assert (outcome.exit_code, outcome.reason) == (INTERNAL_ERROR, "InternalError")
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.INTERNAL_ERROR, "InternalError")
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.memory import memory_settings
-from reasoning_contract.outcome import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import RunStage

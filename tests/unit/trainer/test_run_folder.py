@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.storage.run_folder import (
     COMPLETE,

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, Algorithm, Checkpoint, Reinforce, Spec, Warmup
 from reasoning_trainer.algorithms.trl_arguments import (

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Spec
 from reasoning_trainer.data.columns import to_examples
 from reasoning_trainer.data.examples import Example, Splits

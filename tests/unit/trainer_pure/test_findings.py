@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.shapes import SMOLLM2
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import choose, resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands import findings
@@ -93,7 +93,7 @@ def test_lengths() -> None:
     some = findings.prompt_lengths("data.train", [3, 5, 10], 9)
     assert (some.level, some.message.split(":")[0]) == ("warning", "1 of 3 rows are left out as too long")
     none = findings.prompt_lengths("data.train", [10], 9)
-    assert (none.level, none.exit_code) == ("error", ExitCode.DATA_INVALID)
+    assert (none.level, none.problem and none.problem.exit_code) == ("error", ExitCode.DATA_INVALID)
     assert findings.answer_lengths("data.warmup", [4], 4).level == "ok"
     assert findings.answer_lengths("data.warmup", [4, 5], 4).level == "warning"
 
@@ -109,7 +109,9 @@ def test_pairs_of_equal_completions() -> None:
     different, equal = Example(chosen="a", rejected="b"), Example(chosen="a", rejected="a")
     assert findings.pairs([different]).level == "ok"
     assert "first in row 2" in findings.pairs([different, equal]).message
-    assert findings.pairs([equal]).exit_code == ExitCode.NOT_LEARNING
+    problem = findings.pairs([equal]).problem
+    assert problem
+    assert problem.exit_code == ExitCode.NOT_LEARNING
 
 
 def test_what_was_left_to_the_trainer_is_told() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
 from reasoning_contract.status import TrainingStatus
 from reasoning_trainer.errors import TrainerError
@@ -46,7 +46,8 @@ def test_collapsed_run_is_stopped_with_figures_and_hint() -> None:
     assert not verdict.ok
     for part in ("2.5% of the groups", "1.0% of the answers", "asks for 5.0%"):
         assert part in verdict.message
-    assert "data.warmup" in verdict.hint
+    assert verdict.problem
+    assert "data.warmup" in verdict.problem.hint
     with pytest.raises(TrainerError) as caught:
         verdict.raise_if_failed()
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.NOT_LEARNING, "LearningSignalLost")
@@ -63,7 +64,8 @@ def test_solved_task_is_not_taken_for_a_collapsed_run() -> None:
 def test_half_right_answers_without_spread_need_finer_rewards_not_easier_rows() -> None:
     verdict = last(feed(guard(), [1.0] * 4, right=0.5))
     assert not verdict.ok
-    assert "temperature" in verdict.hint
+    assert verdict.problem
+    assert "temperature" in verdict.problem.hint
 
 
 def test_without_a_verifiable_reward_no_run_counts_as_solved() -> None:

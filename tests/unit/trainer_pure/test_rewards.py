@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, Reward, Tags
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.rewards import Grader, RewardFunction, build

@@ -18,7 +18,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl.experimental.ppo import PPOConfig, PPOTrainer
 from trl.experimental.ppo.ppo_trainer import OnlineTrainerState
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 
 from ..attempt import Attempt, Policy
 from ..chat.template import question, render

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Spec
 from reasoning_contract.support import unsupported
 

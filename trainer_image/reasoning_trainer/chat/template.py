@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from jinja2 import TemplateError
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, Spec
 
 from ..errors import TrainerError

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import yaml
 from rich.text import Text
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import PREFERENCE, Spec
 
 from .. import backends
@@ -63,7 +64,7 @@ def check(options: Options, display: Display) -> Outcome:
         return outcome_of(error)
     fault = findings.verdict(checker.found)
     if fault is not None:
-        return Outcome(exit_code=fault.exit_code, reason=fault.reason, message=fault.message, hint=fault.hint)
+        return Outcome.of(fault)
     warnings = sum(finding.level == "warning" for finding in checker.found)
     message = f"{job.name} can be started" + (f", with {warnings} warning{'s' * (warnings > 1)}" if warnings else "")
     return Outcome(exit_code=ExitCode.DONE, reason="Checked", message=message)
@@ -121,7 +122,7 @@ class Checker:
         try:
             yield
         except TrainerError as error:
-            self._note(findings.failure(subject, error))
+            self._note(findings.error(subject, error.problem))
 
     def _model(self) -> tuple[Path, Chat]:
         from ..storage.model_files import NOT_READ, WEIGHTS, fetch, require_safetensors

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, Literal
 
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.gpu_memory import UnknownShapeError, estimate, least_gpu_gib
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.problem import Problem
 from reasoning_contract.resolve import Choice, choose, on_backend, resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
 
 from ..data.examples import Example, Splits
-from ..errors import TrainerError
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
 """Completions that rewards are tried on: right and brief, right in form only, right and too long, and nothing."""
@@ -35,7 +35,7 @@ class Finding:
         ``error`` if the job must not be started.
     hint
         What to do about it.
-    exit_code, reason
+    problem
         How a run would end, for an error.
     """
 
@@ -43,13 +43,16 @@ class Finding:
     message: str
     level: Literal["ok", "warning", "error"] = "ok"
     hint: str = ""
-    exit_code: ExitCode = ExitCode.DONE
-    reason: str = ""
+    problem: Problem | None = None
 
 
-def failure(subject: str, error: TrainerError) -> Finding:
-    """Return the finding that a step of the run would fail."""
-    return Finding(subject, error.message, "error", error.hint, error.exit_code, error.reason)
+def error(subject: str, problem: Problem) -> Finding:
+    """Return the finding that a run would end with a problem."""
+    return Finding(subject, problem.message, "error", problem.hint, problem)
+
+
+def _error(subject: str, message: str, hint: str, exit_code: ExitCode, reason: str) -> Finding:
+    return error(subject, Problem(reason=reason, message=message, hint=hint, exit_code=exit_code))
 
 
 def choices(given: Spec, spec: Spec, choice: Choice) -> list[Finding]:
@@ -137,7 +140,7 @@ def prompt_lengths(field: str, lengths: Sequence[int], limit: int) -> Finding:
     message = f"{long} of {len(lengths)} rows are left out as too long: {message}"
     if long < len(lengths):
         return Finding(f"{field} prompts", message, "warning", hint)
-    return Finding(f"{field} prompts", message, "error", hint, ExitCode.DATA_INVALID, "PromptsTooLong")
+    return _error(f"{field} prompts", message, hint, ExitCode.DATA_INVALID, "PromptsTooLong")
 
 
 def answer_lengths(field: str, lengths: Sequence[int], limit: int) -> Finding:
@@ -167,7 +170,7 @@ def pairs(train: Sequence[Example]) -> Finding:
     hint = "remove those rows"
     if len(same) < len(train):
         return Finding("data.train pairs", message, "warning", hint)
-    return Finding("data.train pairs", message, "error", hint, ExitCode.NOT_LEARNING, "NothingToLearn")
+    return _error("data.train pairs", message, hint, ExitCode.NOT_LEARNING, "NothingToLearn")
 
 
 def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[str | None]) -> list[Finding]:
@@ -186,10 +189,9 @@ def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[str |
     if all(_is_constant(scores[reward.name]) for reward in spec.rewards):
         return [
             *findings,
-            Finding(
+            _error(
                 "rewards",
                 "every reward scores everything alike: advantages are zero, and nothing can be learned",
-                "error",
                 "give a reward that tells completions apart, such as correctness or format",
                 ExitCode.NOT_LEARNING,
                 "NothingToLearn",
@@ -206,7 +208,7 @@ def _reward(reward: Reward, scores: Scores, references: Sequence[str | None]) ->
         if fault is not None:
             hint = "mend the answers (answerPattern), or choose another params.parser"
             message = f"{fault} ({figures})"
-            return Finding(subject, message, "error", hint, ExitCode.REWARD_FAILED, "RewardMisjudges")
+            return _error(subject, message, hint, ExitCode.REWARD_FAILED, "RewardMisjudges")
     if _is_constant(scores):
         return Finding(
             subject, f"scores everything alike: {figures}", "warning", "it teaches nothing: mend or remove it"
@@ -241,7 +243,7 @@ def _total(spec: Spec, scores: Mapping[str, Scores]) -> Finding:
         return Finding("rewards", f"weighted sum: {figures}")
     message = f"the worked answer is worth no more than the {' and the '.join(beaten)}: {figures}"
     hint = "mend the weights of the rewards"
-    return Finding("rewards", message, "error", hint, ExitCode.REWARD_FAILED, "RewardMisjudges")
+    return _error("rewards", message, hint, ExitCode.REWARD_FAILED, "RewardMisjudges")
 
 
 def _is_constant(scores: Scores) -> bool:
@@ -257,6 +259,6 @@ def _say(value: float | None) -> str:
     return "not scored" if value is None else f"{value:.3g}"
 
 
-def verdict(findings: Sequence[Finding]) -> Finding | None:
-    """Return the first error; None if the job can be started."""
-    return next((finding for finding in findings if finding.level == "error"), None)
+def verdict(findings: Sequence[Finding]) -> Problem | None:
+    """Return how a run would end by the first error; None if the job can be started."""
+    return next((finding.problem for finding in findings if finding.problem), None)

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reasoning_contract.outcome import ExitCode, Outcome
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 
@@ -26,8 +27,6 @@ from ..resource_failures import causes, resource_failure
 from ..storage.commits import Commits
 from ..storage.run_folder import RunFolder
 
-INTERNAL_ERROR = 1
-"""Exit code of what nobody foresaw."""
 SAVE_SECONDS = 5.0
 """Shortest time between two reports of one stage that are kept on the volume."""
 
@@ -158,10 +157,10 @@ def outcome_of(error: Exception, circumstances: Circumstances | None = None) -> 
     stage = circumstances.progress.stage if circumstances.progress else None
     known = known or resource_failure(error, circumstances.spec, stage, circumstances.output)
     if known:
-        return Outcome(exit_code=known.exit_code, reason=known.reason, message=known.message, hint=known.hint)
+        return Outcome.of(known.problem)
     traceback.print_exception(error)
     return Outcome(
-        exit_code=INTERNAL_ERROR,
+        exit_code=ExitCode.INTERNAL_ERROR,
         reason="InternalError",
         message=f"{type(error).__name__}: {error}",
         hint="the log of the pod has the traceback",

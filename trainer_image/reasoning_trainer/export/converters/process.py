@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from reasoning_contract.outcome import ExitCode
+from reasoning_contract.exit_codes import ExitCode
 
 from ...errors import TrainerError
 from ...interruption import Interruption
