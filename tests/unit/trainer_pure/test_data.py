@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Spec
 from reasoning_trainer.data.columns import to_examples
 from reasoning_trainer.data.examples import Example, Splits
+from reasoning_trainer.data.files import read_file
 from reasoning_trainer.data.lengths import PROMPT, SEQUENCE, within_length
 from reasoning_trainer.data.overlap import normalised, refuse_overlap, repeated
-from reasoning_trainer.data.sources import Source, read_file
+from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.data.splits import sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
@@ -90,9 +92,19 @@ def test_inline_rows() -> None:
     assert splits.warmup == ()
 
 
-FILES = {
-    "rows.jsonl": '{"q": "a\u2028b?", "a": 4}\n\n{"q": "c?", "a": 2.5}\n',
-    "rows.json": '[{"q": "a\u2028b?", "a": 4}, {"q": "c?", "a": 2.5}]',
+LINES = '{"q": "a\u2028b?", "a": 4}\n\n{"q": "c?", "a": 2.5}\n'
+ARRAY = '[{"q": "a\u2028b?", "a": 4}, {"q": "c?", "a": 2.5}]'
+FILES: dict[str, str | bytes] = {
+    "rows.jsonl": LINES,
+    "rows.json": ARRAY,
+    "lines.json": LINES,
+    "lines.ndjson": LINES,
+    "array.jsonl": f"\ufeff\n{ARRAY}\n",
+    "spread.jsonl": '{\n "q": "a\u2028b?",\n "a": 4\n}\n{\n "q": "c?",\n "a": 2.5\n}\n',
+    "small.jsonl.gz": gzip.compress(LINES.encode()),
+    "array.json.gz": gzip.compress(ARRAY.encode()),
+    "gzip_all_the_same.jsonl": gzip.compress(LINES.encode()),
+    "rows.tsv": "q\ta\na\u2028b?\t4\nc?\t2.5\n",
     "rows.csv": 'q,a\n"a\u2028b?",4\n\nc?,2.5\n',
     "bom.CSV": "\ufeffq,a\r\na\u2028b?,4\r\nc?,2.5\r\n",
 }
@@ -116,7 +128,13 @@ BROKEN = [
     ("a.jsonl", '{"q": 1}\n[1]\n', "line 2: a list where an object is needed"),
     ("a.jsonl", b'{"q": 1}\n\n{"q": "\xff"}\n', "line 3: not UTF-8"),
     ("a.json", '[\n{"q": 1},\n]', "line 3: not JSON"),
-    ("a.json", '{"q": 1}', "needs a list of objects"),
+    ("a.json", '{"q": 1}', "a single object, where a document needs a list of objects"),
+    ("a.json", '{"version": 2, "rows": [{"q": 1}]}', "as its 'rows' is: save that list alone"),
+    ("a.jsonl", '{"q": 1},\n{"q": 2},\n', "line 1: not JSON"),
+    ("a.jsonl", "[" * 100_000, "line 1: nested too deeply"),
+    ("a.jsonl", b"\x1f\x8bno gzip", "not whole gzip"),
+    ("a.csv", "q;a\n1;2\n", "line 1: its fields are separated by ';', and not by ','"),
+    ("a.tsv", "q,a\n1\t2\n", "line 1: its fields are separated by ','"),
     ("a.json", "[1]", "needs a list of objects"),
     ("a.csv", "q,a\n1,2\n1,2,3\n", "line 3: 3 fields where the header has 2"),
     ("a.csv", "q,a\n1\n", "line 2: 1 fields where the header has 2"),
@@ -129,6 +147,21 @@ BROKEN = [
 def test_malformed_file_is_named_with_its_line(name: str, content: str | bytes, says: str, tmp_path: Path) -> None:
     with refusal("DatasetMalformed", f"pvc://c/{name}", says):
         read_file(write(tmp_path / name, content), f"pvc://c/{name}")
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 12345\n"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_pointer_of_git_lfs_is_named_as_such(name: str, tmp_path: Path) -> None:
+    with refusal("GitLfsPointer", f"pvc://c/{name} is a pointer of Git LFS"):
+        read_file(write(tmp_path / name, POINTER), f"pvc://c/{name}")
+
+
+def test_integer_of_any_length_keeps_its_digits(tmp_path: Path) -> None:
+    digits = "7" * 5000
+    rows = read_file(write(tmp_path / "a.jsonl", f'{{"prompt": "q", "answer": {digits}}}'), "a")
+    assert records(*rows) == [Example("q", digits)]
 
 
 def test_csv_with_quotes_and_text_of_any_script(tmp_path: Path) -> None:
@@ -160,6 +193,11 @@ def records(*rows: dict[str, Any], **columns: str) -> list[Example]:
 def test_columns_are_mapped_and_default_to_their_roles_names() -> None:
     assert records({"question": "q", "answer": 1, "level": 3}, prompt="question") == [Example("q", "1")]
     assert records({"prompt": "q", "answer": "a", "reasoning": None}) == [Example("q", "a")]
+
+
+def test_columns_without_a_role_stay_with_their_row() -> None:
+    (example,) = records({"question": "q", "answer": 1, "level": 3}, prompt="question")
+    assert example.by_name == {"question": "q", "answer": "1", "level": 3}
 
 
 def test_missing_column_is_named_with_those_that_are_there() -> None:

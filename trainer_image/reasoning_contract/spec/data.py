@@ -67,7 +67,8 @@ class _Rows(Part):
     """Where rows come from: exactly one of source, rows and reasoningGym."""
 
     source: Source | None = None
-    """`hf://owner/name`, `pvc://claim/path`, `configmap://name/key` or `file:///path`: JSONL, Parquet or CSV."""
+    """`hf://owner/name`, `pvc://claim/path`, `configmap://name/key` or `file:///path`: JSON (an object a line, or an
+    array), CSV, TSV or Parquet, also with gzip or zstd."""
     rows: Annotated[list[Row], Field(min_length=1, max_length=512)] | None = None
     """Rows in the manifest itself, for small sets."""
     reasoning_gym: ReasoningGym | None = None

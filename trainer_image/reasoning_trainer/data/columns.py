@@ -13,7 +13,7 @@ from reasoning_contract.spec import Columns
 
 from ..errors import TrainerError, invalid_data
 from .examples import Example, Message
-from .sources import Record
+from .files import Record
 
 TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected")
 SPEAKERS = ("system", "user", "assistant")
@@ -55,7 +55,8 @@ def to_examples(records: Sequence[Record], columns: Columns, field: str, require
                 role: _value(record.get(name), role, f"{where} {name}", role in required)
                 for role, name in names.items()
                 if role in asked_for or (role != "messages" and is_text(record.get(name)))
-            }
+            },
+            columns=record,
         )
 
     return [example(row, record) for row, record in enumerate(records, 1)]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+GENERATED = ("prompt", "prompts", "completion", "completions", "completion_ids")
+"""Names under which a reward is given what is generated."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,17 @@ class Example:
     chosen: str | None = None
     rejected: str | None = None
     messages: tuple[Message, ...] | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """All columns of the row as they were read, those without a role too."""
+
+    @property
+    def by_name(self) -> dict[str, Any]:
+        """What a reward is given of this row: its columns by their own names, and the answer by that of its role.
+
+        Prompts and completions are given as they are generated; columns of these names would be in their way.
+        """
+        given = {name: value for name, value in self.columns.items() if name not in GENERATED}
+        return given | {"answer": self.answer}
 
     @property
     def questions(self) -> tuple[str, ...]:

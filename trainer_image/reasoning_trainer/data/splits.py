@@ -12,8 +12,9 @@ from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
 from ..errors import invalid_data
 from .columns import COMPLETIONS, extract_answers, is_text, refuse_unused, to_examples, with_prompts
 from .examples import Example, Splits
+from .files import Record
 from .overlap import normalised, refuse_overlap
-from .sources import Record, Source, read
+from .sources import Source, read
 
 Item = TypeVar("Item")
 Roles: TypeAlias = Callable[[Sequence[Record], Columns], tuple[str, ...]]

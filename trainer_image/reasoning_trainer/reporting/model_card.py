@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from reasoning_contract.progress import Progress
+from reasoning_contract.report import Artifact, EvaluationStatus, Score
 from reasoning_contract.spec import HeldOut, Rows
-from reasoning_contract.status import Artifact, EvaluationStatus, Score
 
 from ..data.examples import Example, Splits
 from ..job import Job
@@ -328,7 +328,7 @@ def digest(examples: Sequence[Example]) -> str:
 
 
 def _document(example: Example) -> dict[str, Any]:
-    fields = {name: value for name, value in vars(example).items() if value is not None}
+    fields = {name: value for name, value in vars(example).items() if value is not None and name != "columns"}
     if example.messages is not None:
         fields["messages"] = [vars(message) for message in example.messages]
     return fields
