@@ -65,7 +65,7 @@ lint: .venv/.done ## Style and formatting
 
 .PHONY: types
 types: .venv/.done ## Types
-	.venv/bin/mypy operator trainer_image tools hack/demo hack/algorithms hack/tinymodel
+	.venv/bin/mypy operator trainer_image tools hack/steps.py hack/demo hack/algorithms hack/tinymodel
 	cd hack/localcluster && ../../.venv/bin/mypy --strict --config-file= localcluster.py
 
 .PHONY: verify
@@ -135,7 +135,7 @@ trainer-image:
 	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE) --file trainer_image/Dockerfile --context . --build-arg VARIANT=cpu
 
 demo-image:
-	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/Dockerfile --context . \
+	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/trainer.Dockerfile --context . \
 		--build-arg MODELS_IMAGE=$(MODELS_IMAGE) --build-arg TRAINER_IMAGE=$(TRAINER_IMAGE)
 
 load-images:
