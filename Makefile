@@ -125,7 +125,7 @@ operator-image:
 libraries:
 	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-wheels --file trainer_image/Dockerfile --context . --target wheels
 	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-libraries --file trainer_image/Dockerfile --context . \
-		--build-arg VARIANT=cpu --target libraries --space 10
+		--build-arg VARIANT=cpu --target libraries --space 15
 
 models:
 	@$(LOCALCLUSTER) build-image $(MODELS_IMAGE) --file hack/tinymodel/Dockerfile --context . \
