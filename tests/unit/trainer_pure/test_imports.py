@@ -26,6 +26,7 @@ HEAVY = (
     [
         "command_line",
         "commands.findings",
+        "commands.try_rewards",
         "supervisor.process",
         "data.sources",
         "data.splits",
