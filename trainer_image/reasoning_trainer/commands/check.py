@@ -21,7 +21,7 @@ from .. import backends
 from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from ..backends.tokenizer import load_tokenizer
 from ..chat.chat import Chat
-from ..chat.conversation import opening, worked_answer
+from ..chat.conversation import asked, opening, worked_answer
 from ..data.examples import Example, Splits
 from ..data.sources import Source
 from ..data.splits import load as load_data
@@ -89,7 +89,7 @@ class Checker:
         self._note(*findings.choices(self._job.given, self._spec, self._job.choice))
         with self._guarded("spec"):
             _refuse(self._spec)
-        splits = model = None
+        splits = model = chat = None
         with self._guarded("data"):
             loaded = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
             splits = set_aside(self._spec, loaded)
@@ -97,10 +97,10 @@ class Checker:
             refuse_few_rows(self._spec.reinforce, len(splits.train))
         with self._guarded("model"):
             model = self._model()
-        chat = model[1] if model else None
         with self._guarded("chatTemplate"):
-            if chat:
-                self._apply_template(chat)
+            if model:
+                self._apply_template(model[1])
+                chat = model[1]
                 if splits:
                     self._texts(splits, chat)
         with self._guarded("warmup"):
@@ -147,35 +147,43 @@ class Checker:
 
         spec = self._spec
         family = spec.chat_template.family
+        own_end = chat.tokenizer.eos_token
         apply_template(spec, chat)
         template = family or ("jinja" if spec.chat_template.jinja else "that of the tokenizer")
         role = "a system role" if chat.system_role else "no system role: the system prompt opens the user's turn"
         self._note(Finding("chatTemplate", f"{template}, with {role}"))
+        self._note(*findings.turn(chat.render(opening("", "")), chat.opened, chat.turn_end))
+        if chat.stops:
+            self._note(findings.other_end(chat.tokenizer.eos_token, own_end))
+        if chat.new_tokens:
+            self._note(findings.new_tokens(chat.tokenizer.convert_ids_to_tokens(chat.new_tokens)))
 
     def _texts(self, splits: Splits, chat: Chat) -> None:
         """Measure prompts and worked answers, and show one row as the model sees it."""
-        from ..chat.template import continuation, count_tokens, prompt_tokens, question, render
-
-        spec = self._spec
+        spec, limit = self._spec, self._spec.reinforce.max_prompt_length or 0
         for field, rows in (("data.train", splits.train), ("data.heldOut", splits.held_out)):
             if rows:
-                lengths = [prompt_tokens(spec, chat, row.prompt or "") for row in rows]
-                self._note(findings.prompt_lengths(field, lengths, spec.reinforce.max_prompt_length or 0))
+                self._note(findings.prompt_lengths(field, [chat.prompt_length(row) for row in rows], limit))
         for field, rows in (("data.warmup", splits.warmup), ("data.train", splits.train)):
             worked = [worked_answer(row, spec.chat_template) for row in rows if row.reasoning and row.answer]
             if worked:
-                lengths = [count_tokens(chat, text) for text in worked]
+                lengths = [chat.length(text) for text in worked]
                 self._note(findings.answer_lengths(field, lengths, spec.reinforce.max_completion_length))
-        row = splits.train[0]
-        prompt = render(chat, question(spec, chat, row.prompt or ""))
-        texts = {"prompt": prompt}
+        row = next((row for row in splits.train if chat.prompt_length(row) <= limit), None)
+        if row is not None:
+            self._show(row, chat)
+
+    def _show(self, row: Example, chat: Chat) -> None:
+        """Show a row as the model sees it."""
+        spec = self._spec
+        texts = {"prompt": chat.prompt(row)}
         if spec.reinforce.algorithm in PREFERENCE:
             texts |= {"chosen": row.chosen or "", "rejected": row.rejected or ""}
         elif row.answer:
             texts["worked answer"] = _worked(spec, row)
         for name, text in texts.items():
-            shown = text if name == "prompt" else continuation(spec, chat, row.prompt or "", text)
-            self._display.say(Text.assemble((f"\nfirst row of data.train, {name}:\n", "bold"), (shown, "dim")))
+            shown = text if name == "prompt" else chat.continuation(row, text)
+            self._display.say(Text.assemble((f"\ndata.train, row {row.place.row}, {name}:\n", "bold"), (shown, "dim")))
         self._display.say("")
 
     def _demonstrations(self, rows: Sequence[Example], chat: Chat) -> None:
@@ -199,9 +207,9 @@ class Checker:
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
         with build(spec.rewards, spec.chat_template) as functions:
             for kind, texts in _samples(spec, rows, chat).items():
-                ids = [chat.tokenizer(text)["input_ids"] for text in texts] if chat else None
-                prompts = [opening(row.prompt or "", spec.chat_template.system_prompt) for row in rows]
-                completions = [[{"role": "assistant", "content": text}] for text in texts]
+                ids, said = _as_said(rows, texts, chat)
+                prompts = [asked(row, spec.chat_template) for row in rows]
+                completions = [[{"role": "assistant", "content": text}] for text in said]
                 for name, each in functions.score(batch_of(rows, prompts, completions, ids)).items():
                     scores[name][kind] = each
         found: dict[str, Scores] = dict(scores)
@@ -211,6 +219,16 @@ class Checker:
 def _refuse(spec: Spec) -> None:
     backends.check(spec)
     refuse_unknown(spec.reinforce)
+
+
+def _as_said(
+    rows: Sequence[Example], texts: Sequence[str], chat: Chat | None
+) -> tuple[list[list[int]] | None, list[str]]:
+    """Return the tokens of completions, as a model that says them generates them, and what a run reads in these."""
+    if chat is None:
+        return None, list(texts)
+    ids = [chat.tokens(chat.continuation(row, text)) for row, text in zip(rows, texts, strict=True)]
+    return ids, [chat.text(each) for each in ids]
 
 
 def _samples(spec: Spec, rows: Sequence[Example], chat: Chat | None) -> dict[str, list[str]]:
