@@ -64,7 +64,7 @@ class TransformersBackend:
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             if is_out_of_gpu_memory(error) or is_out_of_host_memory(error):
                 raise
-            raise unreadable(str(folder), error) from error
+            raise unreadable(folder, error) from error
         return model, tokenizer
 
     def adapt(self, model: PreTrainedModel, spec: Spec, new_tokens: Sequence[int]) -> PeftModel:

@@ -35,7 +35,8 @@ def in_pairs(text: str, tags: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 def _marked(text: str, start: str, end: str, opens: str, closes: str) -> str:
     """Replace every start by a mark, and every end that stands where the bracket of a start is closed by the other."""
-    pieces, reached = [], 0
+    pieces: list[str] = []
+    reached = 0
     open_brackets: list[bool] = []  # of each, whether a tag has opened it
     for match in _pattern(start).finditer(text):
         if match.start() < reached or match["escaped"]:
