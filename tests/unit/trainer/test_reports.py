@@ -236,7 +236,7 @@ def test_last_line_says_what_rl_did_to_the_warmed_up_model(reinforce: float | No
         improvement=0.4,
         reinforce_improvement=reinforce,
     )
-    assert _summary(at("evaluate", 9, evaluation=evaluation)) == says
+    assert summary(at("evaluate", 9, evaluation=evaluation)) == says
 
 
 def test_a_stage_that_was_cut_off_is_marked_and_the_reader_told() -> None:
