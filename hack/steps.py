@@ -105,9 +105,9 @@ class Running:
         return self._ended is not None
 
     def end(self) -> None:
-        """Interrupt it with all that it started, and wait for its end."""
+        """End it with all that it started."""
         if not self.has_ended():
-            os.killpg(self.process.pid, signal.SIGINT)
+            os.killpg(self.process.pid, signal.SIGTERM)
             self.process.wait()
 
     def notes(self) -> list[str]:
