@@ -34,7 +34,7 @@ environment.prepare()
 from tests.trainer.models import make_model  # noqa: E402
 from transformers import TrainerCallback  # noqa: E402
 
-from reasoning_contract.status import TrainingStatus  # noqa: E402
+from reasoning_contract.report import TrainingStatus  # noqa: E402
 from reasoning_trainer.commands.run import Options, run  # noqa: E402
 from reasoning_trainer.reporting.display import Display  # noqa: E402
 from reasoning_trainer.reporting.exporter import Exporter  # noqa: E402

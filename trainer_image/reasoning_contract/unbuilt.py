@@ -73,7 +73,7 @@ def _on_unsloth(spec: Spec) -> Iterator[Gap]:
     if spec.reinforce.algorithm == "PPO":
         yield "reinforce.algorithm", "backend unsloth has no PPO: use GRPO, or backend transformers"
     reference = spec.reinforce.beta and spec.reinforce.algorithm in GROUPED
-    if reference and spec.data.warmup and not spec.warmup.skip:
+    if reference and spec.warms_up:
         yield (
             "reinforce.beta",
             "after a warm-up Unsloth measures the divergence from the base model, not from the warmed-up one: set beta "

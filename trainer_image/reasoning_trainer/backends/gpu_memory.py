@@ -255,7 +255,7 @@ def _peaks(spec: Spec, shape: Shape) -> list[tuple[float, float]]:
     """Return, for each stage, the bytes that are kept for the backward pass and those that it works in."""
     reinforce, longest = spec.reinforce, spec.model.max_sequence_length
     peaks = [(0.0, _generation_bytes(spec, shape))]
-    if spec.data.warmup is not None and not spec.warmup.skip:
+    if spec.warms_up:
         peaks.append(_training_bytes(spec, shape, spec.warmup.batch_size * longest, spec.warmup.batch_size * longest))
     if reinforce.algorithm in PREFERENCE:
         pairs = 2 * reinforce.batch_size * longest

@@ -24,7 +24,7 @@ from ..data.splits import load_held_out
 from ..errors import TrainerError
 from ..interruption import Interruption
 from ..job import inputs_of, read_job
-from ..pipeline import fit_held_out, prefers
+from ..pipeline import fit_held_out
 from ..reporting.display import Display
 from ..reporting.model_card import versions
 from ..reporting.tracker import Phase, Tracker
@@ -98,7 +98,7 @@ def _compare(options: Options, display: Display) -> Comparison:
 
 def _columns(spec: Spec, rows: str | None, source: Source) -> set[str]:
     """Return the columns of rows that are given instead of the manifest's, where those may be pairs."""
-    if rows is None or not prefers(spec):
+    if rows is None or not spec.prefers:
         return set()
     records = read(HeldOut.model_validate({"source": source_of(rows)}), "data.heldOut", source)
     return {name for record in records for name in record}

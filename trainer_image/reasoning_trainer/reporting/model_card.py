@@ -109,7 +109,7 @@ def _summary(facts: Facts) -> str:
     if spec.model.source.startswith("hf://"):
         name = spec.model.source.removeprefix("hf://")
         source = f"[{name}](https://huggingface.co/{name}){revision}"
-    stages = ["a supervised warm-up"] if spec.data.warmup and not spec.warmup.skip else []
+    stages = ["a supervised warm-up"] if spec.warms_up else []
     stages += [spec.reinforce.algorithm] if spec.reinforce.algorithm != "none" else []
     size = f" ({model.trainable_parameters:,} trained parameters)" if model and model.trainable_parameters else ""
     terms = (
