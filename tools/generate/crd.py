@@ -9,7 +9,7 @@ from reasoning_contract.spec import Spec
 from reasoning_contract.spec.nature import CHANGEABLE_PHASES, Mark, marks
 from reasoning_contract.status import Status
 
-from .schema import schema_of
+from .schema import schema_of, spec_schema
 
 _COLUMNS = [
     # name, type, path, priority (1: only with -o wide)
@@ -71,7 +71,7 @@ def crd() -> dict[str, Any]:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": schema_of(Spec),
+            "spec": spec_schema(),
             "status": schema_of(Status),
         },
         "x-kubernetes-validations": [

@@ -29,3 +29,8 @@ CLAIM_FOLDER = "/mnt/claims"
 CACHE_FOLDER = "/cache"
 BOX_SOCKET = "/box/socket"
 """Unix socket on which the sidecar that holds the users' reward code listens."""
+
+GRACE_SECONDS = 120
+"""Time from SIGTERM to SIGKILL that the training pod asks for."""
+LAST_WORD_SECONDS = 20
+"""Of it, what the trainer keeps for its last word: a step that lasts until then is abandoned."""

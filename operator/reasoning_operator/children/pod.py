@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from reasoning_contract.api import CACHE_FOLDER, CLAIM_FOLDER, CONTAINER, INPUT_FOLDER, OUTPUT_FOLDER, PORT
+from reasoning_contract.api import (
+    CACHE_FOLDER,
+    CLAIM_FOLDER,
+    CONTAINER,
+    GRACE_SECONDS,
+    INPUT_FOLDER,
+    OUTPUT_FOLDER,
+    PORT,
+)
 from reasoning_contract.rules import Fault
 
 from ..inputs import Reference, inputs
@@ -12,8 +20,6 @@ from ..settings import Settings
 from . import config, volume
 from .metadata import labels
 
-GRACE_SECONDS = 120
-"""Time that the trainer has to save a checkpoint when it is told to stop."""
 _ENVIRONMENT = {"HOME": "/tmp/home", "TMPDIR": "/tmp"}
 _RESERVED_FOLDERS = (INPUT_FOLDER, OUTPUT_FOLDER, CLAIM_FOLDER, CACHE_FOLDER, "/tmp", "/dev/shm")
 
