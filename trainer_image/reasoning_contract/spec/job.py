@@ -73,6 +73,11 @@ class Spec(Part):
         return self.data.warmup is not None and not self.warmup.skip
 
     @property
+    def warmup_optimizer(self) -> str:
+        """What updates the adapter in the warm-up."""
+        return self.warmup.optimizer or self.reinforce.optimizer
+
+    @property
     def reinforces(self) -> bool:
         """Whether there is RL or preference optimisation."""
         return self.reinforce.algorithm != "none"
@@ -208,6 +213,14 @@ class Spec(Part):
     )
     def _quantised_optimizers_have_a_gpu(self) -> bool:
         return self.parallelism.gpus_per_node > 0 or self.reinforce.optimizer in ("auto", "adamw")
+
+    @rule(
+        f"{_NO_GPU} || !has(self.warmup.optimizer) || self.warmup.optimizer == 'adamw'",
+        "8-bit optimizers need a GPU: use optimizer adamw where parallelism.gpusPerNode is 0",
+        field="warmup",
+    )
+    def _quantised_optimizers_of_the_warmup_have_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.warmup.optimizer in (None, "adamw")
 
     @rule(
         f"{_NO_GPU} || !has(self.limits.gpuHours)",

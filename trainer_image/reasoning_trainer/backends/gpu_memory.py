@@ -194,7 +194,7 @@ def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None
     fixed = Estimate(
         weights=critic * weights / GIB,
         adapter=critic * copies * adapter * in_bytes / GIB,
-        optimizer=critic * adapter * in_bytes * MOMENTS[spec.reinforce.optimizer] / GIB,
+        optimizer=critic * adapter * in_bytes * _moments(spec) / GIB,
         activations=0.0,
         work=0.0,
         engine=_engine(spec, shape, weights, gpu_gib) / GIB,
@@ -245,6 +245,12 @@ def _adapter_parameters(spec: Spec, shape: Shape) -> int:
     named = list(modules) if targets == ["all-linear"] else targets
     largest = max(modules.values(), key=sum)
     return shape.layers * spec.lora.rank * sum(sum(modules.get(name, largest)) for name in named)
+
+
+def _moments(spec: Spec) -> float:
+    """Return the size of AdamW's moments in the stage whose optimizer keeps most."""
+    optimizers = [spec.reinforce.optimizer, *([spec.warmup_optimizer] if spec.warms_up else [])]
+    return max(MOMENTS[name] for name in optimizers)
 
 
 def _has_reference(spec: Spec) -> bool:
