@@ -41,7 +41,7 @@ clean: down ## Delete everything that was made here: cluster, images, caches, vi
 
 ##@ Test
 .PHONY: test
-test: tools lint types verify test-unit test-trainer images test-cluster ## Everything: what CI runs; sets itself up on a bare machine
+test: tools lint types verify test-unit test-watch test-trainer images test-cluster ## Everything: what CI runs; sets itself up on a bare machine
 
 .PHONY: unit
 unit: .venv/.done test-unit ## Unit tests alone: no root, no torch, no cluster, under a minute
@@ -58,11 +58,15 @@ types: .venv/.done ## Types
 
 .PHONY: verify
 verify: .venv/.done ## What is generated is up to date
-	@PYTHONPATH=trainer_image .venv/bin/python -m tools.generate --check
+	@PYTHONPATH=operator:trainer_image .venv/bin/python -m tools.generate --check
 
 .PHONY: test-unit
 test-unit: .venv/.done
 	$(PYTEST) -q tests/unit
+
+.PHONY: test-watch
+test-watch: .venv/.done $(STATE_DIR)/prometheus/.done ## Alerts and dashboards against a real Prometheus
+	$(PYTEST) -q tests/watch
 
 .PHONY: test-trainer
 test-trainer: .venv-trainer/.done ## The trainer with real TRL on tiny models, on the CPU
@@ -87,7 +91,7 @@ dev: .venv/.done tools cluster ## Run the operator from this folder against the 
 
 .PHONY: generate
 generate: .venv/.done ## Write the CRD, the chart's copy of it and docs/api.md from the contract
-	@PYTHONPATH=trainer_image .venv/bin/python -m tools.generate
+	@PYTHONPATH=operator:trainer_image .venv/bin/python -m tools.generate
 
 .PHONY: format
 format: .venv/.done ## Format the code
@@ -119,10 +123,10 @@ tools: .venv/.done
 	@$(LOCALCLUSTER) tool helm >/dev/null
 
 # Two environments, so that what serves the operator, its tests and the tools never leans on what only the trainer installs.
-.venv/.done: requirements-dev.txt operator/requirements.txt constraints.txt
+.venv/.done: requirements-dev.txt tools/requirements.txt operator/requirements.txt constraints.txt
 	@echo "setting up .venv (operator and tools)"
 	@python3 -m venv --clear .venv
-	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r operator/requirements.txt
+	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r tools/requirements.txt -r operator/requirements.txt
 	@touch $@
 
 .venv-trainer/.done: requirements-dev.txt trainer_image/requirements.txt trainer_image/compiled.txt constraints.txt
@@ -134,6 +138,13 @@ tools: .venv/.done
 	@.venv-trainer/bin/python $(PIP_INSTALL) --upgrade pip
 	@.venv-trainer/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r trainer_image/compiled.txt -r trainer_image/requirements.txt
 	@touch $@
+
+# Unpacked, not installed: no service is started.
+$(STATE_DIR)/prometheus/.done:
+	@echo "fetching Prometheus and promtool (Debian's package)"
+	@mkdir -p "$(@D)"
+	@cd "$(@D)" && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } 2>/dev/null
+	@cd "$(@D)" && dpkg -x prometheus_*.deb . && rm prometheus_*.deb && touch .done
 
 .PHONY: help
 help: ## This list

@@ -78,7 +78,7 @@ class Reconciler:
             for announcement in announcements(observed.status, new):
                 await announce(self._cluster, observed.job, announcement, now)
         self._poller.follow(key, observed.pods)
-        self._metrics.show(key, new)
+        self._metrics.show(key, observed.job, new)
         return again
 
     def _forget(self, key: Key) -> None:

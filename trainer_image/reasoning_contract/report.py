@@ -60,6 +60,10 @@ class TrainingStatus(Part):
     """Share of groups whose completions all got the same reward: they teach nothing."""
     kl: float | None = None
     """KL divergence from the reference model."""
+    entropy: float | None = None
+    """Mean entropy of the policy's next token, nats."""
+    importance_ratio: float | None = None
+    """Mean ratio of the trainer's to the engine's probability of what was sampled; near 1 where the two agree."""
     completion_length: float | None = None
     """Mean completion length, tokens."""
     clipped_share: float | None = None

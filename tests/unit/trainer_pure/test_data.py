@@ -6,6 +6,7 @@ import gzip
 import json
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Spec
 from reasoning_trainer.data.columns import to_examples
-from reasoning_trainer.data.examples import Example, Splits
+from reasoning_trainer.data.examples import Example, Place, Splits
 from reasoning_trainer.data.files import read_file
 from reasoning_trainer.data.lengths import PROMPT, SEQUENCE, within_length
 from reasoning_trainer.data.overlap import normalised, refuse_overlap, repeated
@@ -231,10 +232,103 @@ def test_blank_text_is_no_value() -> None:
         records({"prompt": "q", "answer": "a"}, {"prompt": " \n", "answer": "a"})
 
 
-@pytest.mark.parametrize("value", [True, ["a"], {"a": 1}], ids=str)
+@pytest.mark.parametrize("value", [True, ["a", "b"], {"a": 1}, b"a"], ids=str)
 def test_value_that_is_no_text_names_its_row(value: Any) -> None:
     with refusal("DatasetValueInvalid", "data.train, row 1, column answer", type(value).__name__):
         records({"prompt": "q", "answer": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["7"], "7"),
+        ([7.0], "7"),
+        (12.0, "12"),
+        (-0.5, "-0.5"),
+        (1e300, "1e+300"),
+        (Decimal("3.50"), "3.5"),
+        (Decimal("120"), "120"),
+        (Decimal("1E+3"), "1000"),
+        (10**30, "1" + "0" * 30),
+    ],
+    ids=str,
+)
+def test_number_is_read_as_what_it_says(value: Any, text: str) -> None:
+    assert records({"prompt": "q", "answer": value}) == [Example("q", text)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), [None], [" "]], ids=str)
+def test_value_that_is_no_number_is_missing(value: Any) -> None:
+    with refusal("DatasetValueMissing", "data.train, row 1, column answer"):
+        records({"prompt": "q", "answer": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [(float("inf"), "inf is no number"), ("a\ud83d", "half a character (U+D83D")], ids=repr
+)
+def test_value_that_cannot_be_compared_or_encoded(value: Any, says: str) -> None:
+    with refusal("DatasetValueInvalid", "data.train, row 1, column answer", says):
+        records({"prompt": "q", "answer": value})
+
+
+NESTED = {"prompt": "q", "reward_model": {"style": "rule", "ground_truth": "7"}, "extra": [{"note": "n"}]}
+
+
+def test_path_names_what_is_nested_in_a_column() -> None:
+    found = records(NESTED, answer="reward_model.ground_truth", reasoning="extra.0.note")
+    assert found == [Example("q", "7", "n")]
+    assert found[0].columns == NESTED
+    assert records({"prompt": "q", "a.b": "7", "a": {"b": "8"}}, answer="a.b") == [Example("q", "7")]
+
+
+def test_path_that_leads_nowhere_is_told_with_those_that_do() -> None:
+    with refusal("DatasetColumnMissing", "'reward_model.truth'", "'reward_model.style', 'reward_model.ground_truth'"):
+        records(NESTED, answer="reward_model.truth")
+    with refusal("DatasetValueInvalid", "column reward_model: a dict where text is needed"):
+        records(NESTED, answer="reward_model")
+
+
+def hint_of(*rows: dict[str, Any], **columns: str) -> str:
+    with pytest.raises(TrainerError) as caught:
+        records(*rows, **columns)
+    return caught.value.hint
+
+
+def test_hint_proposes_what_data_sets_call_the_role_and_no_column_that_is_used() -> None:
+    assert "data.train.columns.answer to the column that has it: 'reward_model.ground_truth'?" in hint_of(NESTED)
+    solved = {"problem": "q", "solution": "s"}
+    assert "'solution'?" in hint_of(solved, prompt="problem")
+    assert "'solution'?" not in hint_of(solved, prompt="solution")
+    assert "has it;" in hint_of({"prompt": "q"}, prompt="prompt")
+
+
+def test_all_columns_that_are_missing_are_told_together() -> None:
+    with refusal("DatasetColumnMissing", "columns.prompt: there is no column 'prompt'; ", "columns.answer"):
+        records({"question": "q", "final_answer": "a"})
+    hint = hint_of({"question": "q", "final_answer": "a"})
+    assert "'question'?" in hint
+    assert "'final_answer'?" in hint
+
+
+def test_what_is_wrong_in_several_sets_is_told_together() -> None:
+    with refusal("DatasetColumnMissing", "data.train.columns.answer", "; also: data.heldOut.columns.answer"):
+        load(train={"rows": [{"prompt": "q"}]}, held_out={"rows": [{"prompt": "r"}]})
+    with refusal("DatasetColumnMissing", "data.heldOut.columns.answer", "; also: data.warmup.columns.reasoning"):
+        load(held_out={"rows": [{"prompt": "r"}]}, warmup={"rows": [{"prompt": "q", "answer": "a"}]})
+
+
+def test_row_is_named_by_its_own_number_and_file(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    rows = [{"prompt": f"q{number}", "answer": "a"} for number in range(20)]
+    write(tmp_path / "c/a.jsonl", "\n".join(map(json.dumps, rows)))
+    train = {"source": "pvc://c/a.jsonl", "limit": 3}
+    sets = {"train": train, "heldOut": {"rows": APART}}
+    found = load_data(spec(data=sets), Source(locate)).train
+    assert [row.place for row in found] == [
+        Place("data.train", rows.index({**row.columns}) + 1, "pvc://c/a.jsonl") for row in found
+    ]
+    write(tmp_path / "c/a.jsonl", '\n{"prompt": "q", "answer": "a"}\n{"prompt": "r", "answer": null}')
+    with refusal("DatasetValueMissing", "data.train, row 2, column answer of pvc://c/a.jsonl: no answer"):
+        load_data(spec(data=sets), Source(locate))
 
 
 def test_answer_is_needed_only_where_it_is_compared() -> None:
@@ -284,6 +378,31 @@ def test_preferences_as_conversations(row: dict[str, Any], tmp_path: Path, locat
     assert splits.held_out == (Example("other", "a", chosen="g", rejected="b"),)
 
 
+def test_pair_of_completions_to_different_questions_is_refused(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    row = PAIR | {"rejected": [said("user", "other"), said("assistant", "b")]}
+    write(tmp_path / "c/a.jsonl", f"{json.dumps(PAIR)}\n{json.dumps(row)}")
+    train = {"source": "pvc://c/a.jsonl", "columns": {"chosen": "chosen", "rejected": "rejected"}}
+    wanted = spec(data={"train": train, "heldOut": {"rows": APART}}, rewards=[], reinforce={"algorithm": "ORPO"})
+    with refusal("PairQuestionsDiffer", "data.train, row 2, column rejected of pvc://c/a.jsonl: it answers 'other'"):
+        load_data(wanted, Source(locate))
+
+
+def test_system_text_of_a_row_is_used_and_told(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    rows = [
+        {"prompt": "q", "answer": "a", "system": "Be brief."},
+        {"prompt": [said("system", "Be kind."), said("user", "r")], "answer": "b"},
+        {"prompt": "s", "answer": "c"},
+    ]
+    write(tmp_path / "c/a.jsonl", "\n".join(map(json.dumps, rows)))
+    sets = {"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}
+    splits = load_data(spec(data=sets), Source(locate))
+    assert [row.system for row in splits.train] == ["Be brief.", "Be kind.", None]
+    assert splits.notes == (
+        "2 of 3 rows of data.train have a system text of their own, which stands in the place of "
+        "chatTemplate.systemPrompt",
+    )
+
+
 def test_preference_of_several_turns_is_refused(tmp_path: Path, locate: Callable[[str], Path]) -> None:
     turn = [said("system", "s"), said("user", "q"), said("assistant", "g")]
     write(tmp_path / "c/a.jsonl", json.dumps(PAIR | {"prompt": "q", "chosen": turn}))
@@ -315,6 +434,18 @@ def test_answer_pattern_takes_its_first_group() -> None:
     rows = [{"prompt": "q", "answer": "so 3 + 4\n#### 7 "}, {"prompt": "r", "answer": "#### 8"}]
     train = {"rows": rows, "answerPattern": "#### (.*)"}
     assert [example.answer for example in load(train=train).train] == ["7", "8"]
+
+
+def test_answer_pattern_that_matches_several_values_says_which_counts() -> None:
+    rows = [{"prompt": "q", "answer": "x = 3, so y = 7"}, {"prompt": "r", "answer": "x = 2, as x = 2"}]
+    splits = load(train={"rows": rows, "answerPattern": r"= (\d)"})
+    assert [row.answer for row in splits.train] == ["3", "2"]
+    assert splits.notes == (
+        r"data.train.answerPattern '= (\\d)' matches several different values in 1 of 2 rows, first in row 1: "
+        "'3', '7'; the first one counts, '3' (for the last, begin it with (?s).*)",
+    )
+    last = load(train={"rows": rows, "answerPattern": r"(?s).*= (\d)"})
+    assert ([row.answer for row in last.train], last.notes) == (["7", "2"], ())
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from reasoning_trainer.data.examples import Example
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.rewards import Batch, Grader, RewardFunction, RewardSet, batch_of, build
 from reasoning_trainer.rewards.completion import final_answer
-from reasoning_trainer.rewards.correctness import MathComparison
 from reasoning_trainer.rewards.fluency import distinctness, fluency, legibility
 from reasoning_trainer.rewards.format import soft_format, strict_format, tags_in_order
+from reasoning_trainer.rewards.judge import same_mathematics
 from reasoning_trainer.rewards.length_penalty import length_penalty
 from reasoning_trainer.rewards.samples import EachSample
 
@@ -232,11 +232,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("answer", "reference", "right"), WORDS)
-def test_words_and_essays_are_judged_without_the_worker(
-    answer: str, reference: str, right: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reasoning_trainer.rewards.math_judge.WORKER", "there is no worker")
-    assert MathComparison()(reference, answer.strip()) is right
+def test_words_and_essays(answer: str, reference: str, right: bool) -> None:
+    assert same_mathematics(reference, answer.strip()) is right
 
 
 def test_answer_in_the_reasoning_earns_nothing() -> None:

@@ -31,6 +31,7 @@ from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
 from ..reporting.display import Display
 from ..rewards import batch_of, build
+from ..rewards.references import are_judged, set_aside, unjudgeable, without
 from . import findings
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
 from .run import outcome_of
@@ -90,7 +91,8 @@ class Checker:
             _refuse(self._spec)
         splits = model = None
         with self._guarded("data"):
-            splits = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
+            loaded = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
+            splits = set_aside(self._spec, loaded)
             self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
             refuse_few_rows(self._spec.reinforce, len(splits.train))
         with self._guarded("model"):
@@ -191,6 +193,8 @@ class Checker:
         if not spec.rewards:
             return
         rows = train[: spec.guards.preflight.sample_rows]
+        if are_judged(spec, "data.train"):  # what cannot be judged was told with the rows
+            rows = without(rows, unjudgeable(spec, rows)) or rows
         references = [row.answer for row in rows]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
         with build(spec.rewards, spec.chat_template) as functions:

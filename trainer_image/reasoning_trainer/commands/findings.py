@@ -112,7 +112,7 @@ def rows(splits: Splits) -> list[Finding]:
     findings = [Finding(field, f"{len(each)} rows") for field, each in sets.items() if each]
     if splits.held_out:
         findings.append(Finding("overlap", "no question of data.heldOut is in the rows that are trained on"))
-    return findings
+    return [*findings, *(Finding("data", note, "warning") for note in splits.notes)]
 
 
 def plan(spec: Spec, train: Sequence[Example]) -> list[Finding]:
