@@ -48,7 +48,6 @@ class Unbuilt:
 
 _SEVERAL = "this version trains on one GPU or on the CPU: set it to 1 (or gpusPerNode to 0)"
 _NO_PREFLIGHT = "this version has no preflight pod: remove it"
-_BUILT_IN_ONLY = "this version has built-in rewards only: use builtin"
 _ROWS = Preflight().sample_rows
 UNBUILT = (
     Unbuilt("parallelism.nodes", _SEVERAL, "more than 1", lambda value: value > 1),
@@ -66,7 +65,7 @@ UNBUILT = (
     Unbuilt("guards.preflight.enabled", _NO_PREFLIGHT, "true", lambda value: value is True),
     Unbuilt("guards.preflight.sampleRows", _NO_PREFLIGHT, f"all but {_ROWS}", lambda value: value != _ROWS),
     Unbuilt("limits.stallTimeoutSeconds", "this version does not watch for stalls: remove it"),
-    *(Unbuilt(f"rewards[].{kind}", _BUILT_IN_ONLY) for kind in ("python", "http", "model")),
+    Unbuilt("rewards[].model", "this version has no reward models: use builtin, python or http"),
 )
 """Every field of that kind: a job that asks for one is refused, and the CRD and docs/api.md say so at the field."""
 

@@ -17,7 +17,7 @@ from .limits import Checkpoint, Limits
 from .model import Lora, Model
 from .nature import BUDGET, LEARNED, OPERATORS, RUN
 from .placement import Parallelism, Pod, Queue
-from .rewards import Reward
+from .rewards import Reward, RewardBox
 from .storage import Storage
 from .training import GROUPED, GROUPED_CEL, PREFERENCE, Reinforce, Warmup
 
@@ -46,6 +46,8 @@ class Spec(Part):
     """Reinforcement learning."""
     rewards: Annotated[list[Reward], Field(max_length=32), LEARNED] = []
     """Reward functions; their weighted sum is what RL raises."""
+    reward_box: Annotated[RewardBox, RUN] = RewardBox()
+    """Where Python rewards run."""
     evaluation: Annotated[Evaluation, RUN] = Evaluation()
     """Proof of the gain."""
     export: Annotated[Export, RUN] = Export()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -59,12 +59,11 @@ class Mark(NamedTuple):
 def marks(part: type[Part], at: str = "", around: Nature | None = None) -> Iterator[Mark]:
     """Yield the marked fields of a part by their camelCase paths, those of inner parts after their own."""
     for field in part.model_fields.values():
-        path = f"{at}{field.alias}"
         own = _own(field)
         if own is not None:
-            yield Mark(path, own, around, type(None) in get_args(field.annotation))
+            yield Mark(f"{at}{field.alias}", own, around, type(None) in get_args(field.annotation))
         if inner := _inner(field):
-            yield from marks(inner, f"{path}.", own or around)
+            yield from marks(inner.part, f"{at}{field.alias}{inner.each}.", own or around)
 
 
 def natures(part: type[Part], at: str = "", around: Nature | None = None) -> Iterator[tuple[str, Nature | None]]:
@@ -72,7 +71,7 @@ def natures(part: type[Part], at: str = "", around: Nature | None = None) -> Ite
     for field in part.model_fields.values():
         nature = _own(field) or around
         if inner := _inner(field):
-            yield from natures(inner, f"{at}{field.alias}.", nature)
+            yield from natures(inner.part, f"{at}{field.alias}{inner.each}.", nature)
         else:
             yield f"{at}{field.alias}", nature
 
@@ -88,25 +87,49 @@ def _picked(
     found: dict[str, Any] = {}
     for field in part.model_fields.values():
         name = field.alias or ""
-        nature = _own(field) or around
-        is_wanted = nature is not None and wanted(nature)
-        inner = _inner(field)
         if name not in document:
             continue
-        if inner is None:
-            found |= {name: document[name]} if is_wanted else {}
-        elif (rest := _picked(inner, document[name], wanted, nature)) or is_wanted:
+        nature = _own(field) or around
+        rest = _rest(field, document[name], wanted, nature)
+        if rest or (nature is not None and wanted(nature)):
             found[name] = rest
     return found
+
+
+def _rest(field: FieldInfo, value: Any, wanted: Callable[[Nature], bool], nature: Nature | None) -> Any:
+    """Return what is wanted of a value: all or nothing of one that is no part."""
+    inner = _inner(field)
+    if inner is None:
+        return value if nature is not None and wanted(nature) else None
+    if inner.each:
+        picked = [_picked(inner.part, each, wanted, nature) for each in value]
+        return picked if any(picked) else []
+    return _picked(inner.part, value, wanted, nature)
+
+
+class _Inner(NamedTuple):
+    part: type[Part]
+    each: str
+    """`[]` where there is a list of them."""
 
 
 def _own(field: FieldInfo) -> Nature | None:
     return next((each for each in field.metadata if isinstance(each, Nature)), None)
 
 
-def _inner(field: FieldInfo) -> type[Part] | None:
-    """Return the part that a field holds; None where it holds none, or a list of them."""
-    candidates = [field.annotation, *get_args(field.annotation)]
-    if getattr(field.annotation, "__origin__", None) in (list, dict):
-        return None
-    return next((each for each in candidates if isinstance(each, type) and issubclass(each, Part)), None)
+def _inner(field: FieldInfo) -> _Inner | None:
+    """Return the part that a field holds, perhaps in a list; None where it holds none."""
+    for kind in map(_bare, (field.annotation, *get_args(field.annotation))):
+        if get_origin(kind) is list and _is_part(element := _bare(get_args(kind)[0])):
+            return _Inner(element, "[]")
+        if _is_part(kind) and get_origin(field.annotation) is not list:
+            return _Inner(kind, "")
+    return None
+
+
+def _bare(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Part)
