@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reasoning_contract.api import GROUP, KIND, NAME_LIMIT, PLURAL, VERSION
+from reasoning_contract.job_status import Status
 from reasoning_contract.spec import Spec
 from reasoning_contract.spec.nature import CHANGEABLE_PHASES, Mark, marks
-from reasoning_contract.status import Status
 
 from .schema import schema_of, spec_schema
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reasoning_contract.api import GROUP, KIND, VERSION
-from reasoning_contract.status import Status
+from reasoning_contract.job_status import Status
 
 from .schema import schema_of, spec_schema
 

@@ -63,7 +63,7 @@ class Subject:
         return str(self.folder) if str(self.folder) != BASE else f"./{self.folder}"
 
 
-def evaluate(options: Options, display: Display) -> Outcome:
+def compare(options: Options, display: Display) -> Outcome:
     """Evaluate, show the table, write the JSON, and return how it ended."""
     try:
         comparison = _compare(options, display)
