@@ -53,7 +53,10 @@ def as_said(spec: Spec, rows: Sequence[Example], texts: Sequence[str], chat: Cha
     """Return the batch as a run has it whose model says these texts; as `conversation` where no model is known."""
     if chat is None:
         return conversation(spec, rows, texts, None)
-    ids = [chat.tokens(chat.continuation(row, text)) for row, text in zip(rows, texts, strict=True)]
+    ids = [
+        chat.tokens(chat.continuation(row, text) if text else chat.turn_end)
+        for row, text in zip(rows, texts, strict=True)
+    ]
     said = [[{"role": "assistant", "content": chat.text(each)}] for each in ids]
     return batch_of(rows, [chat.asked(row) for row in rows], said, ids)
 
