@@ -41,6 +41,7 @@ from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, judge_b
 from reasoning_trainer.job import Inputs
 from reasoning_trainer.rewards import Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
+from reasoning_trainer.rewards.references import set_aside
 from reasoning_trainer.stages.evaluate import _drawn as drawn
 from reasoning_trainer.storage.run_folder import RunFolder, write_lines
 
@@ -130,7 +131,7 @@ class World:
         self.files, self._request = folder, request
         self._fresh = iter(folder / f"fresh-{number}" for number in range(1000))
         self._runs: dict[bool, Any] = {}
-        columns = ("prompt", "answer", "reasoning", "chosen", "rejected")
+        columns = ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
         talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
         rows = {
             "a.jsonl": {"prompt": "a", "answer": "a a1", "reasoning": "a r", "chosen": "a c", "rejected": "a d"}
@@ -220,6 +221,12 @@ def splits(spec: Spec, world: World) -> Any:
     found = load_data(spec, Source(inputs.locate))
     sets = {"train": found.train, "warmup": found.warmup, "heldOut": found.held_out}
     return {name: [vars(row) for row in rows] for name, rows in sets.items()}
+
+
+def judgeable(spec: Spec, world: World) -> Any:
+    """The rows that are left of those that were read."""
+    inputs = Inputs(config_maps=world.files, claims=world.files)
+    return vars(set_aside(spec, load_data(spec, Source(inputs.locate))))
 
 
 def asked_of_hub(spec: Spec, world: World) -> Any:
@@ -470,7 +477,7 @@ def set_cases(name: str, used: tuple[str, ...]) -> dict[str, Any]:
         role: Shown(f"other_{role}", splits, sees([{role: f"other {role}"}]), given(**file_of("a.jsonl")))
         if role in used
         else Refused(f"other_{role}", f"data.{name}.columns.{role} has no effect", given(**file_of("a.jsonl")))
-        for role in ("prompt", "answer", "reasoning", "chosen", "rejected")
+        for role in ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
     }
     columns["messages"] = (
         Shown("talk", splits, sees([{"messages": lambda turns: bool(turns)}]), given(**file_of("a.jsonl")))
@@ -661,9 +668,15 @@ CASES: dict[str, Any] = {
     "inference.kvCacheDtype": vllm_alone("kvCacheDtype", "fp8", unsloth_model, {"float8_kv_cache": True}),
     "inference.enforceEager": vllm_alone("enforceEager", True, unsloth_model, {"enforce_eager": True}),
     "inference.standby": vllm_alone("standby", True, unsloth_model, {"unsloth_vllm_standby": True}),
-    **set_cases("train", ("prompt", "answer")),
-    **set_cases("warmup", ("prompt", "answer", "reasoning")),
-    **set_cases("heldOut", ("prompt", "answer")),
+    **set_cases("train", ("prompt", "answer", "system")),
+    **set_cases("warmup", ("prompt", "answer", "reasoning", "system")),
+    **set_cases("heldOut", ("prompt", "answer", "system")),
+    "data.unjudgeable": Shown(
+        "drop",
+        judgeable,
+        {"train": lambda rows: len(rows) == 1},
+        {"data": {"train": {"rows": [{"prompt": "p", "answer": "proof"}, {"prompt": "q", "answer": "7"}]}}},
+    ),
     "data.heldOut.fraction": Shown(
         0.8, splits, {"train": lambda rows: len(rows) < 4}, {"data": {"heldOut": {"rows": None, "fraction": 0.3}}}
     ),
