@@ -49,6 +49,7 @@ def chat_of(folder: Path, job: Spec, **names: Any) -> Chat:
 
 def adapted(folder: Path, job: Spec, chat: Chat, *, tied: bool) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_pretrained(folder, tie_word_embeddings=tied)
+    torch.manual_seed(0)  # new rows are drawn at random
     model.resize_token_embeddings(len(chat.tokenizer))
     return TransformersBackend().adapt(model, job, chat.new_tokens)
 
@@ -61,25 +62,27 @@ def test_new_tokens_are_learned_where_they_are_read_and_written(tiny_model: Path
     learned = chat.learn(chat.asked(ROW), [{"role": "assistant", "content": WORKED}])
     assert learned is not None
     batch = {name: torch.tensor([tokens]) for name, tokens in learned.items()}
-    before = model(**batch).loss.item()
-    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=2e-2)
-    for _ in range(60):
+    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=1e-2)
+    for _ in range(5):
         optimizer.zero_grad()
-        loss = model(**batch).loss
-        loss.backward()
+        model(**batch).loss.backward()
         optimizer.step()
-    assert loss.item() < before / 10
-    model.eval()
-    (((said,),)) = TransformersBackend().generate(model, chat, [chat.prompt(ROW)], Sampling(max_tokens=40))
-    assert said.text == WORKED
-
+    with torch.no_grad():
+        learned_logits = model.eval()(**batch).logits
     TransformersBackend().save_adapter(model, tmp_path / "lora")
+
     again = adapted(tiny_model, job, chat, tied=tied)
     TransformersBackend().load_adapter(again, tmp_path / "lora")
-    assert again.eval()(**batch).loss.item() == pytest.approx(loss.item(), rel=0.5)
     with torch.no_grad():
-        expected = model(**batch).logits
-        assert torch.allclose(model.merge_and_unload(safe_merge=True)(**batch).logits, expected, atol=1e-3)
+        assert torch.allclose(again.eval()(**batch).logits, learned_logits, atol=1e-4)
+    merged = model.merge_and_unload(safe_merge=True)
+    with torch.no_grad():
+        assert torch.allclose(merged(**batch).logits, learned_logits, atol=1e-3)
+    untrained = adapted(tiny_model, job, chat, tied=tied).merge_and_unload()
+    for ends in ("get_input_embeddings", "get_output_embeddings"):
+        now, before = getattr(merged, ends)().weight, getattr(untrained, ends)().weight
+        changed = (now != before).any(dim=1).nonzero().flatten().tolist()
+        assert changed == sorted(chat.new_tokens)
 
 
 def special_tags(folder: Path) -> list[str]:

@@ -50,7 +50,7 @@ def _demonstrate(spec: Spec, chat: Chat, example: Example) -> list[dict[str, lis
         with naming(example.place, role):
             tokens = chat.learn(each["prompt"], each["completion"], responses_only=spec.warmup.train_on_responses_only)
         if tokens is None:
-            raise _hidden(example.place.cell(role))
+            raise _hidden(f"{example.place.field}, row {example.place.row}")
         rows.append(tokens)
     return rows
 
