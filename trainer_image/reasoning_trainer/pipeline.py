@@ -13,6 +13,7 @@ from . import backends
 from .algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from .attempt import Attempt, Context, Policy
 from .backends.decision import decided
+from .chat.chat import Chat
 from .data.examples import Example, Splits, first_row
 from .data.lengths import PROMPT, SEQUENCE, within_length
 from .data.overlap import repeated
@@ -159,7 +160,7 @@ def fit_held_out(context: Context, policy: Policy, rows: tuple[Example, ...], fi
     if context.spec.prefers:
         return fit_pairs(context, policy, rows, field)
     limit = context.spec.model.max_sequence_length
-    if max(_pair_tokens(context.spec, policy, row) for row in rows) <= limit:
+    if max(pair_tokens(policy, row) for row in rows) <= limit:
         return rows
     context.say(f"completions of {field} are longer than {SEQUENCE} {limit}: its pairs are not compared")
     return tuple(replace(row, chosen=None, rejected=None) for row in rows)
@@ -168,17 +169,17 @@ def fit_held_out(context: Context, policy: Policy, rows: tuple[Example, ...], fi
 def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
     """Leave out pairs longer than ``model.maxSequenceLength``, which DPO and ORPO would cut, and say how many."""
     limit, what = context.spec.model.max_sequence_length, f"pairs of {field}"
-    kept, left_out = within_length(rows, lambda row: _pair_tokens(context.spec, policy, row), limit, what, SEQUENCE)
+    kept, left_out = within_length(rows, lambda row: pair_tokens(policy, row), limit, what, SEQUENCE)
     if left_out:
         context.say(left_out)
     return tuple(kept)
 
 
-def _pair_tokens(spec: Spec, policy: Policy, row: Example) -> int:
+def pair_tokens(chat: Chat, row: Example) -> int:
     """Return the length of the longer completion with its prompt."""
     both = (row.chosen or "", row.rejected or "")
-    longest = max(policy.length(policy.continuation(row, each)) for each in both)
-    return policy.prompt_length(row) + longest + ADDED_BY_ORPO
+    longest = max(chat.length(chat.continuation(row, each)) for each in both)
+    return chat.prompt_length(row) + longest + ADDED_BY_ORPO
 
 
 def plan(spec: Spec, splits: Splits) -> list[Phase]:

@@ -30,6 +30,7 @@ from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
 from ..outcomes import outcome_of
+from ..pipeline import pair_tokens
 from ..reporting.display import Display
 from ..rewards import Surroundings, build
 from ..rewards.references import are_judged, set_aside, unjudgeable, without
@@ -89,6 +90,7 @@ class Checker:
         with self._guarded("spec"):
             _refuse(self._spec)
         splits = model = chat = None
+        kept: list[Example] = []
         with self._guarded("data"):
             loaded = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
             splits = set_aside(self._spec, loaded)
@@ -101,7 +103,7 @@ class Checker:
                 self._apply_template(model[1])
                 chat = model[1]
                 if splits:
-                    self._texts(splits, chat)
+                    kept = self._texts(splits, chat)
         with self._guarded("warmup"):
             if chat and splits and splits.warmup:
                 self._demonstrations(splits.warmup, chat)
@@ -111,7 +113,7 @@ class Checker:
                 self._note(Finding("export", "llama.cpp's converter knows the architecture and the tokenizer"))
         if splits:
             with self._guarded("rewards"):
-                self._signal(splits.train, chat)
+                self._signal(kept or splits.train, chat)
 
     def _note(self, *found: Finding) -> None:
         self.found += found
@@ -157,8 +159,8 @@ class Checker:
         if chat.new_tokens:
             self._note(findings.new_tokens(chat.tokenizer.convert_ids_to_tokens(chat.new_tokens)))
 
-    def _texts(self, splits: Splits, chat: Chat) -> None:
-        """Measure prompts and worked answers, and show one row as the model sees it."""
+    def _texts(self, splits: Splits, chat: Chat) -> list[Example]:
+        """Measure prompts and worked answers, show one row as the model sees it, and return those that a run keeps."""
         spec, limit = self._spec, self._spec.reinforce.max_prompt_length or 0
         for field, rows in (("data.train", splits.train), ("data.heldOut", splits.held_out)):
             if rows:
@@ -168,9 +170,17 @@ class Checker:
             if answers:
                 lengths = [chat.length(text) for text in answers]
                 self._note(findings.answer_lengths(field, lengths, spec.reinforce.max_completion_length))
-        row = next((row for row in splits.train if chat.prompt_length(row) <= limit), None)
-        if row is not None:
-            self._show(row, chat)
+        kept = [row for row in splits.train if self._fits(row, chat)]
+        if kept:
+            self._show(kept[0], chat)
+        return kept
+
+    def _fits(self, row: Example, chat: Chat) -> bool:
+        """Whether a run keeps the row."""
+        spec = self._spec
+        if chat.prompt_length(row) > (spec.reinforce.max_prompt_length or 0):
+            return False
+        return not spec.prefers or pair_tokens(chat, row) <= spec.model.max_sequence_length
 
     def _show(self, row: Example, chat: Chat) -> None:
         """Show a row as the model sees it."""
