@@ -8,14 +8,13 @@ from pydantic import ValidationError
 
 from reasoning_contract.api import KIND, MANAGER, UID_LABEL
 from reasoning_contract.problem import Problem
-from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import Spec
 from reasoning_contract.support import unsupported
 
 from .children import pod, volume
 from .inputs import output_claim_of, references
 from .model import Json, Observed, TrainingJob, owners
 from .settings import Settings
+from .specs import resolved
 
 Verdict: TypeAlias = TrainingJob | Problem
 
@@ -34,7 +33,7 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
     if lost := _lost_claim(observed):
         return lost
     try:
-        spec = resolve(Spec.model_validate(observed.job.get("spec", {})))
+        spec = resolved(observed.job.get("spec", {}))
     except ValidationError as error:
         return Problem(
             reason="SpecInvalid", message=_faults(error), hint=_correct(observed), final=not _begun(observed)

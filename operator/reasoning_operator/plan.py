@@ -16,6 +16,7 @@ from . import pods, suspension
 from .acceptance import Verdict
 from .children import config, pod, training_job
 from .children.table import TABLE, OnDrift, Row
+from .diagnosis import turning_points
 from .kinds import JOB
 from .model import FINISHED, Json, Observed, TrainingJob
 from .settings import Settings
@@ -24,7 +25,7 @@ from .times import parse
 CHANGEABLE = (None, "Pending", "Suspended")
 """Phases in which a rule of the CRD lets the recipe change."""
 RETRY_SECONDS = 15.0
-"""Pause before what is not watched is looked at again: a missing claim, events of a pod that does not start."""
+"""Pause before what no watch tells of is looked at again: a ConfigMap of the user's, a taken name, a refused child."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: date
         create=tuple(child for step in steps for child in step.create),
         patch=tuple(patch for step in steps for patch in step.patch),
         delete=tuple(child for step in steps for child in step.delete),
-        requeue_after=_next_look(job, observed, now),
+        requeue_after=_next_look(job, observed, settings, now),
     )
 
 
@@ -193,14 +194,14 @@ def _made_with(batch_job: Json) -> tuple[str | None, ...]:
     return annotations.get(TEMPLATE_HASH), annotations.get(SPEC_HASH)
 
 
-def _next_look(job: TrainingJob, observed: Observed, now: datetime) -> float | None:
-    """Return when to look again: soon while no pod runs, since events about it are not watched; or at the deadline."""
-    running = any(pods.is_running(pod) for pod in observed.pods)
-    if not running and not job.spec.suspend:
-        return RETRY_SECONDS
-    deadline = job.spec.limits.active_deadline_seconds
-    left = _seconds_left(observed.status.start_time, deadline, now) if deadline else None
-    return max(left, 1.0) if left is not None and not job.spec.suspend else None
+def _next_look(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> float | None:
+    """Return when time alone will have changed something: all else is watched. The deadline does not rest."""
+    moments = turning_points(observed, timedelta(seconds=settings.image_pull_deadline_seconds))
+    limit, start = job.spec.limits.active_deadline_seconds, observed.status.start_time
+    if limit and start:
+        moments.append(parse(start) + timedelta(seconds=limit))
+    ahead = [(moment - now).total_seconds() for moment in moments if moment > now]
+    return min(ahead, default=None)
 
 
 def difference(live: Any, wanted: Json) -> Json:

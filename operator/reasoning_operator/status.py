@@ -8,7 +8,6 @@ from typing import NamedTuple
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import choose
-from reasoning_contract.spec import Spec
 from reasoning_contract.status import (
     Condition,
     Failure,
@@ -26,6 +25,7 @@ from .diagnosis import diagnose
 from .model import FINISHED, Json, Observed
 from .names import run_folder
 from .settings import Settings
+from .specs import validated
 from .times import text
 
 
@@ -147,7 +147,7 @@ def _storage(verdict: Verdict) -> StorageStatus | None:
 def _model(report: Progress | None, observed: Observed) -> ModelStatus | None:
     """Return what was loaded, and why: the trainer knows the reason of the one choice that is left to it."""
     model = report.model if report and report.model else observed.status.model
-    choice = choose(Spec.model_validate(observed.job["spec"]))
+    choice = choose(validated(observed.job["spec"]))
     if model is None or choice.backend == "auto":
         return model
     return model.model_copy(update={"reason": choice.reason})

@@ -236,13 +236,25 @@ class Operator:
 
     def requests(self) -> dict[str, float]:
         """Return the number of requests to the API server so far, watches excluded, by method."""
-        text = urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
         counts: dict[str, float] = {}
-        for line in text.splitlines():
+        for line in self._metrics():
             if line.startswith("reasoning_operator_api_requests_total{"):
                 method = line.split('method="')[1].split('"')[0]
                 counts[method] = counts.get(method, 0) + float(line.rsplit(" ", 1)[1])
+        counts.pop("WATCH", None)
         return counts
+
+    def jobs(self, phase: str) -> float:
+        """Return how many jobs the operator has seen in a phase; 0 while it does not serve yet."""
+        prefix = f'reasoning_operator_jobs{{phase="{phase}"}} '
+        try:
+            return next((float(line.removeprefix(prefix)) for line in self._metrics() if line.startswith(prefix)), 0)
+        except OSError:
+            return 0
+
+    def _metrics(self) -> list[str]:
+        text = urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
+        return text.splitlines()  # type: ignore[no-any-return]
 
 
 @contextmanager

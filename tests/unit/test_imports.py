@@ -11,9 +11,9 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "operator/reasoning_operator"
 LAYERS = [
     {"__main__"},
-    {"handlers", "reconcile"},
+    {"handlers", "reconcile", "watches"},
     {"observe", "apply", "progress", "lease"},
-    {"client", "workqueue"},
+    {"client", "workqueue", "store"},
     {"plan", "status", "announcements"},
     {"acceptance", "diagnosis"},
     {"children.table"},
@@ -21,7 +21,7 @@ LAYERS = [
     {"children.pod"},
     {"children.config", "children.volume"},
     {"children.metadata"},
-    {"inputs", "pods", "suspension", "times", "metrics"},
+    {"inputs", "pods", "specs", "suspension", "times", "metrics"},
     {"model", "settings", "names", "kinds"},
 ]
 """Modules from the edge to the core: a module imports only from below."""
