@@ -42,16 +42,14 @@ class FakeApi:
     async def lines(self, path: str, query: Mapping[str, str], quiet_seconds: float) -> AsyncIterator[bytes]:
         if "configmaps" in path:
             self.asked.append(dict(query))
-            for news in self._scripts.pop(0) if self._scripts else self._end():
-                if isinstance(news, Exception):
-                    raise news
-                yield json.dumps(news).encode()
-            return
-        await asyncio.Event().wait()
-
-    def _end(self) -> list[News]:
-        self.done.set()
-        return []
+            if not self._scripts:
+                self.done.set()
+        if "configmaps" not in path or not self._scripts:
+            await asyncio.Event().wait()
+        for news in self._scripts.pop(0):
+            if isinstance(news, Exception):
+                raise news
+            yield json.dumps(news).encode()
 
 
 def watch(lists: list[list[Json]], scripts: list[list[News]], monkeypatch: pytest.MonkeyPatch) -> tuple[Store, FakeApi]:
