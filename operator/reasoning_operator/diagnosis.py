@@ -13,7 +13,7 @@ from reasoning_contract.status import Failure
 
 from . import pods
 from .model import Json, Observed
-from .specs import resolved
+from .specs import decide
 from .times import parse
 
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
@@ -237,7 +237,7 @@ def _out_of_memory(pod: Json, observed: Observed) -> Problem:
 
 def _what_to_lower(spec: Json, report: Progress | None) -> str:
     try:
-        settings = memory_settings(resolved(spec), report.stage if report else None)
+        settings = memory_settings(decide(spec).spec, report.stage if report else None)
     except ValidationError:  # an earlier version took this spec
         return "ask for less"
     return f"lower one of these, as they are: {settings}"

@@ -9,10 +9,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
+from reasoning_contract.choice import Choice
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import Status
+
+from .specs import decide
 
 Json: TypeAlias = dict[str, Any]
 """An object of the Kubernetes API as it stands on the wire."""
@@ -45,12 +48,38 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A job whose spec is valid, every choice in it made."""
+    """A job whose spec is valid.
+
+    Attributes
+    ----------
+    namespace, name, uid
+        From its metadata.
+    given
+        The spec as the user gave it.
+    choice
+        What was chosen for it.
+    spec
+        The spec with every choice made.
+    """
 
     namespace: str
     name: str
     uid: str
+    given: Spec
+    choice: Choice
     spec: Spec
+
+    @classmethod
+    def of(cls, job: Json) -> TrainingJob:
+        """Read an object of the API.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If its spec is not valid.
+        """
+        meta = job["metadata"]
+        return cls(meta["namespace"], meta["name"], meta["uid"], *decide(job.get("spec", {})))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .client import Cluster, path
 from .inputs import output_claim_of, references
 from .kinds import CLAIM, JOB, POD, TRAINING_JOB, Kind, kind_of
 from .model import FINISHED, Json, Key, Observed
-from .specs import validated
+from .specs import decide
 from .store import Store
 
 _LASTING = ("batch_job", "claim")
@@ -108,7 +108,7 @@ async def _inputs(
 ) -> Mapping[tuple[str, str], frozenset[str]]:
     """Look up what the spec refers to; a spec that cannot be read refers to nothing, and is refused elsewhere."""
     try:
-        wanted = {(each.kind, each.name) for each in references(validated(spec))}
+        wanted = {(each.kind, each.name) for each in references(decide(spec).given)}
     except ValidationError:
         return {}
     ordered = sorted(wanted)

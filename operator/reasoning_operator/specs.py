@@ -1,34 +1,37 @@
-"""Specs, each validated and resolved once: a job is looked at far more often than its spec changes. Pure."""
+"""Specs, each validated and decided upon once: a job is looked at far more often than its spec changes. Pure."""
 
 from __future__ import annotations
 
 import json
 from functools import lru_cache
+from typing import Any, NamedTuple
 
+from reasoning_contract.choice import Choice, choose
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
-
-from .model import Json
 
 _KEPT = 512
 """Specs that are kept: those of the jobs that something happens to; the text is the key, so that equals share one."""
 
 
-def validated(spec: Json) -> Spec:
-    """Return a spec as it was given; pydantic's ValidationError if it is not valid."""
-    return _validated(json.dumps(spec))
+class Decided(NamedTuple):
+    """A spec and what follows from it."""
+
+    given: Spec
+    """As it was given."""
+    choice: Choice
+    """What was chosen for it."""
+    spec: Spec
+    """With every choice made."""
 
 
-def resolved(spec: Json) -> Spec:
+def decide(spec: dict[str, Any]) -> Decided:
     """Return a spec with every choice made; pydantic's ValidationError if it is not valid."""
-    return _resolved(json.dumps(spec))
+    return _decide(json.dumps(spec))
 
 
 @lru_cache(_KEPT)
-def _validated(text: str) -> Spec:
-    return Spec.model_validate(json.loads(text))
-
-
-@lru_cache(_KEPT)
-def _resolved(text: str) -> Spec:
-    return resolve(_validated(text))
+def _decide(text: str) -> Decided:
+    given = Spec.model_validate(json.loads(text))
+    choice = choose(given)
+    return Decided(given, choice, resolve(given, choice))

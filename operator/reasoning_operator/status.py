@@ -7,16 +7,8 @@ from typing import NamedTuple
 
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import choose
-from reasoning_contract.status import (
-    Condition,
-    Failure,
-    ModelStatus,
-    Phase,
-    ProgressStatus,
-    Status,
-    StorageStatus,
-)
+from reasoning_contract.report import ProgressStatus
+from reasoning_contract.status import Condition, Failure, Phase, Status, StorageStatus
 
 from . import pods, suspension
 from .acceptance import Verdict
@@ -25,7 +17,6 @@ from .diagnosis import diagnose
 from .model import FINISHED, Json, Observed
 from .names import run_folder
 from .settings import Settings
-from .specs import validated
 from .times import text
 
 
@@ -69,7 +60,6 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
             "start_time": old.start_time or _first_start(observed),
             "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and _failure(problem),
             "storage": old.storage if isinstance(verdict, Problem) else _storage(verdict),
-            "model": old.model if isinstance(verdict, Problem) else _model(report, observed),
         }
     )
     new = _at_phase(new, observed, now)
@@ -144,34 +134,11 @@ def _storage(verdict: Verdict) -> StorageStatus | None:
     return StorageStatus(claim_name=claim_name(verdict), path=run_folder(verdict.name, verdict.uid))
 
 
-def _model(report: Progress | None, observed: Observed) -> ModelStatus | None:
-    """Return what was loaded, and why: the trainer knows the reason of the one choice that is left to it."""
-    model = report.model if report and report.model else observed.status.model
-    choice = choose(validated(observed.job["spec"]))
-    if model is None or choice.backend == "auto":
-        return model
-    return model.model_copy(update={"reason": choice.reason})
-
-
 def _with_report(old: Status, report: Progress | None) -> Status:
-    """Take over what the trainer reports. What is not in it stays: the last report may have been shortened to fit."""
     if report is None:
         return old
-    names = (
-        "stage",
-        "progress",
-        "training",
-        "evaluation",
-        "last_checkpoint",
-        "artifacts",
-        "report",
-        "data_revisions",
-        "memory",
-    )
-    told = {name: value for name in names if (value := getattr(report, name)) is not None}
     hours = round(report.gpu_seconds / 3600, 3)
-    told |= {"resumed_from_step": report.resumed_from_step, "gpu_hours": max(hours, old.gpu_hours or 0) or None}
-    return old.model_copy(update=told)
+    return old.with_news(report).model_copy(update={"gpu_hours": max(hours, old.gpu_hours or 0) or None})
 
 
 def _at_phase(new: Status, observed: Observed, now: datetime) -> Status:

@@ -19,11 +19,12 @@ from pydantic import ValidationError
 from tests.manifests import merge
 from tests.unit.operator.objects import EARLIER, NOW, SETTINGS
 
-from reasoning_contract.resolve import choose, resolve
+from reasoning_contract.choice import choose
+from reasoning_contract.report import TrainingStatus
+from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import Part
 from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Spec
-from reasoning_contract.status import TrainingStatus
-from reasoning_contract.support import unsupported
+from reasoning_contract.unbuilt import unsupported
 from reasoning_operator.acceptance import accept
 from reasoning_operator.inputs import references
 from reasoning_operator.model import Observed
@@ -31,12 +32,13 @@ from reasoning_operator.plan import plan
 from reasoning_trainer import pipeline
 from reasoning_trainer.algorithms.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
 from reasoning_trainer.backends import transformers_arguments, unsloth_arguments
+from reasoning_trainer.data.examples import Example
 from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import LearningSignalGuard, judge_budget, judge_divergence
 from reasoning_trainer.job import Inputs
-from reasoning_trainer.rewards import build
+from reasoning_trainer.rewards import batch_of, build
 from reasoning_trainer.stages.evaluate import _drawn as drawn
 from reasoning_trainer.storage.run_folder import RunFolder, write_lines
 
@@ -290,9 +292,10 @@ def rewards(spec: Spec, world: World) -> Any:
     """Scores of completions, by the reward's name, with its weight."""
     texts = ["<reasoning>a b a b a b</reasoning>\n<answer>4.0</answer>", "<answer>4</answer>", "4"]
     built = build(spec.rewards, spec.chat_template)
+    rows, ids = [Example("2+2?", "4")] * 3, [[0] * 9, [0] * 5, [0]]
     return {
-        function.__name__: (weight, function(["2+2?"] * 3, texts, [[0] * 9, [0] * 5, [0]], ["4"] * 3))
-        for function, weight in zip(built.functions, built.weights, strict=True)
+        function.name: (function.weight, function.score(batch_of(rows, ["2+2?"] * 3, texts, ids)))
+        for function in built.functions
     }
 
 

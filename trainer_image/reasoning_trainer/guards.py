@@ -14,8 +14,8 @@ from typing import Literal
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import LearningSignalReport
+from reasoning_contract.report import TrainingStatus
 from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
-from reasoning_contract.status import TrainingStatus
 
 from .errors import TrainerError
 

@@ -12,13 +12,14 @@ from . import backends
 from .algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from .attempt import Attempt, Context, Policy
 from .backends.decision import decided
-from .data.examples import Example, Splits
+from .data.examples import Example, Splits, first_row
 from .data.lengths import PROMPT, SEQUENCE, within_length
 from .data.overlap import repeated
 from .data.sources import Source
 from .data.splits import load as load_data
 from .errors import TrainerError
 from .reporting.tracker import Phase
+from .rewards.references import set_aside
 from .storage.fingerprint import of_folder, of_rows
 from .storage.model_files import begin_to_fetch
 from .storage.run_folder import recipe_of
@@ -59,9 +60,9 @@ def run(attempt: Attempt) -> None:
     adapt(attempt, policy)
     train = fit_lengths(attempt, policy, splits.train, "data.train")
     refuse_few_rows(attempt.spec.reinforce, len(train))
-    splits = Splits(
+    splits = replace(
+        splits,
         train=fit_pairs(attempt, policy, train, "data.train") if prefers(attempt.spec) else train,
-        warmup=splits.warmup,
         held_out=fit_held_out(attempt, policy, splits.held_out, "data.heldOut"),
     )
     attempt.tracker.finish("load")
@@ -99,8 +100,11 @@ def read_data(attempt: Attempt) -> Splits:
     refuse_unknown(spec.reinforce)
     attempt.tracker.begin("load", "reading the data")
     source = Source(attempt.inputs.locate, os.environ.get("HF_TOKEN"), attempt.commits)
-    splits = load_data(spec, source)
+    splits = set_aside(spec, load_data(spec, source))
     attempt.tracker.report(data_revisions=source.taken or None)
+    attempt.say(first_row(splits))
+    for note in splits.notes:
+        attempt.say(note)
     for rows, field in (
         (splits.train, "data.train"),
         (splits.warmup, "data.warmup"),

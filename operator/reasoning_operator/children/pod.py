@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reasoning_contract.api import CACHE_FOLDER, CLAIM_FOLDER, CONTAINER, INPUT_FOLDER, OUTPUT_FOLDER, PORT
+from reasoning_contract.rules import Fault
 
 from ..inputs import Reference, inputs
 from ..model import Json, TrainingJob
@@ -61,12 +62,12 @@ def image(job: TrainingJob, settings: Settings) -> str:
     return job.spec.pod.image or default
 
 
-def reserved(job: TrainingJob) -> str | None:
+def reserved(job: TrainingJob) -> Fault | None:
     """Return what is wrong with the user's volumes, mounts and variables: a name or a path that is the trainer's own.
 
     Returns
     -------
-    str or None
+    Fault or None
         The field, what is wrong with it and what to do; None if all is well.
     """
     pod = job.spec.pod
@@ -74,15 +75,15 @@ def reserved(job: TrainingJob) -> str | None:
     variables = {each["name"] for each in _environment(job)}
     for index, each in enumerate(pod.volumes):
         if each.get("name") in names:
-            return f"spec.pod.volumes[{index}].name: {each['name']} is the trainer's own: choose another name"
+            return Fault(f"spec.pod.volumes[{index}].name", f"{each['name']} is the trainer's own: choose another name")
     for index, each in enumerate(pod.volume_mounts):
         path = str(each.get("mountPath", "")).rstrip("/") + "/"
         if any(path.startswith(f"{folder}/") or f"{folder}/".startswith(path) for folder in _RESERVED_FOLDERS):
-            taken = ", ".join(_RESERVED_FOLDERS)
-            return f"spec.pod.volumeMounts[{index}].mountPath: {taken} are the trainer's own: choose another folder"
+            taken = f"{', '.join(_RESERVED_FOLDERS)} are the trainer's own: choose another folder"
+            return Fault(f"spec.pod.volumeMounts[{index}].mountPath", taken)
     for index, each in enumerate(pod.env):
         if each.get("name") in variables:
-            return f"spec.pod.env[{index}].name: {each['name']} is set by the operator: remove it"
+            return Fault(f"spec.pod.env[{index}].name", f"{each['name']} is set by the operator: remove it")
     return None
 
 

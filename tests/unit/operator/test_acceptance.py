@@ -9,7 +9,7 @@ import pytest
 from tests.unit.operator.objects import EARLIER, SETTINGS, live, rtj, training_job
 
 from reasoning_contract.problem import Problem
-from reasoning_contract.support import unsupported
+from reasoning_contract.unbuilt import unsupported
 from reasoning_operator.acceptance import accept
 from reasoning_operator.children import config, volume
 from reasoning_operator.children import training_job as batch

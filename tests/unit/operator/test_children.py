@@ -134,4 +134,4 @@ def test_only_a_job_that_needs_the_network_gets_out(parts: Json, open_: bool) ->
 )
 def test_what_is_the_trainers_own_is_refused(pod: dict[str, Any], field: str | None) -> None:
     clash = reserved(training_job(pod=pod))
-    assert (clash is None) if field is None else (clash is not None and clash.startswith(field))
+    assert (clash is None) if field is None else (clash is not None and clash.field == field)

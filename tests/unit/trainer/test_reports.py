@@ -17,7 +17,7 @@ from rich.text import Text
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.progress import Progress
-from reasoning_contract.status import (
+from reasoning_contract.report import (
     Artifact,
     EvaluationStatus,
     HeldOutStatus,

@@ -21,7 +21,7 @@ from .. import backends
 from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from ..backends.tokenizer import load_tokenizer
 from ..chat.chat import Chat
-from ..chat.conversation import worked_answer
+from ..chat.conversation import opening, worked_answer
 from ..data.examples import Example, Splits
 from ..data.sources import Source
 from ..data.splits import load as load_data
@@ -30,7 +30,8 @@ from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
 from ..reporting.display import Display
-from ..rewards import build
+from ..rewards import batch_of, build
+from ..rewards.references import are_judged, set_aside, unjudgeable, without
 from . import findings
 from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
 from .run import outcome_of
@@ -90,7 +91,8 @@ class Checker:
             _refuse(self._spec)
         splits = model = None
         with self._guarded("data"):
-            splits = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
+            loaded = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
+            splits = set_aside(self._spec, loaded)
             self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
             refuse_few_rows(self._spec.reinforce, len(splits.train))
         with self._guarded("model"):
@@ -191,15 +193,17 @@ class Checker:
         if not spec.rewards:
             return
         rows = train[: spec.guards.preflight.sample_rows]
+        if are_judged(spec, "data.train"):  # what cannot be judged was told with the rows
+            rows = without(rows, unjudgeable(spec, rows)) or rows
         references = [row.answer for row in rows]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
-        functions = build(spec.rewards, spec.chat_template).functions
-        for kind, texts in _samples(spec, rows, chat).items():
-            ids = [chat.tokenizer(text)["input_ids"] for text in texts] if chat else None
-            for function in functions:
-                scores[function.__name__][kind] = function(
-                    prompts=[row.prompt or "" for row in rows], completions=texts, completion_ids=ids, answer=references
-                )
+        with build(spec.rewards, spec.chat_template) as functions:
+            for kind, texts in _samples(spec, rows, chat).items():
+                ids = [chat.tokenizer(text)["input_ids"] for text in texts] if chat else None
+                prompts = [opening(row.prompt or "", spec.chat_template.system_prompt) for row in rows]
+                completions = [[{"role": "assistant", "content": text}] for text in texts]
+                for name, each in functions.score(batch_of(rows, prompts, completions, ids)).items():
+                    scores[name][kind] = each
         found: dict[str, Scores] = dict(scores)
         self._note(*findings.rewards(spec, found, references))
 

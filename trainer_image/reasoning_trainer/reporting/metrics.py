@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from reasoning_contract.status import TrainingStatus
+from reasoning_contract.report import TrainingStatus
 
 NAMES = {
     "loss": ("loss", "loss/policy_avg"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
-from .completion import Sample, Scorer, final_answer
+from .completion import Sample, SampleScorer, final_answer
 from .math_judge import MathJudge
 from .numbers import read_number, states_number
 
@@ -21,23 +21,34 @@ MAX_LENGTH = 200
 """Characters of an answer that is still compared as an expression, or thrice the reference's: more is an essay."""
 
 
-def make(params: RewardParams, template: ChatTemplate) -> Scorer:
+def make(params: RewardParams, template: ChatTemplate) -> SampleScorer:
     """Return the scorer: 1 for the right answer, 0 for a wrong one or none, None where the reference cannot be judged.
 
     The answer is what `final_answer` finds; how it is compared is ``params.parser``.
     """
-    compare = PARSERS[params.parser or DEFAULT_PARSER]()
+    return Correctness(PARSERS[params.parser or DEFAULT_PARSER](), template)
 
-    def score(sample: Sample) -> float | None:
+
+class Correctness:
+    """Compares a completion's answer with its reference. See `make`."""
+
+    def __init__(self, compare: Comparison, template: ChatTemplate) -> None:
+        self._compare, self._template = compare, template
+
+    def __call__(self, sample: Sample) -> float | None:
+        """Score a completion."""
         if not sample.reference:
             return None
-        answer = final_answer(sample.text, template.reasoning_tags, template.answer_tags)
+        answer = final_answer(sample.text, self._template.reasoning_tags, self._template.answer_tags)
         if not answer:
             return 0.0
-        right = compare(sample.reference, answer)
+        right = self._compare(sample.reference, answer)
         return None if right is None else float(right)
 
-    return score
+    def close(self) -> None:
+        """End the process that compares expressions, if there is one."""
+        if isinstance(self._compare, MathComparison):
+            self._compare.close()
 
 
 def compare_text(reference: str, answer: str) -> bool:
@@ -71,6 +82,10 @@ class MathComparison:
         if not MATHEMATICS.search(reference) or len(answer) > max(MAX_LENGTH, 3 * len(reference)):
             return False
         return self._judge.same(reference, answer)
+
+    def close(self) -> None:
+        """End the worker process, if there is one."""
+        self._judge.stop()
 
 
 def _bare(text: str) -> str:

@@ -9,9 +9,11 @@ from reasoning_contract.spec import ChatTemplate, Reward, RewardParams
 
 from ..errors import TrainerError
 from . import correctness, fluency, format, length_penalty
-from .completion import Scorer
+from .batch import Scorer
+from .completion import SampleScorer
+from .samples import EachSample
 
-BUILTINS: dict[str, Callable[[RewardParams, ChatTemplate], Scorer]] = {
+BUILTINS: dict[str, Callable[[RewardParams, ChatTemplate], SampleScorer]] = {
     "correctness": correctness.make,
     "fluency": fluency.make,
     "format": format.make,
@@ -35,4 +37,4 @@ def make_scorer(reward: Reward, template: ChatTemplate) -> Scorer:
             f"reward {reward.name} is of kind {kind}, which this version cannot compute",
             f"use a builtin: {', '.join(BUILTINS)}",
         )
-    return BUILTINS[reward.builtin](reward.params, template)
+    return EachSample(reward.name, BUILTINS[reward.builtin](reward.params, template))
