@@ -17,6 +17,7 @@ from .kinds import JOB, TRAINING_JOB, kind_of
 from .metrics import JobMetrics
 from .model import Json, Key, Observed
 from .observe import alive, observe, take_in
+from .pacing import Pace
 from .plan import RETRY_SECONDS, Plan, plan
 from .progress import ProgressPoller
 from .settings import Settings
@@ -32,7 +33,7 @@ CONFLICT_PAUSE_SECONDS = 0.2
 
 
 class Reconciler:
-    """Holds what every reconcile needs; it remembers nothing about jobs."""
+    """Holds what every reconcile needs; it remembers nothing about jobs but when their status was written."""
 
     def __init__(
         self, store: Store, cluster: Cluster, settings: Settings, poller: ProgressPoller, job_metrics: JobMetrics
@@ -42,6 +43,7 @@ class Reconciler:
         self._settings = settings
         self._poller = poller
         self._metrics = job_metrics
+        self._pace = Pace()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconcile one job.
@@ -85,7 +87,10 @@ class Reconciler:
             verdict, again = refused(str(error)), RETRY_SECONDS
         new = status(observed, verdict, self._settings, now)
         if (written := to_write(observed.job, new)) is not None:
-            await self._write(key, observed, new, written, now)
+            if wait := self._pace.wait(key, observed.status, new):
+                again = wait if again is None else min(again, wait)
+            else:
+                await self._write(key, observed, new, written, now)
         self._poller.follow(key, [attempt.lead for attempt in observed.attempts])
         self._metrics.show(key, new)
         return again
@@ -103,6 +108,7 @@ class Reconciler:
 
     async def _write(self, key: Key, observed: Observed, new: Status, written: Json, now: datetime) -> None:
         self._take_in(await write_status(self._cluster, observed.job, written))
+        self._pace.wrote(key)
         if new.phase != observed.status.phase:
             logger.info("%s/%s is %s", *key, new.phase)
         for announcement in announcements(observed.status, new):
@@ -114,3 +120,4 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._poller.forget(key)
         self._metrics.forget(key)
+        self._pace.forget(key)

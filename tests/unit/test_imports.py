@@ -13,7 +13,7 @@ LAYERS = [
     {"__main__"},
     {"handlers", "reconcile", "watches"},
     {"observe", "apply", "progress", "lease"},
-    {"client", "workqueue", "store"},
+    {"client", "workqueue", "store", "pacing"},
     {"plan", "status", "announcements"},
     {"acceptance", "diagnosis"},
     {"children.table"},
