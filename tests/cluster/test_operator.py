@@ -368,7 +368,7 @@ def test_hundred_finished_jobs_cost_nothing(api: Api, operator: Operator) -> Non
         api.patch(RTJ, f"old-{number}", {"status": done}, "status")
     operator.start()
 
-    eventually(lambda: operator.jobs("Succeeded") >= 100, "the first look at every job")
+    eventually(lambda: operator.metric("reasoning_operator_jobs") >= 100, "the first look at every job")
     api.create(manifest("fresh"))
     api.wait_for_phase("fresh", "Starting")
     before = operator.requests()
