@@ -40,9 +40,43 @@ def registry(store: Store) -> kopf.OperatorRegistry:
     return handlers
 
 
+class _NoProgress(kopf.ProgressStorage):  # type: ignore[misc]
+    """Keeps nothing: events have no progress, and to leave it out of each object kopf would copy them all."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+    def purge(self, **_: Any) -> None:
+        pass
+
+    def touch(self, **_: Any) -> None:
+        pass
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
+
+
+class _NoBase(kopf.DiffBaseStorage):  # type: ignore[misc]
+    """Keeps nothing: events are not compared with what was handled before."""
+
+    def build(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+
 def kopf_settings() -> kopf.OperatorSettings:
     """Return settings that make kopf a patient watcher and nothing more."""
     settings = kopf.OperatorSettings()
+    settings.persistence.progress_storage = _NoProgress()
+    settings.persistence.diffbase_storage = _NoBase()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
