@@ -16,10 +16,9 @@ from prometheus_client import start_http_server
 
 from reasoning_contract.api import API_VERSION, MANAGER
 
-from . import handlers, progress
+from . import handlers, metrics, progress
 from .client import Cluster, connect
 from .lease import Lease
-from .metrics import JobMetrics
 from .model import Key
 from .reconcile import Reconciler
 from .settings import Settings, SettingsError, read
@@ -114,12 +113,14 @@ async def _lead(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End)
 
 
 async def _follow(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
+    metrics.LEADER.set(1)
     await _wait_for_crd(cluster)
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         route = progress.straight(session) if settings.progress_route == "pod" else progress.through_api_server(cluster)
         poller = progress.ProgressPoller(route, settings.progress_interval_seconds, lambda key: queue.add(key))
         store = Store(lambda key: queue.add(key))
-        reconciler = Reconciler(store, cluster, settings, poller, JobMetrics())
+        job_metrics = metrics.JobMetrics(settings.metrics_keep_seconds)
+        reconciler = Reconciler(store, cluster, settings, poller, job_metrics)
         queue: WorkQueue[Key] = WorkQueue(reconciler.reconcile, settings.workers)
         watches = Watches(cluster, store, settings.namespaces, vitals)
         group.create_task(watches.run())

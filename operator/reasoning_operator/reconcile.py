@@ -92,7 +92,7 @@ class Reconciler:
             else:
                 await self._write(key, observed, new, written, now)
         self._poller.follow(key, [attempt.lead for attempt in observed.attempts])
-        self._metrics.show(key, new)
+        self._metrics.show(key, observed.job, new)
         return again
 
     async def _is_still_so(self, key: Key, observed: Observed, todo: Plan) -> bool:

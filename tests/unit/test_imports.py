@@ -19,7 +19,7 @@ LAYERS = [
     {"children.table"},
     {"children.training_job", "children.network_policy"},
     {"children.pod"},
-    {"children.config", "children.volume"},
+    {"children.config", "children.reward_box", "children.volume"},
     {"children.metadata"},
     {"inputs", "pods", "suspension", "times", "metrics"},
     {"model", "settings", "names", "kinds"},

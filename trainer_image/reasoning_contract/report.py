@@ -60,6 +60,10 @@ class TrainingStatus(Part):
     """Share of groups whose completions all got the same reward: they teach nothing."""
     kl: float | None = None
     """KL divergence from the reference model."""
+    entropy: float | None = None
+    """Mean entropy of the policy's next token, nats."""
+    importance_ratio: float | None = None
+    """Mean ratio of the trainer's to the engine's probability of what was sampled; near 1 where the two agree."""
     completion_length: float | None = None
     """Mean completion length, tokens."""
     clipped_share: float | None = None
@@ -194,6 +198,8 @@ class Report(Part):
     """The proof of the gain."""
     resumed_from_step: int | None = None
     """Step from which the last attempt went on; absent where it started afresh."""
+    resumed_from_stage: RunStage | None = None
+    """Stage of that step: its last one, where the stage was finished and is reused."""
     last_checkpoint: CheckpointStatus | None = None
     """The last checkpoint on the volume."""
     model: ModelStatus | None = None
@@ -210,9 +216,9 @@ class Report(Part):
     def with_news(self, news: Report) -> Self:
         """Return this with what a newer report says.
 
-        What is not in it stays: a last word may have been shortened to fit. Only `resumed_from_step` is of one attempt,
-        and goes with it.
+        What is not in it stays: a last word may have been shortened to fit. Only where it was resumed from is of one
+        attempt, and goes with it.
         """
         told = {name: getattr(news, name) for name in Report.model_fields}
-        kept = {name: value for name, value in told.items() if value is not None or name == "resumed_from_step"}
+        kept = {name: value for name, value in told.items() if value is not None or name.startswith("resumed_from")}
         return self.model_copy(update=kept)

@@ -41,7 +41,7 @@ class World:
             raise ConnectionError
 
         poller = ProgressPoller(nobody, 5, self.woken.append)
-        self._reconciler = Reconciler(self.store, cast(Cluster, self.cluster), SETTINGS, poller, JobMetrics())
+        self._reconciler = Reconciler(self.store, cast(Cluster, self.cluster), SETTINGS, poller, JobMetrics(3600))
 
     async def look(self) -> None:
         self.woken.clear()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.spec import ChatTemplate, Reward, Tags
+from reasoning_contract.spec import ChatTemplate, Reward, RewardParams, Tags
 from reasoning_trainer.data.examples import Example
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.rewards import Batch, Grader, RewardFunction, RewardSet, batch_of, build
-from reasoning_trainer.rewards.completion import final_answer
-from reasoning_trainer.rewards.correctness import MathComparison
+from reasoning_trainer.rewards import Batch, Grader, RewardFunction, RewardSet, batch_of, build, correctness
+from reasoning_trainer.rewards.completion import Sample, final_answer
 from reasoning_trainer.rewards.fluency import distinctness, fluency, legibility
 from reasoning_trainer.rewards.format import soft_format, strict_format, tags_in_order
+from reasoning_trainer.rewards.judge import same_mathematics
 from reasoning_trainer.rewards.length_penalty import length_penalty
 from reasoning_trainer.rewards.samples import EachSample
 
@@ -232,11 +233,25 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("answer", "reference", "right"), WORDS)
-def test_words_and_essays_are_judged_without_the_worker(
-    answer: str, reference: str, right: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reasoning_trainer.rewards.math_judge.WORKER", "there is no worker")
-    assert MathComparison()(reference, answer.strip()) is right
+def test_words_and_essays(answer: str, reference: str, right: bool) -> None:
+    assert same_mathematics(reference, answer.strip()) is right
+
+
+def test_any_of_several_accepted_answers_is_right() -> None:
+    accepted = Sample(text="", reference=["four", "4", "IV"])
+    scorer = correctness.make(RewardParams(), TEMPLATE)
+    for answer, right in (("4", 1.0), ("IV", 1.0), ("4.0", 1.0), ("5", 0.0)):
+        assert scorer(replace(accepted, text=f"<answer>{answer}</answer>")) == right
+    numbers = correctness.make(RewardParams(parser="number"), TEMPLATE)
+    assert numbers(Sample(text="<answer>4</answer>", reference=["four", "4"])) == 1.0
+    assert numbers(Sample(text="<answer>4</answer>", reference=["four", "IV"])) is None
+
+
+def test_choices_are_judged_by_their_letter() -> None:
+    function = reward("correctness", parser="choice")
+    assert score(function, "<answer>Option C</answer>", "(C)") == 1.0
+    assert score(function, "<answer>A or C</answer>", "(C)") == 0.0
+    assert score(function, "<answer>C</answer>", "12") is None
 
 
 def test_answer_in_the_reasoning_earns_nothing() -> None:
@@ -385,18 +400,10 @@ def test_set_keeps_names_weights_and_counts() -> None:
     assert rewards.unscored == {"right": 1}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        {"python": {"configMapKeyRef": {"name": "a", "key": "b"}}},
-        {"http": {"url": "http://a"}},
-        {"model": {"source": "hf://a/b"}},
-    ],
-    ids=str,
-)
-def test_kinds_that_cannot_be_computed_are_refused_by_name(kind: dict[str, Any]) -> None:
-    with pytest.raises(TrainerError, match=f"reward mine is of kind {next(iter(kind))}") as caught:
-        build([Reward.model_validate({"name": "mine"} | kind)], TEMPLATE)
+def test_kind_that_cannot_be_computed_is_refused_by_name() -> None:
+    mine = Reward.model_validate({"name": "mine", "model": {"source": "hf://a/b"}})
+    with pytest.raises(TrainerError, match="reward mine is of kind model") as caught:
+        build([mine], TEMPLATE)
     assert caught.value.exit_code == ExitCode.NOT_SUPPORTED
 
 

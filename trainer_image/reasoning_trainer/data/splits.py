@@ -48,6 +48,11 @@ def load(spec: Spec, source: Source) -> Splits:
     return Splits(tuple(train), tuple(warmup), tuple(held_out), tuple(loader.notes))
 
 
+def load_train(spec: Spec, source: Source) -> tuple[Example, ...]:
+    """Load the rows to train on alone. Parameters and errors as `load`."""
+    return tuple(_Loader(spec, source).train_and_held_out()[0])
+
+
 def load_held_out(spec: Spec, source: Source) -> tuple[Example, ...]:
     """Load the held-out rows alone: whether they are trained on too is not asked. Parameters and errors as `load`."""
     rows = _Loader(spec, source).held_out()

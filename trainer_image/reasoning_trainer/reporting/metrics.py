@@ -16,6 +16,8 @@ NAMES = {
     "reward_std": ("reward_std",),
     "zero_variance_share": ("frac_reward_zero_std",),
     "kl": ("kl", "objective/kl"),
+    "entropy": ("entropy", "policy/entropy_avg"),
+    "importance_ratio": ("sampling/importance_sampling_ratio/mean",),
     "completion_length": ("completions/mean_length",),
     "clipped_share": ("completions/clipped_ratio",),
 }

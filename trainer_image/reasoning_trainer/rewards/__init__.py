@@ -2,5 +2,17 @@
 
 from .batch import Batch, Scorer, batch_of
 from .combine import Grader, RewardFunction, RewardSet, build
+from .python import code_elsewhere
+from .surroundings import Surroundings
 
-__all__ = ["Batch", "Grader", "RewardFunction", "RewardSet", "Scorer", "batch_of", "build"]
+__all__ = [
+    "Batch",
+    "Grader",
+    "RewardFunction",
+    "RewardSet",
+    "Scorer",
+    "Surroundings",
+    "batch_of",
+    "build",
+    "code_elsewhere",
+]

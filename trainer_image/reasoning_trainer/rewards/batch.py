@@ -76,6 +76,15 @@ class Scorer(Protocol):
 
     name: str
 
+    def start(self) -> None:
+        """Get ready to score.
+
+        Raises
+        ------
+        TrainerError
+            If it never will be.
+        """
+
     def score(self, batch: Batch, deadline: float) -> list[float | None]:
         """Return a finite number a completion; None where it cannot be scored, which is never taken for 0.
 

@@ -12,12 +12,11 @@ from reasoning_contract.spec import ChatTemplate, Reward, RewardParams
 
 from . import correctness
 from .batch import Batch, Scorer
+from .box import Box
 from .format import strict_format, tags_in_order
-from .registry import make_scorer
+from .registry import BATCH_SECONDS, make_scorer, seconds_of
 from .samples import EachSample
-
-BATCH_SECONDS = 300.0
-"""Longest time for a batch of a built-in reward; comparing an answer may take seconds."""
+from .surroundings import Surroundings
 
 
 class RewardFunction:
@@ -36,6 +35,10 @@ class RewardFunction:
     def __init__(self, scorer: Scorer, weight: float = 1.0, seconds: float = BATCH_SECONDS) -> None:
         self.name, self.weight, self.unscored = scorer.name, weight, 0
         self._scorer, self._seconds = scorer, seconds
+
+    def start(self) -> None:
+        """Get ready to score; errors as `Scorer.start`."""
+        self._scorer.start()
 
     def score(self, batch: Batch) -> list[float | None]:
         """Score a batch: a finite number a completion; None where it cannot be scored, which `unscored` counts.
@@ -59,6 +62,8 @@ class RewardSet:
     """All rewards of a job, in the spec's order. As a context manager, it is closed at the end."""
 
     functions: tuple[RewardFunction, ...]
+    box: Box | None = None
+    """Where code of the user's runs."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,6 +80,11 @@ class RewardSet:
         """Completions that could not be scored so far, by reward; rewards that scored all are left out."""
         return {function.name: function.unscored for function in self.functions if function.unscored}
 
+    def start(self) -> None:
+        """Load the code of all rewards; errors as `Scorer.start`."""
+        for function in self.functions:
+            function.start()
+
     def score(self, batch: Batch) -> dict[str, list[float | None]]:
         """Return the scores of a batch by reward; errors as `RewardFunction.score`."""
         return {function.name: function.score(batch) for function in self.functions}
@@ -83,6 +93,8 @@ class RewardSet:
         """End what the rewards started."""
         for function in self.functions:
             function.close()
+        if self.box:
+            self.box.close()
 
     def __enter__(self) -> RewardSet:
         return self
@@ -93,15 +105,30 @@ class RewardSet:
         self.close()
 
 
-def build(rewards: Sequence[Reward], template: ChatTemplate) -> RewardSet:
-    """Build the rewards of a job.
+def build(rewards: Sequence[Reward], template: ChatTemplate, around: Surroundings | None = None) -> RewardSet:
+    """Build the rewards of a job. Nothing is started yet.
+
+    Parameters
+    ----------
+    rewards
+        The rewards.
+    template
+        The job's tags.
+    around
+        What they need beside their spec.
 
     Raises
     ------
     TrainerError
-        If one is of a kind that this version cannot compute.
+        If what one needs is not there, or it is of a kind that this version cannot compute.
     """
-    return RewardSet(tuple(RewardFunction(make_scorer(reward, template), reward.weight) for reward in rewards))
+    around = around or Surroundings()
+    box = around.make_box()
+    functions = (
+        RewardFunction(make_scorer(reward, template, around, box), reward.weight, seconds_of(reward))
+        for reward in rewards
+    )
+    return RewardSet(tuple(functions), box)
 
 
 class Grader:

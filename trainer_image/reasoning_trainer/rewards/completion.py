@@ -22,13 +22,13 @@ class Sample:
     tokens
         Length of the completion in tokens, its end token included; None where it is not known.
     reference
-        The answer that is right; None where the row has none.
+        The answer that is right, or all that are; None where the row has none.
     """
 
     text: str
     prompt: str = ""
     tokens: int | None = None
-    reference: str | None = None
+    reference: str | Sequence[str] | None = None
 
 
 SampleScorer = Callable[[Sample], float | None]

@@ -38,6 +38,9 @@ class EachSample:
     def __init__(self, name: str, function: SampleScorer) -> None:
         self.name, self._function = name, function
 
+    def start(self) -> None:
+        """Do nothing: it is ready."""
+
     def score(self, batch: Batch, deadline: float) -> list[float | None]:
         """Score one after the other; those that the deadline leaves over are None.
 

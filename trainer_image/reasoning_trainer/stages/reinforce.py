@@ -26,7 +26,7 @@ from ..attempt import Attempt, Policy
 from ..chat.conversation import preference
 from ..chat.template import question
 from ..data.examples import Splits
-from ..rewards import RewardSet, build
+from ..rewards import RewardSet, Surroundings, build
 from ..storage.engine_cache import exclusive
 from .evaluate import evaluate_on_the_way
 
@@ -40,7 +40,8 @@ def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     attempt.interruption.check()
     attempt.tracker.begin(STAGE, "preparing")
     _tell_of_rounding(attempt)
-    with build(attempt.spec.rewards, attempt.spec.chat_template) as rewards:
+    around = Surroundings.of(attempt.spec, attempt.inputs.locate, attempt.say)
+    with build(attempt.spec.rewards, attempt.spec.chat_template, around) as rewards:
         train(attempt, policy, STAGE, _make_trainer(attempt, policy, splits, rewards))
     drop_reference(policy)
 
