@@ -53,7 +53,7 @@ class Store:
     def put(self, kind: Kind, thing: Json) -> None:
         """Take in an object as a watch or a request brought it, unless something as new is known already."""
         name, held = _name(thing), _hold(kind, thing)
-        things = self._events[thing["involvedObject"]["uid"]] if kind is EVENT else self._things[kind]
+        things = self._events[_about(thing)] if kind is EVENT else self._things[kind]
         before = things.get(name)
         if before and before.version >= held.version:
             return
@@ -76,7 +76,7 @@ class Store:
         """Take out an object that was deleted, unless another has taken its name."""
         name = _name(thing)
         if kind is EVENT:
-            self._events.get(thing["involvedObject"]["uid"], {}).pop(name, None)
+            self._events.get(_about(thing), {}).pop(name, None)
             return
         held = self._things[kind].get(name)
         if held and (held.uid == thing["metadata"]["uid"] or held.version < _version(thing)):
@@ -166,7 +166,7 @@ class Store:
             yield name
         if kind is CLAIM:
             yield from self._claimed_by.get(name, ())
-        if kind is EVENT and (key := self._job_of.get(thing["involvedObject"]["uid"])):
+        if kind is EVENT and (key := self._job_of.get(_about(thing))):
             yield key
         if job := thing["metadata"].get("labels", {}).get(JOB_LABEL):
             yield Key(name.namespace, job)
@@ -174,6 +174,12 @@ class Store:
 
 def _name(thing: Json) -> Key:
     return Key(thing["metadata"]["namespace"], thing["metadata"]["name"])
+
+
+def _about(event: Json) -> str:
+    """Return the UID of what an event is about; empty where it is not told."""
+    uid: str = event["involvedObject"].get("uid", "")
+    return uid
 
 
 def _version(thing: Json) -> int:

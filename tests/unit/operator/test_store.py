@@ -102,6 +102,13 @@ def test_event_wakes_the_job_of_what_it_is_about_and_goes_with_it(store: Store, 
     assert store.events(["pod-1"]) == ()
 
 
+def test_event_about_nothing_in_particular_is_no_error(store: Store, told: list[Key]) -> None:
+    nameless = thing("e", 1, job=None, involvedObject={"kind": "Node"})
+    store.put(EVENT, nameless)
+    store.remove(EVENT, nameless)
+    assert told == []
+
+
 def test_claim_of_a_user_wakes_the_jobs_that_name_it(store: Store, told: list[Key]) -> None:
     naming: list[Json] = [
         {"storage": {"existingClaim": "mine"}},
