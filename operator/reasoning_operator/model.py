@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,7 +17,7 @@ from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import Status
 
-from .specs import decide
+from .specs import KEPT, decide
 
 Json: TypeAlias = dict[str, Any]
 """An object of the Kubernetes API as it stands on the wire."""
@@ -46,7 +48,7 @@ class Attempt(NamedTuple):
         return self.pods[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingJob:
     """A job whose spec is valid.
 
@@ -71,7 +73,7 @@ class TrainingJob:
 
     @classmethod
     def of(cls, job: Json) -> TrainingJob:
-        """Read an object of the API.
+        """Read an object of the API: one whose spec is as it was is the same job, and what is built for it is kept.
 
         Raises
         ------
@@ -79,7 +81,12 @@ class TrainingJob:
             If its spec is not valid.
         """
         meta = job["metadata"]
-        return cls(meta["namespace"], meta["name"], meta["uid"], *decide(job.get("spec", {})))
+        return _training_job(meta["namespace"], meta["name"], meta["uid"], json.dumps(job.get("spec", {})))
+
+
+@lru_cache(KEPT)
+def _training_job(namespace: str, name: str, uid: str, spec: str) -> TrainingJob:
+    return TrainingJob(namespace, name, uid, *decide(json.loads(spec)))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from reasoning_contract.spec import Limits
 from . import pods, suspension
 from .acceptance import Verdict
 from .children import config, pod, training_job
-from .children.table import TABLE, OnDrift, Row
+from .children.table import TABLE, OnDrift, Row, built
 from .diagnosis import turning_points
 from .kinds import JOB
 from .model import FINISHED, Json, Observed, TrainingJob
@@ -107,7 +107,7 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
-    wanted = {row.role: row.build(job, settings) for row in TABLE}
+    wanted = built(job, settings)
     # an operator that has no image for a Job leaves it the one that it has
     to_replace = bool(pod.image(job, settings)) and _to_replace(wanted["batch_job"], observed)
     steps = [_step(row, wanted[row.role], job, observed, to_replace=to_replace) for row in TABLE]
@@ -173,7 +173,7 @@ def _held_for_attempts(job: TrainingJob, wanted: Json, observed: Observed, *, to
         return wanted
     if batch_job is None or to_replace or batch_job["metadata"].get("deletionTimestamp"):
         return wanted | {"data": live.get("data", {})}
-    return config.for_attempts_of(batch_job, live, job)
+    return config.for_attempts_of(batch_job, live, wanted, job.spec.limits.gpu_hours)
 
 
 def _batch_job(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace: bool) -> Plan:

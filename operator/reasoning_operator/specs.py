@@ -10,7 +10,7 @@ from reasoning_contract.choice import Choice, choose
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 
-_KEPT = 512
+KEPT = 256
 """Specs that are kept: those of the jobs that something happens to; the text is the key, so that equals share one."""
 
 
@@ -30,7 +30,7 @@ def decide(spec: dict[str, Any]) -> Decided:
     return _decide(json.dumps(spec))
 
 
-@lru_cache(_KEPT)
+@lru_cache(KEPT)
 def _decide(text: str) -> Decided:
     given = Spec.model_validate(json.loads(text))
     choice = choose(given)
