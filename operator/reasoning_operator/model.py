@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import ValidationError
 
 from reasoning_contract.choice import Choice
+from reasoning_contract.job_status import Status
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import Status
 
 from .specs import KEPT, decide
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from reasoning_contract.status import Status
+from reasoning_contract.job_status import Status
 
 from .model import Key
 

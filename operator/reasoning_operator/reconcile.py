@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from reasoning_contract.status import Status
+from reasoning_contract.job_status import Status
 
 from .acceptance import accept, refused
 from .announcements import announcements

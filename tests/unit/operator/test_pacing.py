@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.operator.objects import EARLIER, report
 
-from reasoning_contract.status import Condition, Status
+from reasoning_contract.job_status import Condition, Status
 from reasoning_operator.model import Json, Key
 from reasoning_operator.pacing import PROGRESS_SECONDS, Pace
 
