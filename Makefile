@@ -8,16 +8,20 @@ export PIP_CACHE_DIR ?= $(STATE_DIR)/localcluster/cache/pip
 export PATH := $(CURDIR)/.venv/bin:$(STATE_DIR)/localcluster/bin:$(PATH)
 
 LOCALCLUSTER := python3 hack/localcluster/localcluster.py
+STEPS := python3 hack/steps.py
 OPERATOR_IMAGE := localhost/reasoning-operator:dev
 TRAINER_IMAGE := localhost/reasoning-trainer:cpu
 GPU_IMAGE := localhost/reasoning-trainer:gpu
 DEMO_IMAGE := localhost/reasoning-trainer:demo
+# Named by all that it is made of: a change of any other library does not train the demo's model anew.
+MODELS_IMAGE = localhost/tinymodel:$(shell { cat hack/tinymodel/Dockerfile hack/tinymodel/*.py; grep -E '^(torch|transformers|tokenizers|numpy)==' constraints.txt; } | sha256sum | cut -c 1-12)
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints.txt
 PYTEST := .venv/bin/python -m pytest
 
 ##@ Use
 .PHONY: demo
-demo: tools images ## From nothing to a trained adapter: cluster, images, chart, job, live progress, held-out accuracies
+demo: ## From nothing to a trained adapter: cluster, images, chart, job, live progress, held-out accuracies
+	@$(STEPS) environment tools $(IMAGE_STEPS)
 	@.venv/bin/python hack/demo/demo.py
 
 .PHONY: algorithms
@@ -41,10 +45,18 @@ clean: down ## Delete everything that was made here: cluster, images, caches, vi
 
 ##@ Test
 .PHONY: test
-test: tools lint types verify test-unit test-trainer images test-cluster ## Everything: what CI runs; sets itself up on a bare machine
+test: setup lint types verify test-unit test-watch setup-trainer test-trainer test-cluster ## Everything: what CI runs; sets itself up on a bare machine
 
 .PHONY: unit
 unit: .venv/.done test-unit ## Unit tests alone: no root, no torch, no cluster, under a minute
+
+.PHONY: setup
+setup:
+	@$(STEPS) environment tools
+
+.PHONY: setup-trainer
+setup-trainer:
+	@$(STEPS) trainer-environment
 
 .PHONY: lint
 lint: .venv/.done ## Style and formatting
@@ -53,16 +65,20 @@ lint: .venv/.done ## Style and formatting
 
 .PHONY: types
 types: .venv/.done ## Types
-	.venv/bin/mypy operator trainer_image tools hack/demo hack/algorithms hack/tinymodel
+	.venv/bin/mypy operator trainer_image tools hack/steps.py hack/demo hack/algorithms hack/tinymodel
 	cd hack/localcluster && ../../.venv/bin/mypy --strict --config-file= localcluster.py
 
 .PHONY: verify
 verify: .venv/.done ## What is generated is up to date
-	@PYTHONPATH=trainer_image .venv/bin/python -m tools.generate --check
+	@PYTHONPATH=operator:trainer_image .venv/bin/python -m tools.generate --check
 
 .PHONY: test-unit
 test-unit: .venv/.done
 	$(PYTEST) -q tests/unit
+
+.PHONY: test-watch
+test-watch: .venv/.done $(STATE_DIR)/prometheus/.done ## Alerts and dashboards against a real Prometheus
+	$(PYTEST) -q tests/watch
 
 .PHONY: test-trainer
 test-trainer: .venv-trainer/.done ## The trainer with real TRL on tiny models, on the CPU
@@ -87,25 +103,46 @@ dev: .venv/.done tools cluster ## Run the operator from this folder against the 
 
 .PHONY: generate
 generate: .venv/.done ## Write the CRD, the chart's copy of it and docs/api.md from the contract
-	@PYTHONPATH=trainer_image .venv/bin/python -m tools.generate
+	@PYTHONPATH=operator:trainer_image .venv/bin/python -m tools.generate
 
 .PHONY: format
 format: .venv/.done ## Format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-.PHONY: cluster
 cluster: ## Bring the local cluster up
 	@$(LOCALCLUSTER) up
 
 .PHONY: images
-images: cluster ## Build the operator's image and the CPU trainer's, and load them into the cluster
+images: ## Build the operator's image and the CPU trainer's, and load them into the cluster
+	@$(STEPS) $(IMAGE_STEPS)
+
+IMAGE_STEPS := kubernetes operator-image libraries models trainer-image demo-image cluster load-images
+.PHONY: $(IMAGE_STEPS)
+
+kubernetes:
+	@$(LOCALCLUSTER) build
+
+operator-image:
 	@$(LOCALCLUSTER) build-image $(OPERATOR_IMAGE) --file Dockerfile --context .
+
+libraries:
+	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-wheels --file trainer_image/Dockerfile --context . --target wheels
 	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-libraries --file trainer_image/Dockerfile --context . \
 		--build-arg VARIANT=cpu --target libraries --space 15
+
+models:
+	@$(LOCALCLUSTER) build-image $(MODELS_IMAGE) --file hack/tinymodel/Dockerfile --context . \
+		--build-arg LIBRARIES_IMAGE=$(TRAINER_IMAGE)-libraries --once
+
+trainer-image:
 	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE) --file trainer_image/Dockerfile --context . --build-arg VARIANT=cpu
-	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/Dockerfile --context . \
-		--build-arg LIBRARIES_IMAGE=$(TRAINER_IMAGE)-libraries --build-arg TRAINER_IMAGE=$(TRAINER_IMAGE)
+
+demo-image:
+	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/trainer.Dockerfile --context . \
+		--build-arg MODELS_IMAGE=$(MODELS_IMAGE) --build-arg TRAINER_IMAGE=$(TRAINER_IMAGE)
+
+load-images:
 	@$(LOCALCLUSTER) load-image $(OPERATOR_IMAGE) $(DEMO_IMAGE)
 
 .PHONY: gpu-image
@@ -113,27 +150,37 @@ gpu-image: .venv/.done ## Build the GPU trainer's image and try it without a GPU
 	@$(LOCALCLUSTER) build-image $(GPU_IMAGE) --file trainer_image/Dockerfile --context . --space 40
 	$(PYTEST) -q tests/image --image $(GPU_IMAGE)
 
+.PHONY: environment trainer-environment
+environment: .venv/.done
+trainer-environment: .venv-trainer/.done
+
 .PHONY: tools
 tools: .venv/.done
 	@$(LOCALCLUSTER) tool kubectl >/dev/null
 	@$(LOCALCLUSTER) tool helm >/dev/null
 
 # Two environments, so that what serves the operator, its tests and the tools never leans on what only the trainer installs.
-.venv/.done: requirements-dev.txt operator/requirements.txt constraints.txt
-	@echo "setting up .venv (operator and tools)"
+.venv/.done: requirements-dev.txt tools/requirements.txt operator/requirements.txt constraints.txt
 	@python3 -m venv --clear .venv
-	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r operator/requirements.txt
+	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r tools/requirements.txt -r operator/requirements.txt
 	@touch $@
 
 .venv-trainer/.done: requirements-dev.txt trainer_image/requirements.txt trainer_image/compiled.txt constraints.txt
 	@test -e "$$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" && command -v g++ >/dev/null || { \
-		echo "installing the Debian packages g++ libc6-dev python3-dev: pycosat and llama.cpp have no wheels"; \
+		echo "setup: installing the Debian packages g++ libc6-dev python3-dev: pycosat and llama.cpp have no wheels"; \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends g++ libc6-dev python3-dev >/dev/null; }
-	@echo "setting up .venv-trainer (3 GB of downloads and minutes of compiling llama.cpp the first time)"
+	@echo "setup: .venv-trainer takes 3 GB of downloads and minutes of compiling llama.cpp the first time"
 	@python3 -m venv --clear .venv-trainer
 	@.venv-trainer/bin/python $(PIP_INSTALL) --upgrade pip
 	@.venv-trainer/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r trainer_image/compiled.txt -r trainer_image/requirements.txt
 	@touch $@
+
+# Unpacked, not installed: no service is started.
+$(STATE_DIR)/prometheus/.done:
+	@echo "fetching Prometheus and promtool (Debian's package)"
+	@mkdir -p "$(@D)"
+	@cd "$(@D)" && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } 2>/dev/null
+	@cd "$(@D)" && dpkg -x prometheus_*.deb . && rm prometheus_*.deb && touch .done
 
 .PHONY: help
 help: ## This list

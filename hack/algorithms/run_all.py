@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reasoning_contract.progress import Progress
+from reasoning_contract.report import Score
 from reasoning_contract.spec import PREFERENCE
-from reasoning_contract.status import Score
 from reasoning_trainer.environment import cpus
 from reasoning_trainer.job import read_job
 from reasoning_trainer.reporting.model_card import versions

@@ -7,6 +7,7 @@ display, elsewhere as a line for each change. The exit code is 0 only if the job
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -201,8 +202,10 @@ def conclude(job: Job) -> int:
         console.print(
             f"{artifact['kind']}: {artifact['path']} on claim {status['storage']['claimName']}", soft_wrap=True
         )
-    console.print(f"\nLook closer:  export KUBECONFIG={localcluster('kubeconfig')}", soft_wrap=True)
-    console.print(f"              {localcluster('tool', 'kubectl')} get rtj -n {NAMESPACE} -o wide", soft_wrap=True)
+    export = f"export KUBECONFIG={shlex.quote(localcluster('kubeconfig'))}"
+    look = shlex.join([localcluster("tool", "kubectl"), "get", "rtj", "-n", NAMESPACE, "-o", "wide"])
+    # as it is: words in square brackets would be taken for colours
+    console.print(f"\nLook closer:  {export}\n              {look}", soft_wrap=True, markup=False)
     return 0
 
 

@@ -46,19 +46,21 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     for name, does, about in (
+        ("build", build, "build Kubernetes from source, once, as `up` does if nobody has"),
         ("up", up, "start the cluster, or do nothing if it runs"),
         ("down", down, "stop the cluster and delete its objects and volumes; images and caches stay"),
         ("status", status, "what runs, where, and where the tools are"),
         ("kubeconfig", kubeconfig, "print the path of the kubeconfig"),
     ):
         _add_control_plane_options(command(name, does, about))
-    build = command("build-image", build_image, "build an image from a Dockerfile, on a Debian base made here")
-    build.add_argument("tag", metavar="TAG", help="begins with localhost/")
-    build.add_argument("--file", type=Path, required=True, metavar="DOCKERFILE")
-    build.add_argument("--context", type=Path, required=True, metavar="DIR")
-    build.add_argument("--target", metavar="STAGE", help="the stage to build; the last by default")
-    build.add_argument("--build-arg", action="append", default=[], metavar="K=V")
-    build.add_argument("--space", type=float, default=2, metavar="GIB", help="disk space the build needs")
+    image = command("build-image", build_image, "build an image from a Dockerfile, on a Debian base made here")
+    image.add_argument("tag", metavar="TAG", help="begins with localhost/")
+    image.add_argument("--file", type=Path, required=True, metavar="DOCKERFILE")
+    image.add_argument("--context", type=Path, required=True, metavar="DIR")
+    image.add_argument("--target", metavar="STAGE", help="the stage to build; the last by default")
+    image.add_argument("--build-arg", action="append", default=[], metavar="K=V")
+    image.add_argument("--space", type=float, default=2, metavar="GIB", help="disk space the build needs")
+    image.add_argument("--once", action="store_true", help="build no image whose tag is there; its other tags go")
     load = command("load-image", load_images, "give images to the cluster's node")
     load.add_argument("names", nargs="+", metavar="NAME")
     trial = command(
@@ -81,13 +83,14 @@ def _add_control_plane_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--at", type=Path, metavar="DIR", help="folder of that control plane")
 
 
+def build(options: argparse.Namespace, state: Path) -> None:
+    _cluster(state).build()
+
+
 def up(options: argparse.Namespace, state: Path) -> None:
     if options.control_plane_only:
         # What is built already is used at once, even while an image build holds the lock.
-        built = binaries.binaries_path(_folder(state))
-        if not built.exists():
-            with alone(_folder(state)):
-                binaries.cluster_binaries(_folder(state))
+        built = binaries.cluster_binaries(_folder(state))
         with alone(_control_plane(options, state)):
             controlplane_only.up(_control_plane(options, state), built / "localcluster")
     else:
@@ -123,7 +126,12 @@ def kubeconfig(options: argparse.Namespace, state: Path) -> None:
 def build_image(options: argparse.Namespace, state: Path) -> None:
     with alone(_folder(state)):
         recipe = Recipe(
-            options.file.resolve(), options.context.resolve(), tuple(options.build_arg), options.target, options.space
+            options.file.resolve(),
+            options.context.resolve(),
+            tuple(options.build_arg),
+            options.target,
+            options.space,
+            options.once,
         )
         _cluster(state).build_image(options.tag, recipe)
 
@@ -141,11 +149,7 @@ def run_image(options: argparse.Namespace, state: Path) -> None:
 
 
 def print_tool(options: argparse.Namespace, state: Path) -> None:
-    path = binaries.tool_path(options.name, _folder(state))
-    if not path.exists():
-        with alone(_folder(state)):
-            binaries.tool(options.name, _folder(state))
-    print(path)
+    print(binaries.tool(options.name, _folder(state)))
 
 
 def _cluster(state: Path) -> clusters.Cluster:

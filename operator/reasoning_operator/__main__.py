@@ -16,10 +16,9 @@ from prometheus_client import start_http_server
 
 from reasoning_contract.api import API_VERSION, MANAGER
 
-from . import handlers, progress
+from . import handlers, metrics, progress
 from .client import Cluster, connect
 from .lease import Lease
-from .metrics import JobMetrics
 from .model import Key
 from .reconcile import Reconciler
 from .settings import Settings, SettingsError, read
@@ -109,11 +108,12 @@ async def _lead(cluster: Cluster, settings: Settings, end: _End) -> None:
 
 
 async def _follow(cluster: Cluster, settings: Settings, end: _End) -> None:
+    metrics.LEADER.set(1)
     await _wait_for_crd(cluster)
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         route = progress.straight(session) if settings.progress_route == "pod" else progress.through_api_server(cluster)
         poller = progress.ProgressPoller(route, settings.progress_interval_seconds, lambda key: queue.add(key))
-        reconciler = Reconciler(cluster, settings, poller, JobMetrics())
+        reconciler = Reconciler(cluster, settings, poller, metrics.JobMetrics(settings.metrics_keep_seconds))
         queue: WorkQueue[Key] = WorkQueue(reconciler.reconcile, settings.workers)
         group.create_task(queue.run())
         group.create_task(poller.run())

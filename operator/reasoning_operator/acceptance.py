@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from pydantic import ValidationError
 
 from reasoning_contract.api import KIND, MANAGER, UID_LABEL
 from reasoning_contract.problem import Problem
-from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import Spec
-from reasoning_contract.support import unsupported
+from reasoning_contract.rules import Fault, faults
+from reasoning_contract.unbuilt import unsupported
 
 from .children import pod, volume
 from .inputs import output_claim_of, references
@@ -30,16 +30,12 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
     settings
         Settings of the operator, for its default images.
     """
-    meta = observed.job["metadata"]
     if lost := _lost_claim(observed):
         return lost
     try:
-        spec = resolve(Spec.model_validate(observed.job.get("spec", {})))
+        job = TrainingJob.of(observed.job)
     except ValidationError as error:
-        return Problem(
-            reason="SpecInvalid", message=_faults(error), hint=_correct(observed), final=not _begun(observed)
-        )
-    job = TrainingJob(namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], spec=spec)
+        return _invalid(faults(error, "spec"), observed)
     lasting = _unrunnable(job, observed)
     return lasting or _missing_image(job, observed, settings) or _missing(job, observed) or _taken(job, observed) or job
 
@@ -62,18 +58,22 @@ def refused(message: str) -> Problem:
     return Problem(reason="ChildRefused", message=f"the API server refuses an object of this job: {message}", hint=hint)
 
 
-def _faults(error: ValidationError) -> str:
-    places = [".".join(["spec", *map(str, fault["loc"])]) for fault in error.errors()]
-    return "; ".join(f"{place}: {fault['msg']}" for place, fault in zip(places, error.errors(), strict=True))
+def _invalid(found: Sequence[Fault], observed: Observed, reason: str = "SpecInvalid") -> Problem:
+    """Return the refusal of a spec that nothing in the cluster can put right."""
+    return Problem(
+        reason=reason,
+        message="; ".join(map(str, found)),
+        hint=_correct(observed),
+        field=found[0].field,
+        final=not _begun(observed),
+    )
 
 
 def _unrunnable(job: TrainingJob, observed: Observed) -> Problem | None:
-    final = not _begun(observed)
     if lacking := unsupported(job.spec):
-        message = "; ".join(f"{field}: {advice}" for field, advice in lacking)
-        return Problem(reason="NotSupported", message=message, hint=_correct(observed), final=final)
+        return _invalid([Fault(*each) for each in lacking], observed, "NotSupported")
     if clash := pod.reserved(job):
-        return Problem(reason="SpecInvalid", message=clash, hint=_correct(observed), final=final)
+        return _invalid([clash], observed)
     return None
 
 

@@ -10,19 +10,10 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from . import metrics
+from .kinds import Kind, kind_of
 from .model import Json
 
 TIMEOUT_SECONDS = 30.0
-_PLURALS = {
-    "Job": "jobs",
-    "ConfigMap": "configmaps",
-    "PersistentVolumeClaim": "persistentvolumeclaims",
-    "NetworkPolicy": "networkpolicies",
-    "ReasoningTrainingJob": "reasoningtrainingjobs",
-    "Event": "events",
-    "Pod": "pods",
-    "Lease": "leases",
-}
 
 
 class ApiError(Exception):
@@ -39,17 +30,17 @@ class ApiError(Exception):
         self.status = status
 
 
-def path(api_version: str, kind: str, namespace: str, name: str = "", subresource: str = "") -> str:
-    """Return the path of an object, or of all of its kind in a namespace."""
-    group = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-    parts = [f"{group}/namespaces/{namespace}/{_PLURALS[kind]}", name, subresource]
+def path(kind: Kind, namespace: str = "", name: str = "", subresource: str = "") -> str:
+    """Return the path of an object, or of all of its kind in a namespace or, without one, in the cluster."""
+    group = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
+    parts = [group, f"namespaces/{namespace}" if namespace else "", kind.plural, name, subresource]
     return "/".join(part for part in parts if part)
 
 
 def path_of(thing: Json, subresource: str = "") -> str:
     """Return the path of an object that carries its version and kind."""
     meta = thing["metadata"]
-    return path(thing["apiVersion"], thing["kind"], meta["namespace"], meta["name"], subresource)
+    return path(kind_of(thing["apiVersion"], thing["kind"]), meta["namespace"], meta["name"], subresource)
 
 
 async def connect() -> ApiClient:
@@ -84,8 +75,8 @@ class Cluster:
 
     async def create(self, body: Json) -> Json:
         """Create an object."""
-        meta = body["metadata"]
-        return await self._request("POST", path(body["apiVersion"], body["kind"], meta["namespace"]), body=body)
+        where = path(kind_of(body["apiVersion"], body["kind"]), body["metadata"]["namespace"])
+        return await self._request("POST", where, body=body)
 
     async def replace(self, path: str, body: Json) -> Json:
         """Put an object in the place of the one with its resourceVersion."""

@@ -41,16 +41,17 @@ def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Fa
         return _of_failed_job(observed, end) if end["type"] == "Failed" else None
     if late := _past_deadline(observed, now):
         return late
-    if not observed.pods:
+    if not observed.attempts:
         return _of_missing_pod(observed)
-    pod = observed.pods[-1]
+    *earlier, last = observed.attempts
+    pod = last.lead
     if pods.is_over(pod):
         return of_end(pod, observed)
     if pods.is_running(pod):
         return None
     if problem := _of_waiting(pod, observed, image_deadline, now):
         return problem
-    before = [each for each in observed.pods[:-1] if pods.is_over(each)]
+    before = [each.lead for each in earlier if pods.is_over(each.lead)]
     return of_end(before[-1], observed) if before else None
 
 

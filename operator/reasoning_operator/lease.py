@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from .client import ApiError, Cluster, path
+from .kinds import LEASE
 from .model import Json
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Lease:
 
     def __init__(self, cluster: Cluster, namespace: str, name: str, identity: str) -> None:
         self._cluster = cluster
-        self._path = path("coordination.k8s.io/v1", "Lease", namespace, name)
+        self._path = path(LEASE, namespace, name)
         self._metadata = {"name": name, "namespace": namespace}
         self._identity = identity
         self._seen: tuple[str, str] = ("", "")

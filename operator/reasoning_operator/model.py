@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
+from reasoning_contract.choice import Choice, choose
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
+from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_contract.status import Status
 
@@ -27,14 +30,56 @@ class Key(NamedTuple):
     name: str
 
 
+class Attempt(NamedTuple):
+    """The pods that try together to bring a run to its end.
+
+    The n-th pod of each completion index belongs to the n-th attempt: a group is started anew as a whole.
+    """
+
+    pods: tuple[Json, ...]
+    """In order of their index, of the Job that has any."""
+
+    @property
+    def lead(self) -> Json:
+        """The pod that speaks for the attempt: it reports, and its last word is the attempt's."""
+        return self.pods[0]
+
+
 @dataclass(frozen=True)
 class TrainingJob:
-    """A job whose spec is valid, every choice in it made."""
+    """A job whose spec is valid.
+
+    Attributes
+    ----------
+    namespace, name, uid
+        From its metadata.
+    given
+        The spec as the user gave it.
+    choice
+        What was chosen for it.
+    spec
+        The spec with every choice made.
+    """
 
     namespace: str
     name: str
     uid: str
+    given: Spec
+    choice: Choice
     spec: Spec
+
+    @classmethod
+    def of(cls, job: Json) -> TrainingJob:
+        """Read an object of the API.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If its spec is not valid.
+        """
+        meta, given = job["metadata"], Spec.model_validate(job.get("spec", {}))
+        choice = choose(given)
+        return cls(meta["namespace"], meta["name"], meta["uid"], given, choice, resolve(given, choice))
 
 
 @dataclass(frozen=True)
@@ -79,6 +124,28 @@ class Observed:
         return uid
 
     @property
+    def is_going(self) -> bool:
+        """Whether the job is being deleted."""
+        return "deletionTimestamp" in self.job["metadata"]
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The pods by attempt, the first attempt first."""
+        ranks: dict[int, int] = {}
+        groups: dict[int, list[tuple[int, Json]]] = {}
+        for pod in self.pods:
+            index = _completion_index(pod)
+            rank = ranks[index] = ranks.get(index, -1) + 1
+            groups.setdefault(rank, []).append((index, pod))
+        ordered = (sorted(groups[rank], key=itemgetter(0)) for rank in sorted(groups))
+        return tuple(Attempt(tuple(pod for _, pod in group)) for group in ordered)
+
+    def child(self, role: str) -> Json | None:
+        """Return the object under the name of a child, by its role in the table of children."""
+        child: Json | None = getattr(self, role)
+        return child
+
+    @property
     def status(self) -> Status:
         """The status as it was written last."""
         return read_status(self.job)
@@ -86,6 +153,10 @@ class Observed:
     def owns(self, child: Json | None) -> bool:
         """Whether this job, and not another of the same name, controls an object."""
         return child is not None and any(owner["uid"] == self.uid for owner in owners(child))
+
+
+def _completion_index(pod: Json) -> int:
+    return int(pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-completion-index", 0))
 
 
 def owners(child: Json) -> list[Json]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 RUN_AS = 65532
 """UID and GID of the trainer."""
+RUN_BOX_AS = 65533
+"""UID and GID of the container that runs users' code."""
 
 
 def batch_job(job: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from reasoning_contract.api import API_VERSION, KIND, UID_LABEL
+from reasoning_contract.api import UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
@@ -15,6 +15,7 @@ from reasoning_contract.spec import Spec
 from . import pods
 from .client import Cluster, path
 from .inputs import output_claim_of, references
+from .kinds import CLAIM, CONFIG_MAP, EVENT, JOB, NETWORK_POLICY, POD, TRAINING_JOB, Kind, kind_of
 from .model import FINISHED, Json, Key, Observed
 from .names import batch_job, network_policy, spec_config_map
 
@@ -35,17 +36,16 @@ async def observe(
     silent
         Why nothing is heard of a running pod, by the pod's UID.
     """
-    job = await cluster.get(path(API_VERSION, KIND, *key))
+    job = await _get(cluster, TRAINING_JOB, *key)
     if job is None:
         return None
-    job = _typed(job, API_VERSION, KIND)
     if job.get("status", {}).get("phase") in FINISHED:  # all that may be left to do is to end its Job
-        return Observed(job, await _get(cluster, "batch/v1", "Job", key.namespace, batch_job(key.name)))
+        return Observed(job, await _get(cluster, JOB, key.namespace, batch_job(key.name)))
     live_job, claim, config_map, policy, own_pods = await asyncio.gather(
-        _get(cluster, "batch/v1", "Job", key.namespace, batch_job(key.name)),
-        _get(cluster, "v1", "PersistentVolumeClaim", key.namespace, output_claim_of(job)),
-        _get(cluster, "v1", "ConfigMap", key.namespace, spec_config_map(key.name)),
-        _get(cluster, "networking.k8s.io/v1", "NetworkPolicy", key.namespace, network_policy(key.name)),
+        _get(cluster, JOB, key.namespace, batch_job(key.name)),
+        _get(cluster, CLAIM, key.namespace, output_claim_of(job)),
+        _get(cluster, CONFIG_MAP, key.namespace, spec_config_map(key.name)),
+        _get(cluster, NETWORK_POLICY, key.namespace, network_policy(key.name)),
         _pods(cluster, key.namespace, job["metadata"]["uid"]),
     )
     return Observed(
@@ -62,18 +62,13 @@ async def observe(
     )
 
 
-async def _get(cluster: Cluster, api_version: str, kind: str, namespace: str, name: str) -> Json | None:
-    found = await cluster.get(path(api_version, kind, namespace, name))
-    return found and _typed(found, api_version, kind)
-
-
-def _typed(thing: Json, api_version: str, kind: str) -> Json:
-    """Return an object with its version and kind, which reads of one kind may leave out."""
-    return {**thing, "apiVersion": api_version, "kind": kind}
+async def _get(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Json | None:
+    found = await cluster.get(path(kind, namespace, name))
+    return found and {**found, "apiVersion": kind.api_version, "kind": kind.name}
 
 
 async def _pods(cluster: Cluster, namespace: str, uid: str) -> tuple[Json, ...]:
-    found = await cluster.list(path("v1", "Pod", namespace), {"labelSelector": f"{UID_LABEL}={uid}"})
+    found = await cluster.list(path(POD, namespace), {"labelSelector": f"{UID_LABEL}={uid}"})
     return tuple(sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"])))
 
 
@@ -84,7 +79,7 @@ async def _inputs(cluster: Cluster, namespace: str, spec: Json) -> Mapping[tuple
     except ValidationError:
         return {}
     ordered = sorted(wanted)
-    found = await asyncio.gather(*(_get(cluster, "v1", kind, namespace, name) for kind, name in ordered))
+    found = await asyncio.gather(*(_get(cluster, kind_of("v1", kind), namespace, name) for kind, name in ordered))
     there = {which: each for which, each in zip(ordered, found, strict=True) if each}
     return {which: frozenset([*each.get("data", {}), *each.get("binaryData", {})]) for which, each in there.items()}
 
@@ -101,7 +96,7 @@ async def _events(
     unbound = claim if claim and claim.get("status", {}).get("phase") == "Pending" else None
     about = [thing["metadata"]["uid"] for thing in (unbound, last or live_job) if thing]
     selectors = [{"fieldSelector": f"involvedObject.uid={uid}"} for uid in about]
-    lists = await asyncio.gather(*(cluster.list(path("v1", "Event", namespace), selector) for selector in selectors))
+    lists = await asyncio.gather(*(cluster.list(path(EVENT, namespace), selector) for selector in selectors))
     return tuple(sorted((event for found in lists for event in found), key=_when))
 
 

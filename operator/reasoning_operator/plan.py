@@ -12,9 +12,11 @@ from reasoning_contract.api import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.spec import Limits
 
-from . import pods
+from . import pods, suspension
 from .acceptance import Verdict
-from .children import config, network_policy, pod, training_job, volume
+from .children import config, pod, training_job
+from .children.table import TABLE, OnDrift, Row
+from .kinds import JOB
 from .model import FINISHED, Json, Observed, TrainingJob
 from .settings import Settings
 from .times import parse
@@ -61,7 +63,7 @@ def plan(observed: Observed, verdict: Verdict, settings: Settings, now: datetime
     now
         The time.
     """
-    if observed.job["metadata"].get("deletionTimestamp"):
+    if observed.is_going:
         return Plan()
     if observed.status.phase in FINISHED:
         return _after_the_end(observed, now)
@@ -75,27 +77,27 @@ def _while_refused(observed: Observed, verdict: Problem) -> Plan:
 
     It is not resumed: that would start what is refused.
     """
-    live, spec = observed.batch_job, observed.job["spec"]
+    live, job = observed.batch_job, observed.job
     retry = None if verdict.final else RETRY_SECONDS
     if live is None or not observed.owns(live) or pods.job_end(live) or verdict.final:
         return Plan(requeue_after=retry)
-    suspend = bool(spec.get("suspend") or live["spec"].get("suspend"))
+    suspend = suspension.wanted_while_refused(job, live)
     try:
-        wanted = training_job.changeable(Limits.model_validate(spec.get("limits", {})), suspend=suspend)
+        wanted = training_job.changeable(Limits.model_validate(job["spec"].get("limits", {})), suspend=suspend)
     except ValidationError:  # what is refused may be the limits
-        wanted = {"suspend": suspend}
+        wanted = {} if suspend is None else {"suspend": suspend}
     patch = difference(live, {"spec": wanted})
     return Plan(patch=((live, patch),) if patch else (), requeue_after=retry)
 
 
 def _after_the_end(observed: Observed, now: datetime) -> Plan:
     """End what still runs of a job that the operator let fail, and delete the job when its time is over."""
-    batch_job = observed.batch_job
-    running = batch_job if observed.owns(batch_job) and not pods.job_end(batch_job) else None
+    jobs = (observed.child(row.role) for row in TABLE if row.kind is JOB)
+    running = [each for each in jobs if each is not None and observed.owns(each) and not pods.job_end(each)]
     ttl = observed.job["spec"].get("limits", {}).get("ttlSecondsAfterFinished")
     left = None if ttl is None else _seconds_left(observed.status.completion_time, ttl, now)
     expired = left is not None and left <= 0
-    deleted = [*([running] if running else []), *([observed.job] if expired else [])]
+    deleted = [*running, *([observed.job] if expired else [])]
     return Plan(delete=tuple(deleted), requeue_after=None if expired else left)
 
 
@@ -104,21 +106,34 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
-    wanted = training_job.build(job, settings)
+    wanted = {row.role: row.build(job, settings) for row in TABLE}
     # an operator that has no image for a Job leaves it the one that it has
-    to_replace = bool(pod.image(job, settings)) and _to_replace(wanted, observed)
-    steps = (
-        _simple(_spec(job, observed, to_replace=to_replace), observed.config_map, "data"),
-        _network(job, observed),
-        _claim(job, observed),
-        _batch_job(job, wanted, observed, to_replace=to_replace),
-    )
+    to_replace = bool(pod.image(job, settings)) and _to_replace(wanted["batch_job"], observed)
+    steps = [_step(row, wanted[row.role], job, observed, to_replace=to_replace) for row in TABLE]
     return Plan(
         create=tuple(child for step in steps for child in step.create),
         patch=tuple(patch for step in steps for patch in step.patch),
         delete=tuple(child for step in steps for child in step.delete),
         requeue_after=_next_look(job, observed, now),
     )
+
+
+def _step(row: Row, wanted: Json | None, job: TrainingJob, observed: Observed, *, to_replace: bool) -> Plan:
+    """Return what is to be done about one child; nothing about one that another made, or an earlier job left."""
+    live = observed.child(row.role)
+    if live is not None and not _is_mine(live, observed):
+        return Plan()
+    if wanted is None:
+        return Plan(delete=(live,)) if live is not None and row.deletable else Plan()
+    if row.on_drift is OnDrift.REPLACE:
+        return _batch_job(job, wanted, observed, to_replace=to_replace)
+    if row.on_drift is OnDrift.HOLD:
+        wanted = _held_for_attempts(job, wanted, observed, to_replace=to_replace)
+    return _simple(wanted, live, *row.parts)
+
+
+def _is_mine(live: Json, observed: Observed) -> bool:
+    return observed.owns(live) or live["metadata"].get("labels", {}).get(UID_LABEL) == observed.uid
 
 
 def _simple(wanted: Json, live: Json | None, *parts: str) -> Plan:
@@ -134,13 +149,13 @@ def _held(wanted: Json) -> Json:
     return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
 
 
-def _to_replace(wanted: Json, observed: Observed) -> bool:
+def _to_replace(wanted: Json | None, observed: Observed) -> bool:
     """Whether the Job was made with another template or spec and may be made anew.
 
     It may while the job's spec may change, which is until the status says Starting, and no container runs.
     """
     live = observed.batch_job
-    if live is None or observed.status.phase not in CHANGEABLE:
+    if live is None or wanted is None or observed.status.phase not in CHANGEABLE:
         return False
     at_work = any(pods.started_at(each) and not pods.is_over(each) for each in observed.pods)
     return not at_work and _made_with(live) != _made_with(wanted)
@@ -150,29 +165,14 @@ def _is_idle(observed: Observed) -> bool:
     return all(pods.is_over(each) for each in observed.pods)
 
 
-def _spec(job: TrainingJob, observed: Observed, *, to_replace: bool) -> Json:
+def _held_for_attempts(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace: bool) -> Json:
     """Return the ConfigMap that should be there: it changes only when all that was made with it is gone."""
     batch_job, live = observed.batch_job, observed.config_map
     if live is None or (batch_job is None and _is_idle(observed)):
-        return config.build(job)
+        return wanted
     if batch_job is None or to_replace or batch_job["metadata"].get("deletionTimestamp"):
-        return config.build(job) | {"data": live.get("data", {})}
+        return wanted | {"data": live.get("data", {})}
     return config.for_attempts_of(batch_job, live, job)
-
-
-def _network(job: TrainingJob, observed: Observed) -> Plan:
-    if job.spec.pod.network_policy:
-        return _simple(network_policy.build(job), observed.network_policy, "spec")
-    return Plan(delete=tuple(filter(None, [observed.network_policy])))
-
-
-def _claim(job: TrainingJob, observed: Observed) -> Plan:
-    """Keep in shape the claim that was made for this job: not the user's, nor one that an earlier job left."""
-    live = observed.claim
-    mine = live is None or live["metadata"].get("labels", {}).get(UID_LABEL) == job.uid
-    if job.spec.storage.existing_claim or not mine:
-        return Plan()
-    return _simple(volume.build(job), live)  # its spec stays as it is: the user may have had it expanded
 
 
 def _batch_job(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace: bool) -> Plan:
@@ -184,7 +184,7 @@ def _batch_job(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace
         return Plan()
     if to_replace:
         return Plan(delete=(live,))  # its template cannot be changed; it is made anew when it is gone
-    fields = training_job.changeable(job.spec.limits, suspend=job.spec.suspend)
+    fields = training_job.changeable(job.spec.limits, suspend=suspension.wanted(observed.job, live))
     return _simple({"metadata": wanted["metadata"], "spec": fields}, live, "spec")
 
 

@@ -14,9 +14,11 @@ from pydantic import ValidationError
 from reasoning_contract.api import PORT, UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
+from reasoning_contract.rules import faults
 
 from . import pods
 from .client import ApiError, Cluster, path
+from .kinds import POD
 from .model import Json, Key
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ def through_api_server(cluster: Cluster) -> Route:
 
     async def fetch(pod: Json) -> bytes:
         meta = pod["metadata"]
-        where = path("v1", "Pod", meta["namespace"], f"{meta['name']}:{PORT}", "proxy/progress")
+        where = path(POD, meta["namespace"], f"{meta['name']}:{PORT}", "proxy/progress")
         try:
             return await cluster.read(where, TIMEOUT_SECONDS)
         except ApiError as error:
@@ -192,10 +194,8 @@ def _not_reached(why: str) -> Problem:
 
 
 def _not_understood(error: ValidationError) -> Problem:
-    fault = error.errors()[0]
-    place = ".".join(map(str, fault["loc"]))
     return Problem(
         reason=NOT_UNDERSTOOD,
-        message=f"its progress cannot be read ({place}: {fault['msg']})",
+        message=f"its progress cannot be read ({faults(error)[0]})",
         hint="its image is of another version than the operator: bring them together for the next job; the run goes on",
     )

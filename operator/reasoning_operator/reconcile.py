@@ -52,7 +52,7 @@ class Reconciler:
         """
         try:
             observed = await observe(self._cluster, key, self._poller.reports, self._poller.silent)
-            if observed is None:
+            if observed is None or observed.is_going:  # Kubernetes deletes what is left: nothing about it is news
                 self._forget(key)
                 return None
             return await self._reconcile(key, observed, datetime.now(UTC))
@@ -78,7 +78,7 @@ class Reconciler:
             for announcement in announcements(observed.status, new):
                 await announce(self._cluster, observed.job, announcement, now)
         self._poller.follow(key, observed.pods)
-        self._metrics.show(key, new)
+        self._metrics.show(key, observed.job, new)
         return again
 
     def _forget(self, key: Key) -> None:

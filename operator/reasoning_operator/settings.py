@@ -41,6 +41,8 @@ class Settings(BaseModel):
     """How long an image may fail to be pulled before the job fails."""
     metrics_listen_port: Port = 9090
     """Port of /metrics."""
+    metrics_keep_seconds: Annotated[int, Field(ge=0)] = 3600
+    """How long /metrics keeps the last figures of a job that has ended."""
     liveness_listen_port: Port = 8080
     """Port of /healthz."""
     lease_namespace: str = ""

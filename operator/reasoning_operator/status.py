@@ -7,19 +7,10 @@ from typing import NamedTuple
 
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import choose
-from reasoning_contract.spec import Spec
-from reasoning_contract.status import (
-    Condition,
-    Failure,
-    ModelStatus,
-    Phase,
-    ProgressStatus,
-    Status,
-    StorageStatus,
-)
+from reasoning_contract.report import ProgressStatus
+from reasoning_contract.status import Condition, Failure, Phase, Status, StorageStatus
 
-from . import pods
+from . import pods, suspension
 from .acceptance import Verdict
 from .children.volume import claim_name
 from .diagnosis import diagnose
@@ -69,7 +60,6 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
             "start_time": old.start_time or _first_start(observed),
             "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and _failure(problem),
             "storage": old.storage if isinstance(verdict, Problem) else _storage(verdict),
-            "model": old.model if isinstance(verdict, Problem) else _model(report, observed),
         }
     )
     new = _at_phase(new, observed, now)
@@ -78,9 +68,9 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
 
 def latest_report(observed: Observed) -> Progress | None:
     """Return the last that was heard of the run: the newest pod's last word or, before that, its /progress."""
-    for pod in reversed(observed.pods):
-        last = pods.outcome(pod)
-        report = (last and last.progress) or observed.progress.get(pod["metadata"]["uid"])
+    for attempt in reversed(observed.attempts):
+        last = pods.outcome(attempt.lead)
+        report = (last and last.progress) or observed.progress.get(attempt.lead["metadata"]["uid"])
         if report:
             return report
     return None
@@ -111,11 +101,11 @@ def _phase(observed: Observed, verdict: Verdict, problem: Problem | None) -> Pha
     if problem and problem.final:
         return "Failed"
     alive = [pod for pod in observed.pods if not pods.is_over(pod)]
-    if any(pods.is_running(pod) for pod in alive) or (observed.pods and pods.was_last(observed.pods[-1])):
+    if any(pods.is_running(pod) for pod in alive) or (observed.attempts and pods.was_last(observed.attempts[-1].lead)):
         return "Running"  # also until the Job controller has seen that the last pod is over
     if isinstance(verdict, Problem) and not alive:
         return _refused_phase(observed)
-    return "Suspended" if observed.job["spec"].get("suspend") and not alive else "Starting"
+    return "Suspended" if suspension.asked(observed.job) and not alive else "Starting"
 
 
 def _refused_phase(observed: Observed) -> Phase:
@@ -124,13 +114,13 @@ def _refused_phase(observed: Observed) -> Phase:
     if batch_job is None or not observed.owns(batch_job):
         return "Pending"
     if batch_job["spec"].get("suspend"):
-        return "Suspended" if observed.job["spec"].get("suspend") else "Pending"
+        return "Suspended" if suspension.asked(observed.job) else "Pending"
     return "Starting"
 
 
 def _attempts(observed: Observed, report: Progress | None) -> int | None:
     """Count attempts by the volume, where the trainer keeps count, and by pods until it has spoken."""
-    started = sum(pods.started_at(pod) is not None for pod in observed.pods)
+    started = sum(pods.started_at(attempt.lead) is not None for attempt in observed.attempts)
     return max(observed.status.attempts or 0, started, report.attempt if report else 0) or None
 
 
@@ -144,34 +134,11 @@ def _storage(verdict: Verdict) -> StorageStatus | None:
     return StorageStatus(claim_name=claim_name(verdict), path=run_folder(verdict.name, verdict.uid))
 
 
-def _model(report: Progress | None, observed: Observed) -> ModelStatus | None:
-    """Return what was loaded, and why: the trainer knows the reason of the one choice that is left to it."""
-    model = report.model if report and report.model else observed.status.model
-    choice = choose(Spec.model_validate(observed.job["spec"]))
-    if model is None or choice.backend == "auto":
-        return model
-    return model.model_copy(update={"reason": choice.reason})
-
-
 def _with_report(old: Status, report: Progress | None) -> Status:
-    """Take over what the trainer reports. What is not in it stays: the last report may have been shortened to fit."""
     if report is None:
         return old
-    names = (
-        "stage",
-        "progress",
-        "training",
-        "evaluation",
-        "last_checkpoint",
-        "artifacts",
-        "report",
-        "data_revisions",
-        "memory",
-    )
-    told = {name: value for name in names if (value := getattr(report, name)) is not None}
     hours = round(report.gpu_seconds / 3600, 3)
-    told |= {"resumed_from_step": report.resumed_from_step, "gpu_hours": max(hours, old.gpu_hours or 0) or None}
-    return old.model_copy(update=told)
+    return old.with_news(report).model_copy(update={"gpu_hours": max(hours, old.gpu_hours or 0) or None})
 
 
 def _at_phase(new: Status, observed: Observed, now: datetime) -> Status:
@@ -197,7 +164,7 @@ def _conditions(
     new: Status, observed: Observed, verdict: Verdict, report: Progress | None, now: datetime
 ) -> list[Condition]:
     claims = [_accepted(verdict), _running(new, observed)]
-    suspended = observed.job["spec"].get("suspend", False)
+    suspended = suspension.asked(observed.job)
     if suspended or _old(observed, "Suspended"):
         claims.append(_suspended(new.phase == "Suspended", suspended))
     if report and report.learning_signal:
@@ -227,9 +194,9 @@ def _accepted(verdict: Verdict) -> _Claim:
 
 def _running(new: Status, observed: Observed) -> _Claim:
     if new.phase == "Running":
-        pod = observed.pods[-1]["metadata"]["name"]
+        pod = observed.attempts[-1].lead["metadata"]["name"]
         return _Claim("Running", True, "PodRunning", f"attempt {new.attempts} runs in pod {pod}")
-    last = observed.pods[-1] if observed.pods else None
+    last = observed.attempts[-1].lead if observed.attempts else None
     if new.phase == "Starting" and last and pods.is_over(last) and pods.was_interrupted(last):
         return _Claim("Running", False, "Interrupted", "the pod was interrupted; the next goes on from the checkpoint")
     if new.failure and new.phase not in FINISHED:

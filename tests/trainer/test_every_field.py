@@ -9,7 +9,7 @@ import copy
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, TypeAlias, get_args, get_origin
@@ -19,11 +19,13 @@ from pydantic import ValidationError
 from tests.manifests import merge
 from tests.unit.operator.objects import EARLIER, NOW, SETTINGS
 
-from reasoning_contract.resolve import choose, resolve
+from reasoning_contract.api import headers_variable
+from reasoning_contract.choice import choose
+from reasoning_contract.report import TrainingStatus
+from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import Part
 from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Spec
-from reasoning_contract.status import TrainingStatus
-from reasoning_contract.support import unsupported
+from reasoning_contract.unbuilt import unsupported
 from reasoning_operator.acceptance import accept
 from reasoning_operator.inputs import references
 from reasoning_operator.model import Observed
@@ -31,12 +33,14 @@ from reasoning_operator.plan import plan
 from reasoning_trainer import pipeline
 from reasoning_trainer.algorithms.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
 from reasoning_trainer.backends import transformers_arguments, unsloth_arguments
+from reasoning_trainer.data.examples import Example
 from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.guards import LearningSignalGuard, judge_budget, judge_divergence
+from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, judge_budget, judge_divergence
 from reasoning_trainer.job import Inputs
-from reasoning_trainer.rewards import build
+from reasoning_trainer.rewards import Surroundings, batch_of, build
+from reasoning_trainer.rewards.box import Function
 from reasoning_trainer.stages.evaluate import _drawn as drawn
 from reasoning_trainer.storage.run_folder import RunFolder, write_lines
 
@@ -290,10 +294,39 @@ def rewards(spec: Spec, world: World) -> Any:
     """Scores of completions, by the reward's name, with its weight."""
     texts = ["<reasoning>a b a b a b</reasoning>\n<answer>4.0</answer>", "<answer>4</answer>", "4"]
     built = build(spec.rewards, spec.chat_template)
+    rows, ids = [Example("2+2?", "4")] * 3, [[0] * 9, [0] * 5, [0]]
     return {
-        function.__name__: (weight, function(["2+2?"] * 3, texts, [[0] * 9, [0] * 5, [0]], ["4"] * 3))
-        for function, weight in zip(built.functions, built.weights, strict=True)
+        function.name: (function.weight, function.score(batch_of(rows, ["2+2?"] * 3, texts, ids)))
+        for function in built.functions
     }
+
+
+def scorers(spec: Spec, world: World) -> Any:
+    """What scores, with the Python function or the service, and how long it may take."""
+    inputs = Inputs(config_maps=world.files, claims=None)
+    variables = {headers_variable(reward.name): "a: b" for reward in spec.rewards}
+    around = replace(Surroundings.of(spec, inputs.locate, print), variables=variables)
+    for reward in spec.rewards:
+        if reward.python and (key := reward.python.config_map_key_ref):
+            (world.files / key.name).mkdir(exist_ok=True)
+            (world.files / key.name / key.key).write_text("")
+    with build(spec.rewards, spec.chat_template, around) as built:
+        parts = [vars(function) | vars(function._scorer) for function in built.functions]
+        missing = built.box and vars(built.box)["_on_missing_wall"]
+    functions = [part["_function"].document() for part in parts if isinstance(part.get("_function"), Function)]
+    services = [vars(part["_service"]) | {"parts": part["_parts"]} for part in parts if "_service" in part]
+    return {"seconds": parts[0]["_seconds"], "functions": functions, "services": services, "onMissingWall": missing}
+
+
+def box(spec: Spec, world: World) -> Any:
+    return template(spec, world)["spec"]["initContainers"][0]
+
+
+def unscored(spec: Spec, world: World) -> Any:
+    """What the guard says after each of ten batches of which a half failed."""
+    guard = UnscoredGuard(spec.guards.unscored, "mine")
+    verdicts = [guard.update(2, 4, "why") for _ in range(10)]
+    return [verdict and (verdict.ok, verdict.action) for verdict in verdicts]
 
 
 def phases(spec: Spec, world: World) -> Any:
@@ -492,7 +525,15 @@ def reward(**given: Any) -> Document:
     return {"rewards": [{"name": "r"} | given]}
 
 
-PYTHON = reward(python={"configMapKeyRef": {"name": "a", "key": "b"}})
+PYTHON = reward(
+    python={
+        "source": "def score(completions, bonus=1.0, **_): return [bonus] * len(completions)\n"
+        "def other(completions, **_): return [0.5] * len(completions)\n"
+    }
+)
+KEPT = reward(python={"configMapKeyRef": {"name": "a", "key": "b"}})
+HTTP = reward(http={"url": "http://a"})
+QUARTER = "def score(completions, **_): return [0.25] * len(completions)"
 
 
 def volume(claim: str) -> Document:
@@ -701,12 +742,34 @@ CASES: dict[str, Any] = {
     "rewards[].params.maxTokens": Shown(5, rewards, {"r": (1.0, [-1.0, -1.0, 0.0])}, LENGTH),
     "rewards[].params.strict": Shown(True, rewards, {"r": (1.0, [1.0, 0.0, 0.0])}, reward(builtin="format")),
     "rewards[].params.ngram": Shown(5, rewards, DIFFERS, reward(builtin="fluency")),
-    "rewards[].python.configMapKeyRef.name": Refused("x", "spec.rewards[0].python", PYTHON),
-    "rewards[].python.configMapKeyRef.key": Refused("x", "spec.rewards[0].python", PYTHON),
-    "rewards[].python.function": Refused("x", "spec.rewards[0].python", PYTHON),
-    "rewards[].python.timeoutSeconds": Refused(1.0, "spec.rewards[0].python", PYTHON),
-    "rewards[].http.url": Refused("http://x", "spec.rewards[0].http", reward(http={"url": "http://a"})),
-    "rewards[].http.timeoutSeconds": Refused(1.0, "spec.rewards[0].http", reward(http={"url": "http://a"})),
+    "rewards[].python.source": Shown(QUARTER, rewards, {"r": (1.0, [0.25] * 3)}, PYTHON),
+    "rewards[].python.configMapKeyRef.name": Shown("x", scorers, {"functions": [{"origin": "//x/b"}]}, KEPT),
+    "rewards[].python.configMapKeyRef.key": Shown("x", scorers, {"functions": [{"origin": "//a/x"}]}, KEPT),
+    "rewards[].python.module": Shown(
+        "math", scorers, {"functions": [{"module": "math"}]}, reward(python={"module": "statistics"})
+    ),
+    "rewards[].python.function": Shown("other", rewards, {"r": (1.0, [0.5] * 3)}, PYTHON),
+    "rewards[].python.params": Shown({"bonus": 2}, rewards, {"r": (1.0, [2.0] * 3)}, PYTHON),
+    "rewards[].python.timeoutSeconds": Shown(1.0, scorers, {"seconds": 1.0}, PYTHON),
+    "rewards[].http.url": Shown("http://x", scorers, {"services": [{"url": "http://x"}]}, HTTP),
+    "rewards[].http.headersSecretRef.name": Shown(
+        "x",
+        container,
+        {"env": [{"valueFrom": {"secretKeyRef": {"name": "x"}}}]},
+        reward(http={"url": "http://a", "headersSecretRef": {"name": "a", "key": "b"}}),
+    ),
+    "rewards[].http.headersSecretRef.key": Shown(
+        "x",
+        container,
+        {"env": [{"valueFrom": {"secretKeyRef": {"key": "x"}}}]},
+        reward(http={"url": "http://a", "headersSecretRef": {"name": "a", "key": "b"}}),
+    ),
+    "rewards[].http.timeoutSeconds": Shown(1.0, scorers, {"seconds": 1.0}, HTTP),
+    "rewards[].http.retries": Shown(1, scorers, {"services": [{"retries": 1}]}, HTTP),
+    "rewards[].http.concurrency": Shown(2, scorers, {"services": [{"parts": 2}]}, HTTP),
+    "rewardBox.resources.requests": Shown({"cpu": "2"}, box, {"resources": {"requests": {"cpu": "2"}}}, PYTHON),
+    "rewardBox.resources.limits": Shown({"memory": "4Gi"}, box, {"resources": {"limits": {"memory": "4Gi"}}}, PYTHON),
+    "rewardBox.onMissingWall": Shown("run", scorers, {"onMissingWall": "run"}, PYTHON),
     "rewards[].model.source": Refused("hf://x/y", "spec.rewards[0].model", reward(model={"source": "hf://a/b"})),
     "rewards[].model.loadIn": Refused("4bit", "spec.rewards[0].model", reward(model={"source": "hf://a/b"})),
     "evaluation.enabled": Shown(False, phases, lambda found: not any(name.startswith("evaluate") for name in found)),
@@ -738,6 +801,9 @@ CASES: dict[str, Any] = {
         Refused(2.0, "maxKL needs an algorithm that measures", PREFERENCES),
     ],
     "guards.divergence.nonFinite": Shown("warn", divergence, {"nonFinite": (False, "warn")}),
+    "guards.unscored.action": Shown("warn", unscored, [(False, "warn")]),
+    "guards.unscored.maxShare": Shown(0.5, unscored, [(True, "fail")]),
+    "guards.unscored.windowBatches": Shown(4, unscored, lambda verdicts: verdicts[3] is not None),
     "guards.preflight.enabled": Refused(True, "spec.guards.preflight.enabled"),
     "guards.preflight.sampleRows": Refused(8, "spec.guards.preflight.sampleRows"),
     "checkpoint.everySteps": [

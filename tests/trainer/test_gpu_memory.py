@@ -7,9 +7,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from reasoning_contract.gpu_memory import Shape, layer_bytes
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
+from reasoning_trainer.backends.gpu_memory import Shape, layer_bytes
 
 CONFIG = {
     "hidden_size": 256,

@@ -14,7 +14,8 @@ import pytest
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Rows
 from reasoning_trainer.data.columns import to_examples
-from reasoning_trainer.data.sources import Source, read, read_file
+from reasoning_trainer.data.files import read_file
+from reasoning_trainer.data.sources import Source, read
 from reasoning_trainer.errors import TrainerError
 
 
@@ -30,6 +31,17 @@ def test_parquet(tmp_path: Path) -> None:
     table = [{"prompt": "a?", "answer": 4, "messages": [{"role": "user", "content": "a?"}]}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), tmp_path / "a.parquet")
     assert read_file(tmp_path / "a.parquet", "a") == table
+
+
+def test_parquet_by_its_content_and_rows_in_zstd(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([{"answer": 4}]), tmp_path / "download")
+    assert read_file(tmp_path / "download", "a") == [{"answer": 4}]
+    with pyarrow.CompressedOutputStream(str(tmp_path / "a.jsonl.zst"), "zstd") as stream:
+        stream.write(b'{"answer": 5}\n')
+    assert read_file(tmp_path / "a.jsonl.zst", "a") == [{"answer": 5}]
+    (tmp_path / "cut.jsonl.zst").write_bytes((tmp_path / "a.jsonl.zst").read_bytes()[:8])
+    with pytest.raises(TrainerError, match=r"pvc://c/cut\.jsonl\.zst: not whole zstd"):
+        read_file(tmp_path / "cut.jsonl.zst", "pvc://c/cut.jsonl.zst")
 
 
 def test_cell_of_parquet_that_is_null_is_named(tmp_path: Path) -> None:

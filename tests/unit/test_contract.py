@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from tests.manifests import TABLE, merge
-from tests.shapes import SMOLLM2
 
+from reasoning_contract.choice import choose, on_backend
+from reasoning_contract.defaults import ALGORITHM_DEFAULTS
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import MESSAGE_LIMIT, Outcome
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import ALGORITHM_DEFAULTS, Room, choose, resolve
+from reasoning_contract.report import Artifact, ProgressStatus
+from reasoning_contract.resolve import resolve
+from reasoning_contract.rules import faults
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import Artifact, ProgressStatus
 
 
 def spec(**patch: Any) -> Spec:
@@ -31,8 +33,21 @@ def test_bad_manifest_is_refused(case: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refusal:
         spec(**case["patch"])
     (last,) = case["field"].split(".")[-1:]
-    where = ["/".join(map(str, error["loc"])) + error["msg"] for error in refusal.value.errors()]
-    assert any(last.split("[")[0] in text for text in where), where
+    assert any(last.split("[")[0] in str(fault) for fault in faults(refusal.value)), faults(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("patch", "says"),
+    [
+        ({"rewards": []}, "spec.rewards: the algorithm needs at least one reward"),
+        ({"rewards": [{"name": "a", "builtin": "format", "weight": "1"}]}, "spec.rewards[0].weight: Input should be"),
+        ({"reinforce": {"steps": 1, "epochs": 1.0}}, "spec.reinforce: give steps or epochs, not both"),
+    ],
+)
+def test_a_fault_has_one_rendering(patch: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        spec(**patch)
+    assert str(faults(refusal.value, "spec")[0]).startswith(says)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHM_DEFAULTS)
@@ -82,31 +97,12 @@ def test_choice_of_backend(patch: dict[str, Any], expected: tuple[str, str, str]
     assert choice.reason
 
 
-@pytest.mark.parametrize(
-    ("config", "gib", "expected", "says"),
-    [
-        (SMOLLM2, 80, ("transformers", "16bit", "vllm", "adamw"), "of 80.0 GiB by estimate, and its steps are faster"),
-        (SMOLLM2, 8, ("unsloth", "4bit", "vllm", "adamw_8bit"), "unsloth needs the least memory"),
-        (SMOLLM2 | {"num_experts": 8}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "a mixture of experts"),
-        ({}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "config.json has no num_hidden_layers"),
-    ],
-)
-def test_gpu_decides_between_backends_that_can_both_run_it(
-    config: dict[str, Any], gib: float, expected: tuple[str, ...], says: str
-) -> None:
-    room = Room(config, gib)
-    resolved = resolve(spec(), room)
-    found = (resolved.backend, resolved.model.load_in, resolved.inference.engine, resolved.reinforce.optimizer)
-    assert found == expected
-    assert says in choose(spec(), room).reason
-
-
 def test_without_the_gpu_that_choice_stays_open() -> None:
     resolved = resolve(spec())
     assert (resolved.backend, resolved.model.load_in, resolved.reinforce.optimizer) == ("auto", "auto", "auto")
     assert resolve(resolved) == resolved
-    room = Room(SMOLLM2, 80)
-    assert resolve(resolved, room) == resolve(spec(), room)
+    choice = on_backend(spec(), "unsloth", "there is room for it")
+    assert resolve(resolved, choice) == resolve(spec(), choice)
 
 
 @pytest.mark.parametrize(

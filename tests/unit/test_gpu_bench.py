@@ -11,10 +11,10 @@ from tests.gpu.runs import merge, short_job
 from tests.gpu.test_trainer import ALGORITHMS, by_algorithm
 from tests.shapes import LLAMA_8B
 
-from reasoning_contract.gpu_memory import estimate
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.algorithms.trl_arguments import refuse_unknown
+from reasoning_trainer.backends.gpu_memory import estimate
 from reasoning_trainer.backends.support import check
 
 

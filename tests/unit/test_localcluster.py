@@ -198,6 +198,11 @@ def test_layers_of_a_built_image_are_found_bottom_first(tmp_path):
     assert builder.layer_folders(cluster, "image") == [folder / "overlay" / layer / "diff" for layer in ("a", "b")]
 
 
+def test_an_image_s_other_tags_are_those_of_the_same_name_alone():
+    images = "localhost/model:1\nlocalhost/model:2\nlocalhost/model-of-another:1\n<none>:<none>\n"
+    assert builder.other_tags("localhost/model:2", images) == ["localhost/model:1"]
+
+
 class TestWhichCluster:
     def test_one_of_our_own_without_kind(self, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))

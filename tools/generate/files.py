@@ -9,6 +9,8 @@ import yaml
 from reasoning_contract.api import PLURAL
 
 from .crd import crd
+from .dashboards import dashboards
+from .metrics import metrics_reference
 from .reference import reference
 
 
@@ -16,8 +18,11 @@ def generated(root: Path) -> dict[Path, str]:
     """Return the text of every generated file, by its path under the repository's root."""
     header = "# Generated from trainer_image/reasoning_contract by `make generate`; do not edit.\n"
     manifest = header + yaml.safe_dump(crd(), sort_keys=False, width=120, allow_unicode=True)
-    return {
+    chart = root / "helm" / "reasoning-operator"
+    boards = {chart / "files" / "dashboards" / f"{name}.json": text for name, text in dashboards().items()}
+    return boards | {
         root / "crds" / f"{PLURAL}.yaml": manifest,
-        root / "helm" / "reasoning-operator" / "files" / "crd.yaml": manifest,
+        chart / "files" / "crd.yaml": manifest,
         root / "docs" / "api.md": reference(),
+        root / "docs" / "metrics.md": metrics_reference(),
     }

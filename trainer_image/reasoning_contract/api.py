@@ -20,6 +20,8 @@ SPEC_HASH = f"{GROUP}/spec-hash"
 
 CONTAINER = "trainer"
 """The container that trains."""
+BOX_CONTAINER = "reward-box"
+"""The container that runs Python rewards."""
 PORT = 9464
 """Where /progress, /metrics and /healthz are served: the port that Prometheus exporters of OpenTelemetry use."""
 
@@ -27,5 +29,13 @@ INPUT_FOLDER = "/etc/reasoning-trainer"
 OUTPUT_FOLDER = "/output"
 CLAIM_FOLDER = "/mnt/claims"
 CACHE_FOLDER = "/cache"
-BOX_SOCKET = "/box/socket"
+BOX_FOLDER = "/box"
+BOX_SOCKET = f"{BOX_FOLDER}/socket"
 """Unix socket on which the sidecar that holds the users' reward code listens."""
+BOX_VARIABLE = "REWARD_BOX_SOCKET"
+"""Environment variable of the trainer with that socket; without it the box is a child process."""
+
+
+def headers_variable(reward: str) -> str:
+    """Return the trainer's environment variable with the headers of an HTTP reward, one a line."""
+    return f"REWARD_HEADERS_{reward.upper().replace('-', '_')}"

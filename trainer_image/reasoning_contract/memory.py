@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .report import RunStage
 from .spec import PREFERENCE, Spec
-from .status import RunStage
 
 
 def memory_settings(spec: Spec, stage: RunStage | None) -> str:

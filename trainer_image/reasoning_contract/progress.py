@@ -11,19 +11,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .report import ProgressStatus, Report, RunStage, Timestamp
 from .rules import Part
-from .status import (
-    Artifact,
-    CheckpointStatus,
-    EvaluationStatus,
-    MemoryStatus,
-    ModelStatus,
-    ProgressStatus,
-    ReportStatus,
-    RunStage,
-    Timestamp,
-    TrainingStatus,
-)
 
 
 class LearningSignalReport(Part):
@@ -35,8 +24,8 @@ class LearningSignalReport(Part):
     """The figures behind the verdict."""
 
 
-class Progress(Part):
-    """The whole report of a running attempt."""
+class Origin(Part):
+    """Whose report it is: read first, since a report of another version may be unreadable by all else."""
 
     schema_version: Literal[1] = 1
     """Version of this document."""
@@ -47,29 +36,16 @@ class Progress(Part):
     """Number of this attempt, from 1, counted on the volume."""
     started_at: Timestamp
     """When this attempt started."""
+
+
+class Progress(Report, Origin):
+    """The whole report of a running attempt."""
+
     stage: RunStage
     """What is being done."""
     progress: ProgressStatus
     """How far it is."""
-    training: TrainingStatus | None = None
-    """Metrics of the last step."""
-    evaluation: EvaluationStatus | None = None
-    """Scores so far."""
     learning_signal: LearningSignalReport | None = None
     """Verdict of the guard, once its window is full."""
-    resumed_from_step: int | None = None
-    """Step from which this attempt went on; None where it started afresh."""
-    last_checkpoint: CheckpointStatus | None = None
-    """The last checkpoint on the volume."""
-    model: ModelStatus | None = None
-    """What was loaded."""
-    data_revisions: dict[str, str] | None = None
-    """Commit of each Hub data set, by its field."""
-    memory: MemoryStatus | None = None
-    """Memory of this attempt."""
-    artifacts: list[Artifact] | None = None
-    """What was written."""
-    report: ReportStatus | None = None
-    """Where the report lies."""
     gpu_seconds: float = 0.0
     """GPU-seconds over all attempts."""

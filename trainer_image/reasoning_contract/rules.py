@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound="Part")
+_BROKEN = "broken_rule"
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,9 @@ class Rule:
     cel: str
     message: str
     field: str | None = None
+
+
+Rules: TypeAlias = tuple[tuple[Rule, Callable[[Any], bool]], ...]
 
 
 def rule(cel: str, message: str, *, field: str | None = None) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
@@ -60,13 +69,62 @@ class Part(BaseModel):
     )
 
     @classmethod
-    def rules(cls) -> list[tuple[Rule, Callable[[Any], bool]]]:
+    def rules(cls) -> Rules:
         """Return the rules of this part with their predicates, in order of definition."""
-        checks = [value for base in reversed(cls.__mro__) for value in vars(base).values()]
-        return [(check.__rule__, check) for check in checks if hasattr(check, "__rule__")]
+        return _rules(cls)
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
         for broken in (each for each, check in self.rules() if not check(self)):
-            raise ValueError(f"{broken.field}: {broken.message}" if broken.field else broken.message)
+            text = "{field}: {message}" if broken.field else "{message}"
+            raise PydanticCustomError(_BROKEN, text, {"message": broken.message, "field": broken.field})
         return self
+
+
+@cache
+def _rules(part: type[Part]) -> Rules:
+    """Read the rules of a class once: a class does not change, and each validation asks for them."""
+    checks = [value for base in reversed(part.__mro__) for value in vars(base).values()]
+    return tuple((check.__rule__, check) for check in checks if hasattr(check, "__rule__"))
+
+
+class Fault(NamedTuple):
+    """What is wrong with one field of a document.
+
+    Attributes
+    ----------
+    field
+        Its camelCase path.
+    message
+        What is wrong and, of a rule, what would be right.
+    """
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+def faults(error: ValidationError, at: str = "") -> list[Fault]:
+    """Return what a refused document has wrong, field by field: the one rendering of pydantic's errors.
+
+    Parameters
+    ----------
+    error
+        The error.
+    at
+        Path of the document itself, such as `spec`.
+    """
+    return [_fault(each, at) for each in error.errors()]
+
+
+def _fault(error: ErrorDetails, at: str) -> Fault:
+    place, message = error["loc"], error["msg"]
+    if error["type"] == _BROKEN:
+        context = error["ctx"]
+        place, message = (*place, context["field"]) if context["field"] else place, context["message"]
+    path = at
+    for part in place:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return Fault(path, message)

@@ -10,7 +10,7 @@ from typing import Any
 from reasoning_contract.outcome import Outcome
 
 from . import environment
-from .commands import check, evaluate, run
+from .commands import check, evaluate, run, try_rewards
 from .reporting.display import Display
 
 
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_evaluate(commands)
     _add_check(commands)
+    _add_try_rewards(commands)
     return parser
 
 
@@ -64,6 +65,18 @@ def _add_check(commands: Any) -> None:
         lambda given, show: check.check(check.Options(**given), show),
     )
     command.add_argument("--resolved", action="store_true", help="print the spec with every choice made, as YAML")
+
+
+def _add_try_rewards(commands: Any) -> None:
+    command = _add(
+        commands,
+        "try-rewards",
+        "score completions by a manifest's rewards, without a model: worked, wrong and empty answers, or yours",
+        lambda given, show: try_rewards.try_rewards(try_rewards.Options(**given), show),
+    )
+    command.add_argument(
+        "--completions", type=Path, help="completions to score: JSONL with a column completion, or the text of one"
+    )
 
 
 def _add(

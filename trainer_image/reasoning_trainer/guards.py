@@ -14,13 +14,15 @@ from typing import Literal
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import LearningSignalReport
-from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
-from reasoning_contract.status import TrainingStatus
+from reasoning_contract.report import TrainingStatus
+from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec, Unscored
 
 from .errors import TrainerError
 
 SOLVED = 0.9
 """Mean correctness from which completions that all score alike are a task that is solved, not a run that collapsed."""
+SURE_BATCHES = 2
+"""After so many batches that failed as a whole a reward is not waited for."""
 UNSOLVED = 0.1
 """Mean correctness up to which completions that all score alike are all wrong."""
 
@@ -144,6 +146,61 @@ def _how_to_regain_the_signal(right: float | None) -> str:
 
 def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
+
+
+@dataclass
+class UnscoredGuard:
+    """Watches over a window of batches whether a reward fails on the completions that it is asked to score.
+
+    Parameters
+    ----------
+    settings
+        ``spec.guards.unscored``.
+    reward
+        Name of the reward.
+    window
+        Failures and completions, by batch.
+    problem
+        The latest reason of a failure.
+    """
+
+    settings: Unscored
+    reward: str
+    window: deque[tuple[int, int]] = field(default_factory=deque)
+    problem: str = ""
+
+    def update(self, failures: int, completions: int, problem: str) -> Verdict | None:
+        """Take in a batch; return a verdict once the window is full, or its first two batches failed as a whole.
+
+        Parameters
+        ----------
+        failures
+            Completions that could not be scored though they should have been.
+        completions
+            Size of the batch.
+        problem
+            Why, naming function and line; empty without failures.
+        """
+        if self.settings.action == "off":
+            return None
+        self.problem = problem or self.problem
+        self.window.append((failures, completions))
+        while len(self.window) > self.settings.window_batches:
+            self.window.popleft()
+        failed, asked = (sum(column) for column in zip(*self.window, strict=True))
+        hopeless = len(self.window) >= SURE_BATCHES and failed == asked
+        if len(self.window) < self.settings.window_batches and not hopeless:
+            return None
+        if failed <= self.settings.max_share * asked:
+            return Verdict(f"reward {self.reward} failed on {failed} of {asked} completions")
+        return Verdict.against(
+            message=f"reward {self.reward} failed on {failed} of {asked} completions, over the last {len(self.window)} "
+            f"batches: {self.problem}",
+            action="warn" if self.settings.action == "warn" else "fail",
+            exit_code=ExitCode.REWARD_FAILED,
+            reason="RewardFailing",
+            hint="mend the function or the service and try it with try-rewards; guards.unscored says how much may fail",
+        )
 
 
 def judge_divergence(settings: Divergence, training: TrainingStatus) -> Verdict:

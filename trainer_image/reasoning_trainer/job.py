@@ -11,8 +11,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from reasoning_contract.choice import Choice, choose
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.resolve import Choice, choose, resolve
+from reasoning_contract.resolve import resolve
+from reasoning_contract.rules import faults
 from reasoning_contract.spec import Spec
 
 from .errors import TrainerError
@@ -74,16 +76,17 @@ def read_job(path: Path) -> Job:
     metadata = jobs[0].get("metadata") or {}
     try:
         given = Spec.model_validate(jobs[0].get("spec") or {})
-        spec = resolve(given)
+        choice = _choice(jobs[0]) or choose(given)
+        spec = resolve(given, choice)
     except ValidationError as error:
-        raise _invalid("; ".join(_say(each) for each in error.errors()), "mend the fields named") from None
+        raise invalid_spec(error) from None
     return Job(
         name=str(metadata.get("name", "job")),
         namespace=str(metadata.get("namespace", "default")),
         uid=str(metadata.get("uid", "")),
         given=given,
         spec=spec,
-        choice=choose(given),
+        choice=choice,
         config_maps=dict(_config_map(document) for document in documents if document.get("kind") == "ConfigMap"),
     )
 
@@ -105,11 +108,17 @@ def _config_map(document: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     return name, data
 
 
-def _say(error: Mapping[str, Any]) -> str:
-    place = ".".join(str(part) for part in ("spec", *error["loc"]))
-    message = error["msg"].removeprefix("Value error, ")
-    # a rule that spans fields names the one it points at in its text
-    return f"{place}{'.' if re.match('[A-Za-z]+: ', message) else ': '}{message}"
+def _choice(document: Mapping[str, Any]) -> Choice | None:
+    """Return the choice that the operator made, which stands beside the spec; None in a user's own manifest."""
+    made = document.get("choice")
+    return None if made is None else Choice.model_validate(made, extra="ignore")
+
+
+def invalid_spec(error: ValidationError) -> TrainerError:
+    """Return the error for a spec that is not valid: each wrong field is named."""
+    found = faults(error, "spec")
+    problem = "; ".join(map(str, found))
+    return TrainerError(ExitCode.SPEC_INVALID, "SpecInvalid", problem, "mend the fields named", field=found[0].field)
 
 
 def _invalid(message: str, hint: str) -> TrainerError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Any
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import PREFERENCE, Spec
@@ -12,14 +13,16 @@ from . import backends
 from .algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from .attempt import Attempt, Context, Policy
 from .backends.decision import decided
-from .data.examples import Example, Splits
+from .data.examples import Example, Splits, first_row
 from .data.lengths import PROMPT, SEQUENCE, within_length
 from .data.overlap import repeated
 from .data.sources import Source
 from .data.splits import load as load_data
 from .errors import TrainerError
 from .reporting.tracker import Phase
-from .storage.fingerprint import of_folder, of_rows
+from .rewards import Surroundings, build, code_elsewhere
+from .rewards.references import set_aside
+from .storage.fingerprint import of_folder, of_rows, of_text
 from .storage.model_files import begin_to_fetch
 from .storage.run_folder import recipe_of
 
@@ -59,9 +62,9 @@ def run(attempt: Attempt) -> None:
     adapt(attempt, policy)
     train = fit_lengths(attempt, policy, splits.train, "data.train")
     refuse_few_rows(attempt.spec.reinforce, len(train))
-    splits = Splits(
+    splits = replace(
+        splits,
         train=fit_pairs(attempt, policy, train, "data.train") if prefers(attempt.spec) else train,
-        warmup=splits.warmup,
         held_out=fit_held_out(attempt, policy, splits.held_out, "data.heldOut"),
     )
     attempt.tracker.finish("load")
@@ -97,10 +100,15 @@ def read_data(attempt: Attempt) -> Splits:
     spec = attempt.spec
     backends.check(spec)
     refuse_unknown(spec.reinforce)
-    attempt.tracker.begin("load", "reading the data")
+    attempt.tracker.begin("load", "loading the rewards")
+    load_rewards(attempt)
+    attempt.tracker.say("reading the data")
     source = Source(attempt.inputs.locate, os.environ.get("HF_TOKEN"), attempt.commits)
-    splits = load_data(spec, source)
+    splits = set_aside(spec, load_data(spec, source))
     attempt.tracker.report(data_revisions=source.taken or None)
+    attempt.say(first_row(splits))
+    for note in splits.notes:
+        attempt.say(note)
     for rows, field in (
         (splits.train, "data.train"),
         (splits.warmup, "data.warmup"),
@@ -108,13 +116,30 @@ def read_data(attempt: Attempt) -> Splits:
     ):
         if again := repeated(rows, field):
             attempt.say(again)
-    sets = {"train": splits.train, "warmup": splits.warmup, "heldOut": splits.held_out}
-    recipe = recipe_of(spec, {name: of_rows(each) for name, each in sets.items()})
-    attempt.folder.agree_on_recipe(recipe, spec.checkpoint.on_spec_change)
+    attempt.folder.agree_on_recipe(_recipe(attempt, splits), spec.checkpoint.on_spec_change)
     attempt.tracker.plan(plan(spec, splits))
     attempt.tracker.say("importing libraries")
     attempt.interruption.check()
     return splits
+
+
+def load_rewards(attempt: Attempt) -> None:
+    """Load the rewards' code once, so that what cannot be loaded ends the run before anything takes long."""
+    spec = attempt.spec
+    with build(spec.rewards, spec.chat_template, Surroundings.of(spec, attempt.inputs.locate, attempt.say)) as rewards:
+        rewards.start()
+
+
+def _recipe(attempt: Attempt, splits: Splits) -> dict[str, Any]:
+    """Return what decides what is learned; columns without a role do only where rewards are handed them."""
+    spec = attempt.spec
+    reads_columns = any(reward.builtin is None for reward in spec.rewards)
+    sets = {"train": splits.train, "warmup": splits.warmup, "heldOut": splits.held_out}
+    rows = {
+        name: of_rows([(row, row.columns) for row in each] if reads_columns else each) for name, each in sets.items()
+    }
+    code = {name: of_text(text) for name, text in code_elsewhere(spec.rewards, attempt.inputs.locate).items()}
+    return recipe_of(spec, rows) | ({"rewardCode": code} if code else {})
 
 
 def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.memory import memory_settings
+from reasoning_contract.report import RunStage
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import RunStage
 
 from .errors import TrainerError
 from .reporting.memory import memory_status

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import space
 from .machine import install_packages
-from .shell import RefusedError, run, say
+from .shell import RefusedError, alone, run, say
 
 KUBERNETES_VERSION = "1.34.4"
 GO_MINIMUM = (1, 24)
@@ -36,17 +36,13 @@ def cluster_binaries(folder: Path) -> Path:
         The folder that holds both; its name carries the sources' hash.
     """
     target = binaries_path(folder)
-    if not target.exists():
-        space.require(folder, BUILD_SPACE_GIB, "building Kubernetes from source")
-        say(f"building Kubernetes {KUBERNETES_VERSION} from source, once (about 6 minutes on 2 cores)")
-        fresh = _emptied(folder / "bin" / "building")
-        _go_build(folder, fresh)
-        for old in target.parent.glob("kubernetes-*"):
-            shutil.rmtree(old)
-        fresh.rename(target)
-    # Gigabytes that only a change of these sources would ask for again.
-    for cache in _go_caches(folder).values():
-        shutil.rmtree(cache, ignore_errors=True)
+    # A lock of its own: it may take its minutes beside other commands.
+    with alone(target.parent):
+        if not target.exists():
+            _build(folder, target)
+        # Gigabytes that only a change of these sources would ask for again.
+        for cache in _go_caches(folder).values():
+            shutil.rmtree(cache, ignore_errors=True)
     return target
 
 
@@ -66,14 +62,25 @@ def source_hash() -> str:
 def tool(name: str, folder: Path) -> Path:
     """The path of kubectl or helm, downloaded once."""
     path = tool_path(name, folder)
-    if not path.exists():
-        _download_tools(folder)
+    with alone(path.parent):
+        if not path.exists():
+            _download_tools(folder)
     return path
 
 
 def tool_path(name: str, folder: Path) -> Path:
     """Where a tool lies once it was downloaded."""
     return folder / "bin" / name
+
+
+def _build(folder: Path, target: Path) -> None:
+    space.require(folder, BUILD_SPACE_GIB, "building Kubernetes from source")
+    say(f"building Kubernetes {KUBERNETES_VERSION} from source, once (about 6 minutes on 2 cores)")
+    fresh = _emptied(folder / "bin" / "building")
+    _go_build(folder, fresh)
+    for old in target.parent.glob("kubernetes-*"):
+        shutil.rmtree(old)
+    fresh.rename(target)
 
 
 def _go_build(folder: Path, target: Path) -> None:

@@ -37,6 +37,8 @@ class Recipe:
         The stage to build; None for the last.
     space
         GiB of disk that must be free.
+    once
+        The tag stands for all that goes into the image: it is built once, and images of its name with other tags go.
     """
 
     dockerfile: Path
@@ -44,6 +46,7 @@ class Recipe:
     arguments: tuple[str, ...] = ()
     target: str | None = None
     space: float = 2
+    once: bool = False
 
     def options(self, *more: str) -> list[str]:
         """Return the options that docker and buildah have in common; `more` are build arguments that go before."""
@@ -58,12 +61,23 @@ def build(layout: Layout, tag: str, recipe: Recipe) -> None:
     """
     require_local_name(tag)
     _prepare(layout)
+    if recipe.once and _is_here(layout, tag):
+        say(f"{tag} is built already")
+        return
     space.require(layout.folder, recipe.space, f"building {tag}", caches(layout))
     # What a build that was interrupted left.
     run([*buildah(layout), "rm", "--all"])
     ensure_base(layout)
     command = [*buildah(layout), "bud", "--isolation=chroot", "--layers", f"--tag={tag}"]
     stream([*command, *recipe.options(f"BASE_IMAGE={BASE_IMAGE}"), *_mounts(layout), recipe.context])
+    if recipe.once and (others := other_tags(tag, run([*buildah(layout), "images", "--format={{.Name}}:{{.Tag}}"]))):
+        run([*buildah(layout), "rmi", *others])
+
+
+def other_tags(tag: str, images: str) -> list[str]:
+    """Those of the images, a name a line, that differ from one in their tag alone."""
+    name = tag.rpartition(":")[0]
+    return [each for each in images.split() if each.rpartition(":")[0] == name and each != tag]
 
 
 def require_local_name(tag: str) -> None:
@@ -76,7 +90,7 @@ def require_local_name(tag: str) -> None:
 
 def ensure_base(layout: Layout) -> None:
     """Make the base image once: Debian bookworm with Python, from the machine's own package mirror."""
-    if succeeds([*buildah(layout), "inspect", "--type", "image", BASE_IMAGE]):
+    if _is_here(layout, BASE_IMAGE):
         return
     space.require(layout.folder, BASE_SPACE_GIB, "the base image")
     say(f"making the base image {BASE_IMAGE}, once (about a minute)")
@@ -136,6 +150,10 @@ def layer_folders(layout: Layout, image: str) -> list[Path]:
 def run_folder(layout: Layout) -> Path:
     """Where buildah keeps what a reboot may take."""
     return layout.run / "buildah"
+
+
+def _is_here(layout: Layout, name: str) -> bool:
+    return succeeds([*buildah(layout), "inspect", "--type", "image", name])
 
 
 def _prepare(layout: Layout) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from . import builder, containers, daemons, images, machine, node, space
+from . import binaries, builder, containers, daemons, images, machine, node, space
 from .builder import Recipe
 from .layout import Layout
 from .shell import RefusedError, run, say, stream, succeeds
@@ -16,6 +16,9 @@ from .shell import RefusedError, run, say, stream, succeeds
 
 class Cluster(Protocol):
     """What can be done with a cluster, whoever runs it."""
+
+    def build(self) -> None:
+        """Make what it runs, which may take minutes beside other commands."""
 
     def up(self) -> None:
         """Start it, or do nothing if it runs."""
@@ -67,6 +70,10 @@ class Local:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
+    def build(self) -> None:
+        machine.require_root()
+        binaries.cluster_binaries(self._layout.folder)
+
     def up(self) -> None:
         node.up(self._layout)
 
@@ -97,6 +104,9 @@ class Kind:
         self._layout = layout
         self._options = ["--name", layout.name]
 
+    def build(self) -> None:
+        """Nothing: kind fetches it."""
+
     def up(self) -> None:
         if self._layout.name not in run(["kind", "get", "clusters"]).split():
             say(f"Docker runs and kind is here: making the kind cluster {self._layout.name}")
@@ -113,8 +123,14 @@ class Kind:
 
     def build_image(self, tag: str, recipe: Recipe) -> None:
         builder.require_local_name(tag)
+        if recipe.once and succeeds(["docker", "image", "inspect", tag]):
+            say(f"{tag} is built already")
+            return
         space.require(self._layout.folder, recipe.space, f"building {tag}")
         stream(["docker", "build", f"--tag={tag}", *recipe.options(), recipe.context])
+        images = run(["docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}"]) if recipe.once else ""
+        if others := builder.other_tags(tag, images):
+            run(["docker", "image", "rm", *others])
 
     def load_image(self, name: str) -> None:
         stream(["kind", "load", "docker-image", name, *self._options])
@@ -134,6 +150,9 @@ class Current:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+
+    def build(self) -> None:
+        """Nothing: it runs."""
 
     def up(self) -> None:
         context = self._view("{.contexts[0].name}")

@@ -17,7 +17,7 @@ _BUDGET = "gpuHours"
 
 
 def build(job: TrainingJob) -> Json:
-    """Return the ConfigMap: the job's manifest with every choice made."""
+    """Return the ConfigMap: the job's manifest, and beside its spec what was chosen for it."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -62,7 +62,7 @@ def spec_hash(job: TrainingJob) -> str:
 
 
 def _manifest(job: TrainingJob) -> Json:
-    spec = job.spec.model_dump(by_alias=True, exclude_none=True)
+    spec = job.given.model_dump(by_alias=True, exclude_none=True)
     # the operator's business, and free to change at any time: with it here, that would look like another spec
     del spec["suspend"], spec["storage"]["retain"]
     spec["limits"] = {name: value for name, value in spec["limits"].items() if name == _BUDGET}
@@ -71,6 +71,7 @@ def _manifest(job: TrainingJob) -> Json:
         "kind": KIND,
         "metadata": {"name": job.name, "namespace": job.namespace, "uid": job.uid},
         "spec": spec,
+        "choice": job.choice.model_dump(by_alias=True),
     }
 
 

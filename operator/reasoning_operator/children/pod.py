@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from reasoning_contract.api import CACHE_FOLDER, CLAIM_FOLDER, CONTAINER, INPUT_FOLDER, OUTPUT_FOLDER, PORT
+from reasoning_contract.api import (
+    BOX_FOLDER,
+    BOX_SOCKET,
+    BOX_VARIABLE,
+    CACHE_FOLDER,
+    CLAIM_FOLDER,
+    CONTAINER,
+    INPUT_FOLDER,
+    OUTPUT_FOLDER,
+    PORT,
+    headers_variable,
+)
+from reasoning_contract.rules import Fault
+from reasoning_contract.spec import KeyRef
 
 from ..inputs import Reference, inputs
 from ..model import Json, TrainingJob
 from ..names import RUN_AS, run_folder, spec_config_map
 from ..settings import Settings
-from . import config, volume
+from . import config, reward_box, volume
 from .metadata import labels
 
 GRACE_SECONDS = 120
@@ -41,6 +54,9 @@ def build(job: TrainingJob, settings: Settings) -> Json:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        "initContainers": [_given(reward_box.build(job, image(job, settings)))]
+        if reward_box.is_needed(job.spec)
+        else [],
         "containers": [_container(job, settings)],
         "volumes": [*_volumes(job), *pod.volumes],
         "imagePullSecrets": pod.image_pull_secrets,
@@ -61,28 +77,29 @@ def image(job: TrainingJob, settings: Settings) -> str:
     return job.spec.pod.image or default
 
 
-def reserved(job: TrainingJob) -> str | None:
+def reserved(job: TrainingJob) -> Fault | None:
     """Return what is wrong with the user's volumes, mounts and variables: a name or a path that is the trainer's own.
 
     Returns
     -------
-    str or None
+    Fault or None
         The field, what is wrong with it and what to do; None if all is well.
     """
     pod = job.spec.pod
     names = {each["name"] for each in _volumes(job)}
     variables = {each["name"] for each in _environment(job)}
+    folders = (*_RESERVED_FOLDERS, *((BOX_FOLDER,) if reward_box.is_needed(job.spec) else ()))
     for index, each in enumerate(pod.volumes):
         if each.get("name") in names:
-            return f"spec.pod.volumes[{index}].name: {each['name']} is the trainer's own: choose another name"
+            return Fault(f"spec.pod.volumes[{index}].name", f"{each['name']} is the trainer's own: choose another name")
     for index, each in enumerate(pod.volume_mounts):
         path = str(each.get("mountPath", "")).rstrip("/") + "/"
-        if any(path.startswith(f"{folder}/") or f"{folder}/".startswith(path) for folder in _RESERVED_FOLDERS):
-            taken = ", ".join(_RESERVED_FOLDERS)
-            return f"spec.pod.volumeMounts[{index}].mountPath: {taken} are the trainer's own: choose another folder"
+        if any(path.startswith(f"{folder}/") or f"{folder}/".startswith(path) for folder in folders):
+            taken = f"{', '.join(folders)} are the trainer's own: choose another folder"
+            return Fault(f"spec.pod.volumeMounts[{index}].mountPath", taken)
     for index, each in enumerate(pod.env):
         if each.get("name") in variables:
-            return f"spec.pod.env[{index}].name: {each['name']} is set by the operator: remove it"
+            return Fault(f"spec.pod.env[{index}].name", f"{each['name']} is set by the operator: remove it")
     return None
 
 
@@ -128,10 +145,23 @@ def _environment(job: TrainingJob) -> list[Json]:
     cache = CACHE_FOLDER if job.spec.storage.cache_claim else "/tmp/cache"
     fixed = _ENVIRONMENT | {"XDG_CACHE_HOME": cache}
     variables: list[Json] = [{"name": name, "value": value} for name, value in fixed.items()]
-    if token := job.spec.model.token_secret_ref:
-        reference = {"secretKeyRef": {"name": token.name, "key": token.key}}
-        variables.append({"name": "HF_TOKEN", "valueFrom": reference})
-    return variables
+    if reward_box.is_needed(job.spec):
+        variables.append({"name": BOX_VARIABLE, "value": BOX_SOCKET})
+    return variables + [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
+        for name, secret in _secrets(job).items()
+    ]
+
+
+def _secrets(job: TrainingJob) -> dict[str, KeyRef]:
+    """Return the keys of Secrets that the trainer is given, by its environment variables."""
+    token = job.spec.model.token_secret_ref
+    headers = {
+        headers_variable(reward.name): reward.http.headers_secret_ref
+        for reward in job.spec.rewards
+        if reward.http and reward.http.headers_secret_ref
+    }
+    return ({"HF_TOKEN": token} if token else {}) | headers
 
 
 def _resources(job: TrainingJob) -> Json:
@@ -157,6 +187,8 @@ def _volumes(job: TrainingJob) -> list[Json]:
         volumes.append({"name": "shared-memory", "emptyDir": {"medium": "Memory"}})
     if job.spec.storage.cache_claim:
         volumes.append({"name": "cache", "persistentVolumeClaim": {"claimName": job.spec.storage.cache_claim}})
+    if reward_box.is_needed(job.spec):
+        volumes += reward_box.volumes()
     for name, claim in _claims(job).items():
         volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
     return volumes
@@ -172,6 +204,8 @@ def _mounts(job: TrainingJob) -> list[Json]:
         mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})
     if job.spec.storage.cache_claim:
         mounts.append({"name": "cache", "mountPath": CACHE_FOLDER})
+    if reward_box.is_needed(job.spec):
+        mounts.append(reward_box.mount())
     for name, claim in _claims(job).items():
         mounts.append({"name": name, "mountPath": f"{CLAIM_FOLDER}/{claim}", "readOnly": True})
     return mounts

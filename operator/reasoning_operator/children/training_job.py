@@ -46,12 +46,20 @@ def build(job: TrainingJob, settings: Settings) -> Json:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
 
 
-def changeable(limits: Limits, *, suspend: bool) -> Json:
-    """Return the fields of the Job's spec that Kubernetes lets be changed; None for one that should not be there."""
+def changeable(limits: Limits, *, suspend: bool | None) -> Json:
+    """Return the fields of the Job's spec that Kubernetes lets be changed; None for one that should not be there.
+
+    Parameters
+    ----------
+    limits
+        The job's limits.
+    suspend
+        Whether it is to rest; None where that is not the operator's to say.
+    """
     return {
         "parallelism": 1,
         "backoffLimit": limits.max_attempts - 1,
-        "suspend": suspend,
+        **({} if suspend is None else {"suspend": suspend}),
         "activeDeadlineSeconds": limits.active_deadline_seconds,
     }
 

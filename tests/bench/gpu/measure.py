@@ -30,9 +30,9 @@ from typing import Any
 from tests.bench.gpu.cases import AT_ONCE, CASES, PARTS, Case, Machine, spec_of
 from tests.gpu.runs import ROOT, Json, Run, step_of
 
-from reasoning_contract.gpu_memory import estimate
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
+from reasoning_trainer.backends.gpu_memory import estimate
 
 DEFAULT_PARTS = [part for part in PARTS if part != "breakdown"]
 PEAK = Path(__file__).with_name("peak.py")

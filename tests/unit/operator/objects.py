@@ -7,7 +7,6 @@ from typing import Any
 
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_operator.acceptance import accept
 from reasoning_operator.model import Json, Observed, TrainingJob
@@ -31,7 +30,7 @@ def spec(**parts: Any) -> Json:
 
 
 def training_job(**parts: Any) -> TrainingJob:
-    return TrainingJob("team", "sums", UID, resolve(Spec.model_validate(spec(**parts))))
+    return TrainingJob.of(rtj(**parts))
 
 
 def rtj(old: Json | None = None, **parts: Any) -> Json:

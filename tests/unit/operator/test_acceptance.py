@@ -9,7 +9,7 @@ import pytest
 from tests.unit.operator.objects import EARLIER, SETTINGS, live, rtj, training_job
 
 from reasoning_contract.problem import Problem
-from reasoning_contract.support import unsupported
+from reasoning_contract.unbuilt import unsupported
 from reasoning_operator.acceptance import accept
 from reasoning_operator.children import config, volume
 from reasoning_operator.children import training_job as batch
@@ -21,7 +21,6 @@ UNSLOTH = GPU | {"backend": "unsloth"}
 MODEL = {"source": "file:///models/tiny"}
 TASK = {"reasoningGym": {"task": "chain_sum"}}
 WARMED_UP = {"train": TASK, "warmup": {"source": "pvc://library/rows.csv"}, "heldOut": {"fraction": 0.1}}
-PYTHON = {"name": "mine", "python": {"configMapKeyRef": {"name": "code", "key": "mine.py"}}}
 
 
 def refusal(observed: Observed, settings: Settings = SETTINGS) -> Problem:
@@ -55,8 +54,6 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
         ({"guards": {"preflight": {"sampleRows": 8}}}, "spec.guards.preflight.sampleRows"),
         ({"guards": {"preflight": {"enabled": True}}}, "spec.guards.preflight.enabled"),
         ({"limits": {"stallTimeoutSeconds": 60}}, "spec.limits.stallTimeoutSeconds"),
-        ({"rewards": [PYTHON]}, "spec.rewards[0].python"),
-        ({"rewards": [{"name": "h", "http": {"url": "http://x"}}]}, "spec.rewards[0].http"),
         ({"rewards": [{"name": "m", "model": {"source": "hf://a/b"}}]}, "spec.rewards[0].model"),
         ({"inference": {"maxNumSeqs": 8}}, "spec.inference.maxNumSeqs"),
         ({"inference": {"gpuMemoryUtilization": 0.5}}, "spec.inference.gpuMemoryUtilization"),

@@ -55,6 +55,18 @@ CASES: list[tuple[str, Observed, str, str, str]] = [
     ("never", observed(waiting("ErrImageNeverPull")), "ImagePullFailed", "trainer:cpu", "spec.pod.image"),
     ("bad-name", observed(waiting("InvalidImageName")), "ImagePullFailed", "trainer:cpu", "spec.pod.image"),
     (
+        "pull of the box",
+        observed(
+            pod(
+                {"waiting": {"reason": "PodInitializing"}},
+                initContainerStatuses=[{"name": "reward-box", "state": {"waiting": {"reason": "ErrImagePull"}}}],
+            )
+        ),
+        "ImagePullFailed",
+        "trainer:cpu",
+        "imagePullSecrets",
+    ),
+    (
         "secret",
         observed(waiting("CreateContainerConfigError", 'secret "hf" not found')),
         "CreateContainerConfigError",

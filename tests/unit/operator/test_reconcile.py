@@ -31,6 +31,23 @@ class FakeMetrics:
         """Show nothing."""
 
 
+def test_job_that_is_being_deleted_is_forgotten_and_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claim may go before it: by foreground deletion with storage.retain false."""
+    forgotten: list[Key] = []
+    job = rtj({"phase": "Running", "startTime": "2026-05-04T11:00:00Z"}, storage={"retain": False})
+    job["metadata"]["deletionTimestamp"] = "2026-05-04T12:00:00Z"
+
+    async def observe(*arguments: Any) -> Observed:
+        return Observed(job, claim=None)
+
+    monkeypatch.setattr(reconcile, "observe", observe)
+    poller = FakePoller()
+    poller.forget = metrics = forgotten.append  # type: ignore[attr-defined]
+    parts = (None, SETTINGS, poller, type("Metrics", (), {"forget": staticmethod(metrics)}))
+    assert asyncio.run(reconcile.Reconciler(*cast(Any, parts)).reconcile(Key("team", "sums"))) is None
+    assert forgotten == [Key("team", "sums")] * 2
+
+
 @pytest.mark.parametrize("suspend", [False, True])
 def test_child_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch, suspend: bool) -> None:
     written = []

@@ -24,7 +24,6 @@ from tests.unit.operator.objects import (
 )
 
 from reasoning_contract.problem import Problem
-from reasoning_contract.resolve import choose
 from reasoning_contract.status import Status
 from reasoning_operator.announcements import announcements
 from reasoning_operator.apply import to_write
@@ -114,20 +113,7 @@ def test_report_of_the_running_pod_is_taken_over() -> None:
     assert (status["training"], status["gpuHours"]) == ({"reward": 0.5}, 0.5)
 
 
-def test_reason_of_the_choice_is_that_of_the_users_spec() -> None:
-    """The trainer sees every choice made, and would say that the spec asks for it."""
-    loaded = {
-        "backend": "transformers",
-        "loadIn": "16bit",
-        "engine": "transformers",
-        "reason": "spec.backend asks for it",
-    }
-    told = report(step=7, model=loaded)
-    status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
-    assert status["model"]["reason"] == choose(training_job().spec.model_copy(update={"backend": "auto"})).reason
-
-
-def test_reason_of_the_choice_that_is_left_to_the_trainer_is_its_own() -> None:
+def test_choice_is_shown_as_the_trainer_reports_it() -> None:
     reason = "in 16 bits it takes 31.2 of 79.6 GiB by estimate, and its steps are faster than unsloth's"
     loaded = {"backend": "transformers", "loadIn": "16bit", "engine": "vllm", "reason": reason}
     told = report(step=7, model=loaded)

@@ -9,9 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.manifests import TABLE
 from tests.shapes import SMOLLM2
 
-from reasoning_trainer.backends.decision import decided
+from reasoning_contract.choice import on_backend
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
+from reasoning_trainer.backends.decision import by_memory, decided
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs, Job, read_job
 
@@ -71,3 +75,33 @@ def test_without_a_gpu_it_says_so(tmp_path: Path, gpu: SimpleNamespace) -> None:
     gpu.gib = 0
     with pytest.raises(TrainerError, match="PyTorch finds none"):
         decided(job(tmp_path), NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("config", "gib", "expected", "says"),
+    [
+        (SMOLLM2, 80, ("transformers", "16bit", "vllm", "adamw"), "of 80.0 GiB by estimate, and its steps are faster"),
+        (SMOLLM2, 8, ("unsloth", "4bit", "vllm", "adamw_8bit"), "unsloth needs the least memory"),
+        (SMOLLM2 | {"num_experts": 8}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "a mixture of experts"),
+        ({}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "config.json has no num_hidden_layers"),
+    ],
+)
+def test_gpu_decides_between_backends_that_can_both_run_it(
+    config: dict[str, Any], gib: float, expected: tuple[str, ...], says: str
+) -> None:
+    given = Spec.model_validate(TABLE["good"])
+    backend, reason = by_memory(given, config, gib)
+    resolved = resolve(given, on_backend(given, backend, reason))
+    found = (resolved.backend, resolved.model.load_in, resolved.inference.engine, resolved.reinforce.optimizer)
+    assert found == expected
+    assert says in reason
+
+
+def test_what_the_spec_asks_for_since_goes_with_the_backend_that_is_kept(tmp_path: Path, gpu: SimpleNamespace) -> None:
+    kept = tmp_path / "backend.json"
+    gpu.gib = 6
+    first = decided(job(tmp_path), NOWHERE, kept)
+    model = job(tmp_path).given.model
+    later = decided(job(tmp_path, model={"source": model.source, "loadIn": "16bit"}), NOWHERE, kept)
+    precisions = [each.spec.model.load_in for each in (first, later)]
+    assert (precisions, later.choice.reason) == (["4bit", "16bit"], first.choice.reason)

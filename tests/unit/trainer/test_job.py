@@ -35,6 +35,13 @@ def test_spec_is_resolved(tmp_path: Path) -> None:
     assert read_job(write(tmp_path / "again.json", again)).spec == read.spec
 
 
+def test_choice_beside_the_spec_is_taken_with_its_reason(tmp_path: Path) -> None:
+    """The operator makes it, and what it left open is still open in the spec."""
+    made = {"backend": "transformers", "loadIn": "16bit", "engine": "transformers", "reason": "as the operator says"}
+    read = read_job(write(tmp_path / "job.json", job() | {"choice": made}))
+    assert (read.choice.reason, read.given.backend, read.spec.backend) == (made["reason"], "auto", "transformers")
+
+
 def test_config_maps_of_the_manifest_serve_its_sources(tmp_path: Path) -> None:
     config_map = {"kind": "ConfigMap", "metadata": {"name": "rows"}, "data": {"train.jsonl": "{}"}}
     assert read_job(write(tmp_path / "job.yaml", config_map, job())).config_maps == {"rows": {"train.jsonl": "{}"}}

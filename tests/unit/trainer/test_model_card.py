@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reasoning_contract.choice import choose
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import choose, resolve
+from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.data.examples import Example, Splits
 from reasoning_trainer.job import Job

@@ -14,7 +14,7 @@ from reasoning_contract.exit_codes import ExitCode
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.interruption import Interruption
 from reasoning_trainer.storage import model_files
-from reasoning_trainer.storage.model_files import begin_to_fetch
+from reasoning_trainer.storage.model_files import begin_to_fetch, require_safetensors
 
 FILES = (Path("model"), "a" * 40)
 WAIT_SECONDS = 30
@@ -74,3 +74,13 @@ def test_who_is_told_to_stop_does_not_wait_for_the_download(download: FakeDownlo
         fetched()
     assert caught.value.exit_code == ExitCode.INTERRUPTED
     assert not download.may_end.is_set()
+
+
+def test_pointers_of_git_lfs_are_no_weights(context: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"\0" * 2000)
+    require_safetensors(context.spec, tmp_path)
+    (tmp_path / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 9\n")
+    with pytest.raises(TrainerError, match=r"pointers of Git LFS instead of files: tokenizer\.json") as caught:
+        require_safetensors(context.spec, tmp_path)
+    assert caught.value.reason == "GitLfsPointer"

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.progress import Progress
-from reasoning_contract.status import (
+from reasoning_contract.report import (
     Artifact,
     EvaluationStatus,
     HeldOutStatus,
@@ -101,10 +101,10 @@ def test_progress_is_served(exporter: Exporter) -> None:
 
 def test_metrics_are_served(exporter: Exporter) -> None:
     lines = fetch(exporter, "/metrics").splitlines()
-    assert "reasoning_trainer_progress_ratio 0.63" in lines
-    assert "reasoning_trainer_reward 1.5" in lines
-    assert 'reasoning_trainer_rewards{reward="correct"} 0.25' in lines
-    assert 'reasoning_trainer_stage{stage="reinforce"} 1.0' in lines
+    assert "reasoning_job_progress_ratio 0.63" in lines
+    assert "reasoning_job_reward 1.5" in lines
+    assert 'reasoning_job_reward_part{reward="correct"} 0.25' in lines
+    assert 'reasoning_job_stage{stage="reinforce"} 1.0' in lines
 
 
 def test_health_is_served_and_nothing_else(exporter: Exporter) -> None:
@@ -207,7 +207,7 @@ def test_what_is_preferred_is_shown_where_nothing_can_be_right() -> None:
     exporter = Exporter(0, lambda: progress)
     lines = fetch(exporter, "/metrics").splitlines()
     exporter.close()
-    assert 'reasoning_trainer_held_out_preferred{model="base"} 0.75' in lines
+    assert 'reasoning_job_held_out_preferred{model="base"} 0.75' in lines
     assert not any("held_out_accuracy" in line for line in lines)
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.memory import memory_settings
+from reasoning_contract.report import RunStage
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import RunStage
 from reasoning_trainer import resource_failures
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.reporting.memory import memory_status

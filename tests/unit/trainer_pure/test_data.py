@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,10 +17,11 @@ import pytest
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns, Spec
 from reasoning_trainer.data.columns import to_examples
-from reasoning_trainer.data.examples import Example, Splits
+from reasoning_trainer.data.examples import Example, Place, Splits
+from reasoning_trainer.data.files import read_file
 from reasoning_trainer.data.lengths import PROMPT, SEQUENCE, within_length
 from reasoning_trainer.data.overlap import normalised, refuse_overlap, repeated
-from reasoning_trainer.data.sources import Source, read_file
+from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.data.splits import sample, split_by_hash
 from reasoning_trainer.errors import TrainerError
@@ -90,9 +93,19 @@ def test_inline_rows() -> None:
     assert splits.warmup == ()
 
 
-FILES = {
-    "rows.jsonl": '{"q": "a\u2028b?", "a": 4}\n\n{"q": "c?", "a": 2.5}\n',
-    "rows.json": '[{"q": "a\u2028b?", "a": 4}, {"q": "c?", "a": 2.5}]',
+LINES = '{"q": "a\u2028b?", "a": 4}\n\n{"q": "c?", "a": 2.5}\n'
+ARRAY = '[{"q": "a\u2028b?", "a": 4}, {"q": "c?", "a": 2.5}]'
+FILES: dict[str, str | bytes] = {
+    "rows.jsonl": LINES,
+    "rows.json": ARRAY,
+    "lines.json": LINES,
+    "lines.ndjson": LINES,
+    "array.jsonl": f"\ufeff\n{ARRAY}\n",
+    "spread.jsonl": '{\n "q": "a\u2028b?",\n "a": 4\n}\n{\n "q": "c?",\n "a": 2.5\n}\n',
+    "small.jsonl.gz": gzip.compress(LINES.encode()),
+    "array.json.gz": gzip.compress(ARRAY.encode()),
+    "gzip_all_the_same.jsonl": gzip.compress(LINES.encode()),
+    "rows.tsv": "q\ta\na\u2028b?\t4\nc?\t2.5\n",
     "rows.csv": 'q,a\n"a\u2028b?",4\n\nc?,2.5\n',
     "bom.CSV": "\ufeffq,a\r\na\u2028b?,4\r\nc?,2.5\r\n",
 }
@@ -116,7 +129,13 @@ BROKEN = [
     ("a.jsonl", '{"q": 1}\n[1]\n', "line 2: a list where an object is needed"),
     ("a.jsonl", b'{"q": 1}\n\n{"q": "\xff"}\n', "line 3: not UTF-8"),
     ("a.json", '[\n{"q": 1},\n]', "line 3: not JSON"),
-    ("a.json", '{"q": 1}', "needs a list of objects"),
+    ("a.json", '{"q": 1}', "a single object, where a document needs a list of objects"),
+    ("a.json", '{"version": 2, "rows": [{"q": 1}]}', "as its 'rows' is: save that list alone"),
+    ("a.jsonl", '{"q": 1},\n{"q": 2},\n', "line 1: not JSON"),
+    ("a.jsonl", "[" * 100_000, "line 1: nested too deeply"),
+    ("a.jsonl", b"\x1f\x8bno gzip", "not whole gzip"),
+    ("a.csv", "q;a\n1;2\n", "line 1: its fields are separated by ';', and not by ','"),
+    ("a.tsv", "q,a\n1\t2\n", "line 1: its fields are separated by ','"),
     ("a.json", "[1]", "needs a list of objects"),
     ("a.csv", "q,a\n1,2\n1,2,3\n", "line 3: 3 fields where the header has 2"),
     ("a.csv", "q,a\n1\n", "line 2: 1 fields where the header has 2"),
@@ -129,6 +148,21 @@ BROKEN = [
 def test_malformed_file_is_named_with_its_line(name: str, content: str | bytes, says: str, tmp_path: Path) -> None:
     with refusal("DatasetMalformed", f"pvc://c/{name}", says):
         read_file(write(tmp_path / name, content), f"pvc://c/{name}")
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 12345\n"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_pointer_of_git_lfs_is_named_as_such(name: str, tmp_path: Path) -> None:
+    with refusal("GitLfsPointer", f"pvc://c/{name} is a pointer of Git LFS"):
+        read_file(write(tmp_path / name, POINTER), f"pvc://c/{name}")
+
+
+def test_integer_of_any_length_keeps_its_digits(tmp_path: Path) -> None:
+    digits = "7" * 5000
+    rows = read_file(write(tmp_path / "a.jsonl", f'{{"prompt": "q", "answer": {digits}}}'), "a")
+    assert records(*rows) == [Example("q", digits)]
 
 
 def test_csv_with_quotes_and_text_of_any_script(tmp_path: Path) -> None:
@@ -162,6 +196,11 @@ def test_columns_are_mapped_and_default_to_their_roles_names() -> None:
     assert records({"prompt": "q", "answer": "a", "reasoning": None}) == [Example("q", "a")]
 
 
+def test_columns_without_a_role_stay_with_their_row() -> None:
+    (example,) = records({"question": "q", "answer": 1, "level": 3}, prompt="question")
+    assert example.by_name == {"question": "q", "answer": "1", "level": 3}
+
+
 def test_missing_column_is_named_with_those_that_are_there() -> None:
     with refusal("DatasetColumnMissing", "data.train.columns.prompt", "'questoin'", "'question', 'answer'"):
         records({"question": "q", "answer": "a"}, prompt="questoin")
@@ -193,10 +232,103 @@ def test_blank_text_is_no_value() -> None:
         records({"prompt": "q", "answer": "a"}, {"prompt": " \n", "answer": "a"})
 
 
-@pytest.mark.parametrize("value", [True, ["a"], {"a": 1}], ids=str)
+@pytest.mark.parametrize("value", [True, ["a", "b"], {"a": 1}, b"a"], ids=str)
 def test_value_that_is_no_text_names_its_row(value: Any) -> None:
     with refusal("DatasetValueInvalid", "data.train, row 1, column answer", type(value).__name__):
         records({"prompt": "q", "answer": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["7"], "7"),
+        ([7.0], "7"),
+        (12.0, "12"),
+        (-0.5, "-0.5"),
+        (1e300, "1e+300"),
+        (Decimal("3.50"), "3.5"),
+        (Decimal("120"), "120"),
+        (Decimal("1E+3"), "1000"),
+        (10**30, "1" + "0" * 30),
+    ],
+    ids=str,
+)
+def test_number_is_read_as_what_it_says(value: Any, text: str) -> None:
+    assert records({"prompt": "q", "answer": value}) == [Example("q", text)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), [None], [" "]], ids=str)
+def test_value_that_is_no_number_is_missing(value: Any) -> None:
+    with refusal("DatasetValueMissing", "data.train, row 1, column answer"):
+        records({"prompt": "q", "answer": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [(float("inf"), "inf is no number"), ("a\ud83d", "half a character (U+D83D")], ids=repr
+)
+def test_value_that_cannot_be_compared_or_encoded(value: Any, says: str) -> None:
+    with refusal("DatasetValueInvalid", "data.train, row 1, column answer", says):
+        records({"prompt": "q", "answer": value})
+
+
+NESTED = {"prompt": "q", "reward_model": {"style": "rule", "ground_truth": "7"}, "extra": [{"note": "n"}]}
+
+
+def test_path_names_what_is_nested_in_a_column() -> None:
+    found = records(NESTED, answer="reward_model.ground_truth", reasoning="extra.0.note")
+    assert found == [Example("q", "7", "n")]
+    assert found[0].columns == NESTED
+    assert records({"prompt": "q", "a.b": "7", "a": {"b": "8"}}, answer="a.b") == [Example("q", "7")]
+
+
+def test_path_that_leads_nowhere_is_told_with_those_that_do() -> None:
+    with refusal("DatasetColumnMissing", "'reward_model.truth'", "'reward_model.style', 'reward_model.ground_truth'"):
+        records(NESTED, answer="reward_model.truth")
+    with refusal("DatasetValueInvalid", "column reward_model: a dict where text is needed"):
+        records(NESTED, answer="reward_model")
+
+
+def hint_of(*rows: dict[str, Any], **columns: str) -> str:
+    with pytest.raises(TrainerError) as caught:
+        records(*rows, **columns)
+    return caught.value.hint
+
+
+def test_hint_proposes_what_data_sets_call_the_role_and_no_column_that_is_used() -> None:
+    assert "data.train.columns.answer to the column that has it: 'reward_model.ground_truth'?" in hint_of(NESTED)
+    solved = {"problem": "q", "solution": "s"}
+    assert "'solution'?" in hint_of(solved, prompt="problem")
+    assert "'solution'?" not in hint_of(solved, prompt="solution")
+    assert "has it;" in hint_of({"prompt": "q"}, prompt="prompt")
+
+
+def test_all_columns_that_are_missing_are_told_together() -> None:
+    with refusal("DatasetColumnMissing", "columns.prompt: there is no column 'prompt'; ", "columns.answer"):
+        records({"question": "q", "final_answer": "a"})
+    hint = hint_of({"question": "q", "final_answer": "a"})
+    assert "'question'?" in hint
+    assert "'final_answer'?" in hint
+
+
+def test_what_is_wrong_in_several_sets_is_told_together() -> None:
+    with refusal("DatasetColumnMissing", "data.train.columns.answer", "; also: data.heldOut.columns.answer"):
+        load(train={"rows": [{"prompt": "q"}]}, held_out={"rows": [{"prompt": "r"}]})
+    with refusal("DatasetColumnMissing", "data.heldOut.columns.answer", "; also: data.warmup.columns.reasoning"):
+        load(held_out={"rows": [{"prompt": "r"}]}, warmup={"rows": [{"prompt": "q", "answer": "a"}]})
+
+
+def test_row_is_named_by_its_own_number_and_file(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    rows = [{"prompt": f"q{number}", "answer": "a"} for number in range(20)]
+    write(tmp_path / "c/a.jsonl", "\n".join(map(json.dumps, rows)))
+    train = {"source": "pvc://c/a.jsonl", "limit": 3}
+    sets = {"train": train, "heldOut": {"rows": APART}}
+    found = load_data(spec(data=sets), Source(locate)).train
+    assert [row.place for row in found] == [
+        Place("data.train", rows.index({**row.columns}) + 1, "pvc://c/a.jsonl") for row in found
+    ]
+    write(tmp_path / "c/a.jsonl", '\n{"prompt": "q", "answer": "a"}\n{"prompt": "r", "answer": null}')
+    with refusal("DatasetValueMissing", "data.train, row 2, column answer of pvc://c/a.jsonl: no answer"):
+        load_data(spec(data=sets), Source(locate))
 
 
 def test_answer_is_needed_only_where_it_is_compared() -> None:
@@ -246,6 +378,31 @@ def test_preferences_as_conversations(row: dict[str, Any], tmp_path: Path, locat
     assert splits.held_out == (Example("other", "a", chosen="g", rejected="b"),)
 
 
+def test_pair_of_completions_to_different_questions_is_refused(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    row = PAIR | {"rejected": [said("user", "other"), said("assistant", "b")]}
+    write(tmp_path / "c/a.jsonl", f"{json.dumps(PAIR)}\n{json.dumps(row)}")
+    train = {"source": "pvc://c/a.jsonl", "columns": {"chosen": "chosen", "rejected": "rejected"}}
+    wanted = spec(data={"train": train, "heldOut": {"rows": APART}}, rewards=[], reinforce={"algorithm": "ORPO"})
+    with refusal("PairQuestionsDiffer", "data.train, row 2, column rejected of pvc://c/a.jsonl: it answers 'other'"):
+        load_data(wanted, Source(locate))
+
+
+def test_system_text_of_a_row_is_used_and_told(tmp_path: Path, locate: Callable[[str], Path]) -> None:
+    rows = [
+        {"prompt": "q", "answer": "a", "system": "Be brief."},
+        {"prompt": [said("system", "Be kind."), said("user", "r")], "answer": "b"},
+        {"prompt": "s", "answer": "c"},
+    ]
+    write(tmp_path / "c/a.jsonl", "\n".join(map(json.dumps, rows)))
+    sets = {"train": {"source": "pvc://c/a.jsonl"}, "heldOut": {"rows": APART}}
+    splits = load_data(spec(data=sets), Source(locate))
+    assert [row.system for row in splits.train] == ["Be brief.", "Be kind.", None]
+    assert splits.notes == (
+        "2 of 3 rows of data.train have a system text of their own, which stands in the place of "
+        "chatTemplate.systemPrompt",
+    )
+
+
 def test_preference_of_several_turns_is_refused(tmp_path: Path, locate: Callable[[str], Path]) -> None:
     turn = [said("system", "s"), said("user", "q"), said("assistant", "g")]
     write(tmp_path / "c/a.jsonl", json.dumps(PAIR | {"prompt": "q", "chosen": turn}))
@@ -277,6 +434,18 @@ def test_answer_pattern_takes_its_first_group() -> None:
     rows = [{"prompt": "q", "answer": "so 3 + 4\n#### 7 "}, {"prompt": "r", "answer": "#### 8"}]
     train = {"rows": rows, "answerPattern": "#### (.*)"}
     assert [example.answer for example in load(train=train).train] == ["7", "8"]
+
+
+def test_answer_pattern_that_matches_several_values_says_which_counts() -> None:
+    rows = [{"prompt": "q", "answer": "x = 3, so y = 7"}, {"prompt": "r", "answer": "x = 2, as x = 2"}]
+    splits = load(train={"rows": rows, "answerPattern": r"= (\d)"})
+    assert [row.answer for row in splits.train] == ["3", "2"]
+    assert splits.notes == (
+        r"data.train.answerPattern '= (\\d)' matches several different values in 1 of 2 rows, first in row 1: "
+        "'3', '7'; the first one counts, '3' (for the last, begin it with (?s).*)",
+    )
+    last = load(train={"rows": rows, "answerPattern": r"(?s).*= (\d)"})
+    assert ([row.answer for row in last.train], last.notes) == (["7", "2"], ())
 
 
 @pytest.mark.parametrize(

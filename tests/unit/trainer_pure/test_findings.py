@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tests.shapes import SMOLLM2
 
+from reasoning_contract.choice import choose
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.resolve import choose, resolve
+from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands import findings
 from reasoning_trainer.commands.findings import EMPTY, LONG, WORKED, WRONG, Finding

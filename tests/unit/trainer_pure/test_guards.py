@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.report import TrainingStatus
 from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
-from reasoning_contract.status import TrainingStatus
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import (
     LearningSignalGuard,

@@ -22,7 +22,16 @@ HEAVY = (
 
 
 @pytest.mark.parametrize(
-    "module", ["commands.findings", "data.sources", "data.splits", "guards", "rewards", "evaluation.scores"]
+    "module",
+    [
+        "commands.findings",
+        "commands.try_rewards",
+        "data.sources",
+        "data.splits",
+        "guards",
+        "rewards",
+        "evaluation.scores",
+    ],
 )
 def test_pure_module_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, reasoning_trainer.{module}; print(*sorted(set(sys.modules) & set({HEAVY})))"

@@ -9,13 +9,15 @@ import pytest
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, Reward, Tags
+from reasoning_trainer.data.examples import Example
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.rewards import Grader, RewardFunction, build
+from reasoning_trainer.rewards import Batch, Grader, RewardFunction, RewardSet, batch_of, build
 from reasoning_trainer.rewards.completion import final_answer
-from reasoning_trainer.rewards.correctness import MathComparison
 from reasoning_trainer.rewards.fluency import distinctness, fluency, legibility
 from reasoning_trainer.rewards.format import soft_format, strict_format, tags_in_order
+from reasoning_trainer.rewards.judge import same_mathematics
 from reasoning_trainer.rewards.length_penalty import length_penalty
+from reasoning_trainer.rewards.samples import EachSample
 
 TEMPLATE = ChatTemplate()
 TAGS = tags_in_order(TEMPLATE)
@@ -29,7 +31,11 @@ def reward(builtin: str, **params: Any) -> RewardFunction:
 
 
 def score(function: RewardFunction, completion: Any, answer: str | None = None, ids: list[int] | None = None) -> Any:
-    return function(["What?"], [completion], completion_ids=ids and [ids], answer=[answer])[0]
+    return function.score(batch_of([Example("What?", answer)], ["What?"], [completion], ids and [ids]))[0]
+
+
+def scores(function: RewardFunction, completions: list[Any]) -> list[float | None]:
+    return function.score(Batch(["q"] * len(completions), completions))
 
 
 ANSWERS = [
@@ -104,8 +110,7 @@ def test_strict_format(text: str, well_formed: bool) -> None:
 def test_format_takes_the_jobs_own_tags() -> None:
     template = ChatTemplate(reasoning_tags=Tags(start="<think>", end="</think>"))
     function = build([Reward(name="shape", builtin="format")], template).functions[0]
-    assert function(["q"], ["<think>a</think><answer>7</answer>"]) == [1.0]
-    assert function(["q"], [GOOD]) == [0.5]
+    assert scores(function, ["<think>a</think><answer>7</answer>", GOOD]) == [1.0, 0.5]
 
 
 def test_format_is_soft_unless_asked() -> None:
@@ -227,11 +232,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("answer", "reference", "right"), WORDS)
-def test_words_and_essays_are_judged_without_the_worker(
-    answer: str, reference: str, right: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reasoning_trainer.rewards.math_judge.WORKER", "there is no worker")
-    assert MathComparison()(reference, answer.strip()) is right
+def test_words_and_essays(answer: str, reference: str, right: bool) -> None:
+    assert same_mathematics(reference, answer.strip()) is right
 
 
 def test_answer_in_the_reasoning_earns_nothing() -> None:
@@ -245,8 +247,9 @@ def test_no_answer_is_a_wrong_answer(completion: str) -> None:
 
 def test_row_without_reference_is_counted_and_never_0() -> None:
     function = reward("correctness")
-    assert function(["q"] * 3, [GOOD] * 3, answer=["7", None, ""]) == [1.0, None, None]
-    assert function(["q"], [GOOD]) == [None]
+    rows = [Example("q", "7"), Example("q"), Example("q", "")]
+    assert function.score(batch_of(rows, ["q"] * 3, [GOOD] * 3)) == [1.0, None, None]
+    assert scores(function, [GOOD]) == [None]
     assert function.unscored == 3
 
 
@@ -325,7 +328,44 @@ def test_a_million_characters_end(text: str) -> None:
 def test_completions_may_be_conversations() -> None:
     message = [{"role": "assistant", "content": GOOD}]
     prompt = [{"role": "system", "content": "s"}, {"role": "user", "content": "3 + 4?"}]
-    assert reward("correctness")([prompt], [message], completion_ids=[[1]], answer=["7"], level=[1]) == [1.0]
+    batch = Batch([prompt], [message], [[1]], {"answer": ["7"], "level": [1]})
+    assert batch.prompt_texts == ["s\n3 + 4?"]
+    assert reward("correctness").score(batch) == [1.0]
+
+
+def test_batch_has_every_column_of_its_rows() -> None:
+    rows = [
+        Example("q", "7", columns={"prompt": "q", "solution": "so #### 7", "level": 1}),
+        Example("r", None, columns={"prompt": "r", "tests": ["a"], "completions": "in the way"}),
+    ]
+    columns = batch_of(rows, ["q", "r"], ["a", "b"]).columns
+    assert columns == {
+        "solution": ["so #### 7", None],
+        "level": [1, None],
+        "answer": ["7", None],
+        "tests": [None, ["a"]],
+    }
+
+
+def test_what_the_deadline_leaves_over_is_unscored() -> None:
+    assert EachSample("mine", lambda _: 1.0).score(Batch(["q"], ["a"]), deadline=0.0) == [None]
+
+
+def test_a_set_is_closed_with_what_it_started() -> None:
+    closed = []
+
+    class Scorer:
+        name = "mine"
+
+        def score(self, batch: Batch, deadline: float) -> list[float | None]:
+            return [0.0] * len(batch)
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    with RewardSet((RewardFunction(Scorer()),)) as rewards:
+        assert rewards.score(Batch(["q"], ["a"])) == {"mine": [0.0]}
+    assert closed == ["mine"]
 
 
 def test_set_keeps_names_weights_and_counts() -> None:
@@ -338,51 +378,41 @@ def test_set_keeps_names_weights_and_counts() -> None:
     )
     assert rewards.names == ("shape", "right")
     assert rewards.weights == (0.5, -2.0)
-    assert [function.__name__ for function in rewards.functions] == ["shape", "right"]
-    for function in rewards.functions:
-        function(["q"], [GOOD], answer=[None])
+    assert rewards.score(Batch(["q"], [GOOD])) == {"shape": [1.0], "right": [None]}
     assert rewards.unscored == {"right": 1}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        {"python": {"configMapKeyRef": {"name": "a", "key": "b"}}},
-        {"http": {"url": "http://a"}},
-        {"model": {"source": "hf://a/b"}},
-    ],
-    ids=str,
-)
-def test_kinds_that_cannot_be_computed_are_refused_by_name(kind: dict[str, Any]) -> None:
-    with pytest.raises(TrainerError, match=f"reward mine is of kind {next(iter(kind))}") as caught:
-        build([Reward.model_validate({"name": "mine"} | kind)], TEMPLATE)
+def test_kind_that_cannot_be_computed_is_refused_by_name() -> None:
+    mine = Reward.model_validate({"name": "mine", "model": {"source": "hf://a/b"}})
+    with pytest.raises(TrainerError, match="reward mine is of kind model") as caught:
+        build([mine], TEMPLATE)
     assert caught.value.exit_code == ExitCode.NOT_SUPPORTED
 
 
 def test_error_in_a_reward_names_reward_row_and_text() -> None:
-    function = RewardFunction("mine", lambda sample: 1 / (len(sample.text) - 3))
+    function = RewardFunction(EachSample("mine", lambda sample: 1 / (len(sample.text) - 3)))
     with pytest.raises(TrainerError, match=r"reward mine failed on row 1 .*ZeroDivisionError.*'abc'") as caught:
-        function(["q", "q"], ["abcd", "abc"])
+        scores(function, ["abcd", "abc"])
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.REWARD_FAILED, "RewardFunctionError")
 
 
 @pytest.mark.parametrize("rubbish", [math.nan, math.inf, -math.inf])
 def test_reward_that_is_no_number_is_an_error(rubbish: float) -> None:
     with pytest.raises(TrainerError, match=f"returned {rubbish}"):
-        RewardFunction("mine", lambda _: rubbish)(["q"], ["a"])
+        scores(RewardFunction(EachSample("mine", lambda _: rubbish)), ["a"])
 
 
 def test_batch_of_uneven_length_is_an_error() -> None:
-    with pytest.raises(ValueError, match="argument"):
-        reward("format")(["q", "q"], ["a"])
+    with pytest.raises(ValueError, match="other lengths"):
+        Batch(["q", "q"], ["a"])
 
 
 def test_grader_uses_the_jobs_parser() -> None:
     exact = Reward.model_validate({"name": "right", "builtin": "correctness", "params": {"parser": "exact"}})
-    assert Grader([exact], TEMPLATE).is_right("<answer>7.0</answer>", "7") is False
+    answers = ["<answer>7.0</answer>", "7", GOOD]
+    batch = batch_of([Example("q", "7"), Example("q", "7"), Example("q", "")], ["q"] * 3, answers)
+    assert Grader([exact], TEMPLATE).are_right(batch) == [False, False, None]
     by_default = Grader([], TEMPLATE)
-    assert by_default.is_right("<answer>7.0</answer>", "7") is True
-    assert by_default.is_right("7", "7") is False
-    assert by_default.is_right(GOOD, "") is None
+    assert by_default.are_right(batch) == [True, False, None]
     assert by_default.is_well_formed(GOOD)
     assert not by_default.is_well_formed("7")

@@ -11,13 +11,13 @@ from .chat import DEFAULT_SYSTEM_PROMPT, ChatFamily, ChatTemplate, Tags
 from .data import DATA_SOURCE_PATTERN, ONE_KIND, Columns, Data, HeldOut, ReasoningGym, Row, Rows
 from .evaluation import Evaluation, Stage
 from .export import EXPORT_FORMATS, EXPORT_PATTERN, QUANTISATIONS, Export
-from .guards import DEFAULT_SPREAD, DEFAULT_WINDOW, Divergence, Guards, LearningSignal, Preflight
+from .guards import DEFAULT_SPREAD, DEFAULT_WINDOW, Divergence, Guards, LearningSignal, Preflight, Unscored
 from .inference import Inference
 from .job import Spec
 from .limits import Checkpoint, Limits
 from .model import MODEL_SOURCE_PATTERN, Lora, Model
 from .placement import Parallelism, Pod, PodList, Queue, Resources
-from .rewards import PARAMS_OF, HttpReward, ModelReward, PythonReward, Reward, RewardParams
+from .rewards import PARAMS_OF, HttpReward, ModelReward, PythonReward, Reward, RewardBox, RewardParams
 from .storage import DEFAULT_SIZE, SIZE_PATTERN, Storage
 from .training import GROUPED, PREFERENCE, Algorithm, Reinforce, Warmup
 from .types import Count, KeyRef, Name, Passthrough, Positive, Probability, Quantity, Short, Source, Tag, Text
@@ -72,6 +72,7 @@ __all__ = [
     "Reinforce",
     "Resources",
     "Reward",
+    "RewardBox",
     "RewardParams",
     "Row",
     "Rows",
@@ -83,5 +84,6 @@ __all__ = [
     "Tag",
     "Tags",
     "Text",
+    "Unscored",
     "Warmup",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ class Columns(Part):
     """Which columns of the data mean what. Left empty, a column of the role's own name is used if there is one."""
 
     prompt: Short | None = None
-    """The question put to the model: text, or a conversation of one user's turn."""
+    """The question put to the model: text, or a conversation of one user's turn, which a system turn may precede."""
     answer: Short | None = None
     """The reference answer that a reward compares with."""
     reasoning: Short | None = None
@@ -30,6 +30,9 @@ class Columns(Part):
     messages: Short | None = None
     """A conversation in messages of role and content, for the warm-up; tools are refused. Left empty, a column
     messages is used only where no other column is named."""
+    system: Short | None = None
+    """What the model is told to do in this row, in the place of `chatTemplate.systemPrompt`; a row without it is told
+    that."""
 
 
 class Row(Part):
@@ -67,7 +70,8 @@ class _Rows(Part):
     """Where rows come from: exactly one of source, rows and reasoningGym."""
 
     source: Source | None = None
-    """`hf://owner/name`, `pvc://claim/path`, `configmap://name/key` or `file:///path`: JSONL, Parquet or CSV."""
+    """`hf://owner/name`, `pvc://claim/path`, `configmap://name/key` or `file:///path`: JSON (an object a line, or an
+    array), CSV, TSV or Parquet, also with gzip or zstd."""
     rows: Annotated[list[Row], Field(min_length=1, max_length=512)] | None = None
     """Rows in the manifest itself, for small sets."""
     reasoning_gym: ReasoningGym | None = None
@@ -79,7 +83,7 @@ class _Rows(Part):
     revision: Short | None = None
     """Branch, tag or commit of a Hub data set."""
     columns: Columns = Columns()
-    """Which columns mean what."""
+    """Which columns mean what; a dotted path such as `reward_model.ground_truth` names what is nested in a column."""
     answer_pattern: Short | None = None
     """Regular expression whose first group is the answer within the answer column, such as `#### (.*)`."""
     limit: Positive | None = None
@@ -154,6 +158,11 @@ class HeldOut(_Rows):
 
 class Data(Part):
     """What is learned from, and what is held out."""
+
+    unjudgeable: Literal["count", "drop", "fail"] = "count"
+    """What becomes of rows of train and heldOut whose answer no completion can be judged by: one that stands for none
+    (proof, notfound, N/A), or that the parser of the correctness reward cannot read. count keeps them and says how
+    many there are, drop leaves them out, fail refuses the data."""
 
     train: Rows
     """Rows for RL; preference rows for DPO and ORPO."""

@@ -34,6 +34,19 @@ class Divergence(Part):
     """What happens when loss, reward or gradient is not a finite number."""
 
 
+class Unscored(Part):
+    """Watches whether Python and HTTP rewards score what they are asked to. Where a function returns None because a
+    completion is not its to score, nothing failed."""
+
+    action: Literal["fail", "warn", "off"] = "fail"
+    """What happens when too much fails."""
+    max_share: Probability = 0.25
+    """Largest share of the completions in the window that a reward may fail on, by an error, a timeout or a value that
+    is no number."""
+    window_batches: Positive = 8
+    """Batches in a row that are looked at; one that fails on all of its first two is not waited for."""
+
+
 class Preflight(Part):
     """A check of data, tokenizer and rewards in a pod without GPU, before one is asked for."""
 
@@ -50,5 +63,7 @@ class Guards(Part):
     """Loss of the learning signal."""
     divergence: Divergence = Divergence()
     """Divergence."""
+    unscored: Unscored = Unscored()
+    """Rewards that fail."""
     preflight: Preflight = Preflight()
     """The check before a GPU is asked for."""

@@ -16,7 +16,7 @@ from .inference import Inference
 from .limits import Checkpoint, Limits
 from .model import Lora, Model
 from .placement import Parallelism, Pod, Queue
-from .rewards import Reward
+from .rewards import Reward, RewardBox
 from .storage import Storage
 from .training import GROUPED, GROUPED_CEL, PREFERENCE, Reinforce, Warmup
 
@@ -45,6 +45,8 @@ class Spec(Part):
     """Reinforcement learning."""
     rewards: Annotated[list[Reward], Field(max_length=32)] = []
     """Reward functions; their weighted sum is what RL raises."""
+    reward_box: RewardBox = RewardBox()
+    """Where Python rewards run."""
     evaluation: Evaluation = Evaluation()
     """Proof of the gain."""
     export: Export = Export()

@@ -9,31 +9,67 @@ from pydantic import Field, StringConstraints
 
 from ..rules import Part, rule
 from .model import ModelSource
-from .types import KeyRef, Name, Positive
+from .placement import Resources
+from .types import KeyRef, Name, Passthrough, Positive
+
+_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 
 
 class PythonReward(Part):
-    """A reward written by the user; it runs in a box without network, GPU, token or Secret."""
+    """A reward written by the user; it runs in a box without network, GPU, token or Secret. Its code is given by
+    exactly one of source, configMapKeyRef and module."""
 
-    config_map_key_ref: KeyRef
+    source: Annotated[str, StringConstraints(min_length=1, max_length=65536)] | None = None
+    """The code itself."""
+    config_map_key_ref: KeyRef | None = None
     """Where the source file lies."""
-    function: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)] = "score"
-    """Name of the function: it takes prompts, completions and the columns, and returns a list of numbers or None."""
+    module: Annotated[str, StringConstraints(pattern=rf"^{_IDENTIFIER}(\.{_IDENTIFIER})*$", max_length=253)] | None = (
+        None
+    )
+    """A module that is installed in the image."""
+    function: Annotated[str, StringConstraints(pattern=rf"^{_IDENTIFIER}$", max_length=128)] = "score"
+    """Name of the function. It takes prompts, completions and the columns of the rows, as TRL's reward functions do,
+    and returns a list of numbers, or None where a completion is not its to score; `async def` is fine."""
+    params: Passthrough = {}
+    """Further arguments of the function, by their names."""
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 5.0
-    """Longest time for one batch."""
+    """Longest time for one batch. One that takes longer is tried once more, then it is not scored."""
+
+    @rule(
+        "[has(self.source), has(self.configMapKeyRef), has(self.module)].filter(given, given).size() == 1",
+        "give exactly one of source, configMapKeyRef and module",
+    )
+    def _one_origin(self) -> bool:
+        return sum(each is not None for each in (self.source, self.config_map_key_ref, self.module)) == 1
 
 
 class HttpReward(Part):
     """A reward computed by a service."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-    """Where batches are posted."""
+    """Where batches are posted, as docs/rewards.md describes."""
+    headers_secret_ref: KeyRef | None = None
+    """A key of a Secret with headers of every request, one a line, such as `Authorization: Bearer ...`."""
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
-    """Longest time for one batch."""
+    """Longest time for one batch, retries included."""
+    retries: Annotated[int, Field(ge=0, le=16)] = 4
+    """How often a request is sent again that failed in a way that may pass."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    """Into how many requests a batch is divided, which are sent at once; 1 sends it whole."""
 
     @rule("self.url.matches(r'^https?://.+')", "must begin with http:// or https://", field="url")
     def _is_http(self) -> bool:
         return bool(re.search(r"^https?://.+", self.url))
+
+
+class RewardBox(Part):
+    """The container beside the trainer in which Python rewards run."""
+
+    resources: Resources = Resources()
+    """CPU and memory. Empty: limits of 1 CPU and 2Gi of memory."""
+    on_missing_wall: Literal["refuse", "run"] = "refuse"
+    """What happens where the node's kernel lacks a wall of the box (Landlock, seccomp): refuse to run code of the
+    user's, or run it with the walls that there are, where something else, such as a runtimeClassName, shuts it in."""
 
 
 class ModelReward(ModelSource):
@@ -46,8 +82,9 @@ class ModelReward(ModelSource):
 class RewardParams(Part):
     """Settings of the built-in rewards; each belongs to the one that its text names."""
 
-    parser: Literal["math", "exact", "number"] | None = None
-    """correctness: how answers are compared. `math` by value of the expression, `number` by number, `exact` by text."""
+    parser: Literal["math", "exact", "number", "choice"] | None = None
+    """correctness: how answers are compared. `math` by value of the expression, `number` by number, `choice` by the
+    letter that is chosen, `exact` by text."""
     target_tokens: Positive | None = None
     """lengthPenalty: completions up to this length cost nothing."""
     max_tokens: Positive | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,8 @@ from ..attempt import Attempt, Policy
 from ..chat.template import question, render
 from ..data.examples import Example, Splits
 from ..errors import TrainerError
-from ..rewards import RewardSet, build
+from ..rewards import RewardSet, batch_of
+from ..rewards.completion import Conversation
 from .order import ByStep
 from .training import REFERENCE, StageCallback
 from .trl_arguments import reinforce_arguments
@@ -36,13 +38,14 @@ VALUE_MODEL = "value_model.safetensors"
 
 
 def make_ppo_trainer(
-    attempt: Attempt, policy: Policy, splits: Splits, callbacks: Sequence[TrainerCallback]
+    attempt: Attempt, policy: Policy, splits: Splits, rewards: RewardSet, callbacks: Sequence[TrainerCallback]
 ) -> ResumablePPOTrainer:
     """Make the trainer of the RL stage with PPO. The reference is a frozen copy of the adapter as it is now."""
     spec = attempt.spec
-    rows = [tokens_of(policy, render(policy, question(spec, policy, row.prompt or ""))) for row in splits.train]
-    rewards = build(spec.rewards, spec.chat_template)
-    scorer = RewardModel(policy.tokenizer, rewards, dict(zip(map(tuple, rows), splits.train, strict=True)))
+    prompts = [question(spec, policy, row.prompt or "") for row in splits.train]
+    rows = [tokens_of(policy, render(policy, prompt)) for prompt in prompts]
+    asked = [Asked(row, prompt) for row, prompt in zip(splits.train, prompts, strict=True)]
+    scorer = RewardModel(policy.tokenizer, rewards, dict(zip(map(tuple, rows), asked, strict=True)))
     policy.backend.copy_adapter(policy.model, REFERENCE)
     trainer = ResumablePPOTrainer(
         args=PPOConfig(
@@ -169,6 +172,14 @@ class Callback(StageCallback):
             self.stop_if_told()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A row, and its prompt as a conversation."""
+
+    row: Example
+    prompt: Conversation
+
+
 class RewardModel(nn.Module):
     """The job's reward functions in the shape of a reward model: hidden states are tokens, and scores come from texts.
 
@@ -178,20 +189,20 @@ class RewardModel(nn.Module):
         Turns completions into text.
     rewards
         The reward functions.
-    examples
+    asked
         Rows by the tokens of their prompts.
     """
 
     base_model_prefix = "backbone"
 
-    def __init__(self, tokenizer: Any, rewards: RewardSet, examples: Mapping[tuple[int, ...], Example]) -> None:
+    def __init__(self, tokenizer: Any, rewards: RewardSet, asked: Mapping[tuple[int, ...], Asked]) -> None:
         super().__init__()
         self._tokenizer, self._rewards = tokenizer, rewards
         # without padding tokens, which may be end tokens too, as they come out of the batch
-        self._examples = {
-            tuple(token for token in ids if token != tokenizer.pad_token_id): row for ids, row in examples.items()
+        self._asked = {
+            tuple(token for token in ids if token != tokenizer.pad_token_id): each for ids, each in asked.items()
         }
-        self._lengths = sorted({len(ids) for ids in self._examples}, reverse=True)
+        self._lengths = sorted({len(ids) for ids in self._asked}, reverse=True)
         self.means: dict[str, float] = {}
 
     def backbone(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> SimpleNamespace:
@@ -207,17 +218,15 @@ class RewardModel(nn.Module):
 
     def _scores(self, rows: Sequence[Sequence[int]]) -> list[float]:
         pairs = [self._split(row) for row in rows]
-        examples = [example for example, _ in pairs]
-        completions = [self._tokenizer.decode(ids, skip_special_tokens=True) for _, ids in pairs]
-        columns = {
-            function.__name__: function(
-                prompts=[example.prompt or "" for example in examples],
-                completions=completions,
-                completion_ids=[ids for _, ids in pairs],
-                answer=[example.answer for example in examples],
+        texts = [self._tokenizer.decode(ids, skip_special_tokens=True) for _, ids in pairs]
+        columns = self._rewards.score(
+            batch_of(
+                [asked.row for asked, _ in pairs],
+                [asked.prompt for asked, _ in pairs],
+                [[{"role": "assistant", "content": text}] for text in texts],
+                [ids for _, ids in pairs],
             )
-            for function in self._rewards.functions
-        }
+        )
         self.means.clear()
         for name, column in columns.items():
             scored = [value for value in column if value is not None]
@@ -225,11 +234,11 @@ class RewardModel(nn.Module):
                 self.means[f"rewards/{name}/mean"] = sum(scored) / len(scored)
         return [_weigh(row, self._rewards.weights) for row in zip(*columns.values(), strict=True)]
 
-    def _split(self, row: Sequence[int]) -> tuple[Example, list[int]]:
+    def _split(self, row: Sequence[int]) -> tuple[Asked, list[int]]:
         for length in self._lengths:
-            example = self._examples.get(tuple(row[:length]))
-            if example is not None:
-                return example, list(row[length:])
+            asked = self._asked.get(tuple(row[:length]))
+            if asked is not None:
+                return asked, list(row[length:])
         raise AssertionError("a completion belongs to a row of data.train")
 
 

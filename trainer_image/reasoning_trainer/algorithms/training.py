@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from reasoning_contract.status import CheckpointStatus, RunStage, TrainingStatus
+from reasoning_contract.report import CheckpointStatus, RunStage, TrainingStatus
 
 from ..attempt import Attempt, Policy
 from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifiable_reward

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from reasoning_contract.gpu_memory import GIB
-from reasoning_contract.resolve import Choice, Room, choose, on_backend, resolve
+from reasoning_contract.choice import Choice, on_backend
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
 
 from ..job import Inputs, Job
 from ..storage.commits import Commits
 from ..storage.model_files import NO_COMMITS, NOT_READ, WEIGHTS, fetch
 from ..storage.run_folder import write_atomic
 from . import find_gpu
+from .gpu_memory import GIB, UnknownShapeError, estimate, fits
 
 
 def decided(job: Job, inputs: Inputs, kept: Path | None = None, commits: Commits = NO_COMMITS) -> Job:
@@ -39,13 +43,42 @@ def decided(job: Job, inputs: Inputs, kept: Path | None = None, commits: Commits
     if job.spec.backend != "auto":
         return job
     if kept is not None and kept.exists():
-        choice = Choice.model_validate_json(kept.read_text("utf-8"))
-        return replace(job, spec=resolve(on_backend(job.given, choice.backend)), choice=choice)
-    gpu_bytes = find_gpu()
+        first = Choice.model_validate_json(kept.read_text("utf-8"))
+        return _with(job, on_backend(job.given, first.backend, first.reason))
+    gpu_gib = find_gpu() / GIB
     folder, _ = fetch(job.spec, inputs, (*NOT_READ, WEIGHTS), commits)
     config = folder / "config.json"
-    room = Room(json.loads(config.read_text("utf-8")) if config.exists() else {}, gpu_bytes / GIB)
-    choice = choose(job.given, room)
+    backend, reason = by_memory(job.given, json.loads(config.read_text("utf-8")) if config.exists() else {}, gpu_gib)
+    choice = on_backend(job.given, backend, reason)
     if kept is not None:
         write_atomic(kept, choice.model_dump_json(by_alias=True))
-    return replace(job, spec=resolve(job.given, room), choice=choice)
+    return _with(job, choice)
+
+
+def _with(job: Job, choice: Choice) -> Job:
+    return replace(job, spec=resolve(job.given, choice), choice=choice)
+
+
+def by_memory(given: Spec, config: Mapping[str, Any], gpu_gib: float) -> tuple[str, str]:
+    """Return the faster backend if the job fits, and why.
+
+    TRL's steps with vLLM took half the time of Unsloth's, or less; docs/benchmarks.md has the figures.
+
+    Parameters
+    ----------
+    given
+        A job that both backends could train.
+    config
+        The model's config.json.
+    gpu_gib
+        Memory of the GPU, GiB.
+    """
+    whole = resolve(given, on_backend(given, "transformers", ""))
+    try:
+        needed = estimate(whole, config, gpu_gib)
+    except UnknownShapeError as error:
+        return "unsloth", f"unsloth needs the least memory, and how much the job takes is not known: {error}"
+    found = f"in 16 bits it takes {needed.total:.1f} of {gpu_gib:.1f} GiB by estimate"
+    if fits(whole, config, gpu_gib):
+        return "transformers", f"{found}, and its steps are faster than unsloth's"
+    return "unsloth", f"{found}, or vLLM's share is too small for it: unsloth needs the least memory"

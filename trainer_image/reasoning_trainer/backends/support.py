@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Spec
-from reasoning_contract.support import unsupported
+from reasoning_contract.unbuilt import unsupported
 
 from ..errors import TrainerError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,14 +30,14 @@ from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
 from ..reporting.display import Display
-from ..rewards import build
+from ..rewards import Surroundings, build
+from ..rewards.references import are_judged, set_aside, unjudgeable, without
 from . import findings
-from .findings import EMPTY, LONG, WORKED, WRONG, Finding, Scores
+from .findings import Finding, Scores
 from .run import outcome_of
+from .samples import conversation, samples, worked
 
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
-NO_REASONING = "..."
-"""Stands for the reasoning of a row that has none."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ class Checker:
             _refuse(self._spec)
         splits = model = None
         with self._guarded("data"):
-            splits = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
+            loaded = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
+            splits = set_aside(self._spec, loaded)
             self._note(*findings.rows(splits), *findings.plan(self._spec, splits.train))
             refuse_few_rows(self._spec.reinforce, len(splits.train))
         with self._guarded("model"):
@@ -160,9 +161,9 @@ class Checker:
                 lengths = [prompt_tokens(spec, chat, row.prompt or "") for row in rows]
                 self._note(findings.prompt_lengths(field, lengths, spec.reinforce.max_prompt_length or 0))
         for field, rows in (("data.warmup", splits.warmup), ("data.train", splits.train)):
-            worked = [worked_answer(row, spec.chat_template) for row in rows if row.reasoning and row.answer]
-            if worked:
-                lengths = [count_tokens(chat, text) for text in worked]
+            answers = [worked_answer(row, spec.chat_template) for row in rows if row.reasoning and row.answer]
+            if answers:
+                lengths = [count_tokens(chat, text) for text in answers]
                 self._note(findings.answer_lengths(field, lengths, spec.reinforce.max_completion_length))
         row = splits.train[0]
         prompt = render(chat, question(spec, chat, row.prompt or ""))
@@ -170,11 +171,16 @@ class Checker:
         if spec.reinforce.algorithm in PREFERENCE:
             texts |= {"chosen": row.chosen or "", "rejected": row.rejected or ""}
         elif row.answer:
-            texts["worked answer"] = _worked(spec, row)
+            texts["worked answer"] = worked(spec, row)
         for name, text in texts.items():
             shown = text if name == "prompt" else continuation(spec, chat, row.prompt or "", text)
             self._display.say(Text.assemble((f"\nfirst row of data.train, {name}:\n", "bold"), (shown, "dim")))
         self._display.say("")
+
+    def _around(self) -> Surroundings:
+        """Return what rewards need; here one batch is enough to tell that one fails."""
+        around = Surroundings.of(self._spec, self._inputs.locate, self._display.say)
+        return replace(around, guard=around.guard.model_copy(update={"window_batches": 1}))
 
     def _demonstrations(self, rows: Sequence[Example], chat: Chat) -> None:
         """Write what the warm-up would learn: the template must show where the assistant's turns begin."""
@@ -191,15 +197,16 @@ class Checker:
         if not spec.rewards:
             return
         rows = train[: spec.guards.preflight.sample_rows]
+        if are_judged(spec, "data.train"):  # what cannot be judged was told with the rows
+            rows = without(rows, unjudgeable(spec, rows)) or rows
         references = [row.answer for row in rows]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
-        functions = build(spec.rewards, spec.chat_template).functions
-        for kind, texts in _samples(spec, rows, chat).items():
-            ids = [chat.tokenizer(text)["input_ids"] for text in texts] if chat else None
-            for function in functions:
-                scores[function.__name__][kind] = function(
-                    prompts=[row.prompt or "" for row in rows], completions=texts, completion_ids=ids, answer=references
-                )
+        with build(spec.rewards, spec.chat_template, self._around()) as functions:
+            functions.start()
+            tokens = _tokens_of(chat) if chat else None
+            for kind, texts in samples(spec, rows, tokens or list).items():
+                for name, each in functions.score(conversation(spec, rows, texts, tokens)).items():
+                    scores[name][kind] = each
         found: dict[str, Scores] = dict(scores)
         self._note(*findings.rewards(spec, found, references))
 
@@ -209,30 +216,8 @@ def _refuse(spec: Spec) -> None:
     refuse_unknown(spec.reinforce)
 
 
-def _samples(spec: Spec, rows: Sequence[Example], chat: Chat | None) -> dict[str, list[str]]:
-    """Return completions of every row by kind; where rows have no answers only the empty text."""
-    samples = {}
-    if all(row.answer for row in rows):
-        worked = [_worked(spec, row) for row in rows]
-        samples[WORKED] = worked
-        answers = [row.answer for row in rows]
-        others = [next((other for other in answers if other != answer), None) for answer in answers]
-        if all(others):
-            samples[WRONG] = [
-                _worked(spec, replace(row, answer=other)) for row, other in zip(rows, others, strict=True)
-            ]
-        samples[LONG] = [_endless(spec, text, chat) for text in worked]
-    return samples | {EMPTY: [""] * len(rows)}
-
-
-def _worked(spec: Spec, row: Example) -> str:
-    return worked_answer(replace(row, reasoning=row.reasoning or NO_REASONING), spec.chat_template)
-
-
-def _endless(spec: Spec, text: str, chat: Chat | None) -> str:
-    """Repeat a worked answer until it is as long as a completion may be."""
-    length = len(chat.tokenizer(text)["input_ids"]) if chat else len(text)
-    return text * (1 + spec.reinforce.max_completion_length // max(length, 1))
+def _tokens_of(chat: Chat) -> Callable[[str], list[int]]:
+    return lambda text: list(chat.tokenizer(text)["input_ids"])
 
 
 def _line(finding: Finding) -> Text:

@@ -10,9 +10,9 @@ from typing import Any
 from rich.table import Table
 
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.report import Score
 from reasoning_contract.rules import Part
 from reasoning_contract.spec import DATA_SOURCE_PATTERN, PREFERENCE, HeldOut, Spec
-from reasoning_contract.status import Score
 
 from ..data.columns import COMPLETIONS
 from ..errors import TrainerError

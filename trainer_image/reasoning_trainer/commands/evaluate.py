@@ -28,6 +28,7 @@ from ..pipeline import fit_held_out, prefers
 from ..reporting.display import Display
 from ..reporting.model_card import versions
 from ..reporting.tracker import Phase, Tracker
+from ..rewards.references import judgeable
 from ..storage.model_files import begin_to_fetch
 from ..storage.run_folder import write_atomic
 from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
@@ -90,7 +91,9 @@ def _compare(options: Options, display: Display) -> Comparison:
         tracker.begin("load", "reading the rows")
         job = replace(given, spec=evaluated_spec(given.spec, options.rows, _columns(given.spec, options.rows, source)))
         context = Context(job=job, inputs=inputs, tracker=tracker, interruption=interruption, say=display.say)
-        rows = load_held_out(job.spec, source)
+        rows, note = judgeable(job.spec, load_held_out(job.spec, source), "data.heldOut")
+        if note:
+            display.say(note)
         tracker.plan(_phases(subjects, rows))
         tracker.say("importing libraries")
         return _measure_all(context, subjects, rows, options.rows)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, Literal
 
+from reasoning_contract.choice import Choice, choose, on_backend
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.gpu_memory import UnknownShapeError, estimate, least_gpu_gib
 from reasoning_contract.problem import Problem
-from reasoning_contract.resolve import Choice, choose, on_backend, resolve
+from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
 
+from ..backends.gpu_memory import UnknownShapeError, estimate, least_gpu_gib
 from ..data.examples import Example, Splits
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
@@ -84,7 +85,7 @@ def gpu_memory(given: Spec, config: Mapping[str, Any]) -> list[Finding]:
     choice = choose(given).backend
     found = []
     for backend in ("transformers", "unsloth") if choice == "auto" else (choice,):
-        spec = resolve(on_backend(given, backend))
+        spec = resolve(given, on_backend(given, backend, ""))
         try:
             parts, gib = estimate(spec, config), least_gpu_gib(spec, config)
         except UnknownShapeError as error:
@@ -111,7 +112,7 @@ def rows(splits: Splits) -> list[Finding]:
     findings = [Finding(field, f"{len(each)} rows") for field, each in sets.items() if each]
     if splits.held_out:
         findings.append(Finding("overlap", "no question of data.heldOut is in the rows that are trained on"))
-    return findings
+    return [*findings, *(Finding("data", note, "warning") for note in splits.notes)]
 
 
 def plan(spec: Spec, train: Sequence[Example]) -> list[Finding]:

@@ -1,30 +1,39 @@
-"""Gives columns their meaning, and takes the answer out of a longer text."""
+"""Gives columns their meaning."""
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns
 
 from ..errors import TrainerError, invalid_data
-from .examples import Example, Message
-from .sources import Record
+from .examples import Example, Place
+from .files import Record
+from .values import cell_of, is_missing, is_text, missing, only, only_turn, text_of, turns_of
 
-TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected")
-SPEAKERS = ("system", "user", "assistant")
+TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
 COMPLETIONS = ("chosen", "rejected")
 UNANSWERED = (
-    "; rows without answers need evaluation.enabled: false, and no correctness reward; "
+    "rows without answers need evaluation.enabled: false, and no correctness reward; "
     "pairs, for DPO and ORPO, only that no column of answers is named"
 )
+ALSO_CALLED = {
+    "prompt": ("question", "problem", "instruction", "query", "input"),
+    "answer": ("ground_truth", "final_answer", "expected_answer", "target", "solution"),
+    "reasoning": ("solution", "rationale", "cot", "thinking", "generations"),
+    "messages": ("conversations", "conversation"),
+}
+"""Names that data sets have for a role, the likeliest first: what a hint proposes, never what is taken unasked."""
+TRANSCRIPT = "\n\nHuman:"
+"""How a completion begins in which the whole conversation is written as one text, as in HH-RLHF."""
 
 
-def to_examples(records: Sequence[Record], columns: Columns, field: str, required: Sequence[str]) -> list[Example]:
+def to_examples(
+    records: Sequence[Record], columns: Columns, field: str, required: Sequence[str], source: str | None = None
+) -> list[Example]:
     """Give columns their meaning.
 
     Parameters
@@ -32,49 +41,116 @@ def to_examples(records: Sequence[Record], columns: Columns, field: str, require
     records
         Rows as they were read; at least one.
     columns
-        Which column has which role; a role that is left empty takes the column of its own name, if there is one. Where
-        the role is not required, such a column may be there for another purpose: what is no text in it is left alone.
+        Which column, or which path into one, has which role; a role that is left empty takes the column of its own
+        name, if there is one. Where the role is not required, such a column may be there for another purpose: what is
+        no text in it is left alone.
     field
         Name of the set in the spec, for messages.
     required
         Roles that every row must have.
+    source
+        Where the rows were read from, for messages.
 
     Raises
     ------
     TrainerError
-        If a column that is named or required does not exist, or a required value is missing or of a wrong type.
+        If columns that are named or required do not exist, or a value is missing or cannot be used.
     """
-    there = list(dict.fromkeys(name for record in records for name in record))
-    names = _columns_by_role(columns, there, field, required)
+    names = _columns_by_role(columns, records, field, required)
     asked_for = {*required, *columns.model_dump(exclude_none=True)}
+    pairs = set(COMPLETIONS) <= asked_for
 
     def example(row: int, record: Record) -> Example:
-        where = f"{field}, row {row}, column"
-        return Example(
-            **{
-                role: _value(record.get(name), role, f"{where} {name}", role in required)
-                for role, name in names.items()
-                if role in asked_for or (role != "messages" and is_text(record.get(name)))
-            }
-        )
+        place = Place(field, row, source)
+        values, before = {}, {}
+        for role, name in names.items():
+            cell = at(record, name)
+            if role in asked_for or (role != "messages" and is_text(cell)):
+                before[role], values[role] = _value(cell, role, cell_of(place, name), role in required)
+        values["system"] = values.get("system") or before.pop("prompt", None)
+        if pairs:
+            _refuse_other_questions(values.get("prompt") or "", before, lambda role: cell_of(place, names[role]))
+        return Example(**values, columns=record, place=place)
 
     return [example(row, record) for row, record in enumerate(records, 1)]
 
 
-def _columns_by_role(columns: Columns, there: list[str], field: str, required: Sequence[str]) -> dict[str, str]:
+def at(record: Any, path: str) -> Any:
+    """Return the value of a column, or of what a dotted path leads to within one; None if there is none."""
+    if isinstance(record, Mapping):
+        if path in record:
+            return record[path]
+        name, dot, rest = path.partition(".")
+        return at(record.get(name), rest) if dot else None
+    number, dot, rest = path.partition(".")
+    if not isinstance(record, list) or not number.isdecimal() or int(number) >= len(record):
+        return None
+    return at(record[int(number)], rest) if dot else record[int(number)]
+
+
+def _paths(records: Sequence[Record]) -> list[str]:
+    """Return all columns; of those that hold objects, the paths of what is in these."""
+    return list(dict.fromkeys(path for record in records for path in _paths_of(record)))
+
+
+def _paths_of(record: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in record.items():
+        if isinstance(value, Mapping) and value:
+            yield from (f"{name}.{inner}" for inner in _paths_of(value))
+        else:
+            yield name
+
+
+def _columns_by_role(
+    columns: Columns, records: Sequence[Record], field: str, required: Sequence[str]
+) -> dict[str, str]:
     given = columns.model_dump(exclude_none=True)
-    names = {role: given.get(role, role) for role in (*TEXT_ROLES, "messages")}
-    for role, name in names.items():
-        if name not in there and (role in given or role in required):
-            near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
-            raise TrainerError(
-                ExitCode.DATA_INVALID,
-                "DatasetColumnMissing",
-                f"{field}.columns.{role}: there is no column {name!r}; there are {', '.join(map(repr, there))}",
-                f"set {field}.columns.{role} to the column that has it{f': {near[0]!r}?' if near else ''}"
-                + (UNANSWERED if role == "answer" else ""),
-            )
-    return {role: name for role, name in names.items() if name in there}
+    wanted = {role: given.get(role, role) for role in (*TEXT_ROLES, "messages")}
+    names = {role: name for role, name in wanted.items() if _is_there(name, records)}
+    lacking = [role for role in wanted if role not in names and (role in given or role in required)]
+    if lacking:
+        used = {name for role, name in names.items() if role in given or role in required}
+        raise _columns_missing({role: wanted[role] for role in lacking}, used, records, field)
+    return names
+
+
+def _is_there(name: str, records: Sequence[Record]) -> bool:
+    return any(name in record for record in records) or any(at(record, name) is not None for record in records)
+
+
+def _columns_missing(lacking: Mapping[str, str], used: set[str], records: Sequence[Record], field: str) -> TrainerError:
+    there = _paths(records)
+    free = [name for name in there if name not in used]
+    absent = "; ".join(f"{field}.columns.{role}: there is no column {name!r}" for role, name in lacking.items())
+    hints = []
+    for role, name in lacking.items():
+        near = _near(role, name, free)
+        free = [other for other in free if other != near]
+        hints.append(f"set {field}.columns.{role} to the column that has it{f': {near!r}?' if near else ''}")
+    hints += [UNANSWERED] if "answer" in lacking else []
+    hints += [_transcripts(records)] if "prompt" in lacking else []
+    message = f"{absent}; there are {', '.join(map(repr, there))}"
+    return invalid_data("DatasetColumnMissing", message, "; ".join(filter(None, hints)))
+
+
+def _near(role: str, name: str, free: Sequence[str]) -> str | None:
+    """Return the column that is likely meant: one that is spelt alike, or that data sets have for the role."""
+    last = {other: other.rpartition(".")[2].casefold() for other in free}
+    if name != role:
+        alike = difflib.get_close_matches(name, free, n=1, cutoff=0.5)
+        if alike:
+            return alike[0]
+    for called in (role, *ALSO_CALLED.get(role, ())):
+        if found := next((other for other in free if last[other] == called), None):
+            return found
+    return next(iter(difflib.get_close_matches(name, free, n=1, cutoff=0.5)), None)
+
+
+def _transcripts(records: Sequence[Record]) -> str:
+    texts = (record.get("chosen") for record in records)
+    if not any(isinstance(text, str) and text.startswith(TRANSCRIPT) for text in texts):
+        return ""
+    return "a whole conversation stands in chosen as one text: split each row into prompt, chosen and rejected"
 
 
 def refuse_unused(columns: Columns, used: Sequence[str], field: str) -> None:
@@ -92,16 +168,16 @@ def refuse_unused(columns: Columns, used: Sequence[str], field: str) -> None:
     Raises
     ------
     TrainerError
-        With the first such column.
+        With all such columns.
     """
-    for role in columns.model_dump(exclude_none=True):
-        if role not in used:
-            raise TrainerError(
-                ExitCode.SPEC_INVALID,
-                "ColumnUnused",
-                f"{field}.columns.{role} has no effect: of this set {', '.join(used)} are read",
-                "remove it, or name the column under the role that is read",
-            )
+    unused = [f"{field}.columns.{role}" for role in columns.model_dump(exclude_none=True) if role not in used]
+    if unused:
+        raise TrainerError(
+            ExitCode.SPEC_INVALID,
+            "ColumnUnused",
+            f"{' and '.join(unused)} has no effect: of this set {', '.join(used)} are read",
+            "remove it, or name the column under the role that is read",
+        )
 
 
 def with_prompts(records: list[Record], columns: Columns) -> list[Record]:
@@ -117,7 +193,7 @@ def with_prompts(records: list[Record], columns: Columns) -> list[Record]:
     chosen = columns.chosen or "chosen"
     if columns.prompt is not None or any("prompt" in record for record in records):
         return records
-    return [record | _first_turn(record.get(chosen)) for record in records]
+    return [record | _first_turn(at(record, chosen)) for record in records]
 
 
 def _first_turn(completion: Any) -> Record:
@@ -126,87 +202,38 @@ def _first_turn(completion: Any) -> Record:
     return {"prompt": first.get("content")} if first and asks else {}
 
 
-def _value(value: Any, role: str, where: str, required: bool) -> Any:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        if required:
-            hint = "fill it in or remove the row; of a Hub data set, put a copy without it on a claim"
-            raise invalid_data("DatasetValueMissing", f"{where}: no {role}", hint)
-        return None
-    if role == "messages":
-        return _messages(value, where)
-    if isinstance(value, list) and role in ("prompt", *COMPLETIONS):
-        return _only_turn(value, role, where)
-    return _text(value, where)
-
-
-def is_text(value: Any) -> bool:
-    """Whether a value of a row is text, or a number that stands for its text."""
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
-
-
-def _text(value: Any, where: str) -> str:
-    if not is_text(value):
-        message = f"{where}: a {type(value).__name__} where text is needed"
-        raise invalid_data("DatasetValueInvalid", message, "choose a column of text or numbers")
-    return str(value)
-
-
-def _only_turn(turns: list[Any], role: str, where: str) -> str:
-    """Return what is said in a prompt or completion that is written as a conversation of one question."""
-    speakers = [turn.get("role") if isinstance(turn, Mapping) else None for turn in turns]
-    known = [["user"]] if role == "prompt" else [["assistant"], ["user", "assistant"]]
-    if speakers not in known:
-        message = f"{where}: turns of {', '.join(map(str, speakers))}, where one question and one answer can be learned"
-        hint = "leave such rows out; what a system turn says belongs into chatTemplate.systemPrompt"
-        raise invalid_data("DatasetValueInvalid", message, hint)
-    return _text(turns[-1].get("content"), where)
-
-
-def _messages(value: Any, where: str) -> tuple[Message, ...]:
-    turns = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
-    good = [turn for turn in turns if isinstance(turn, Mapping) and turn.get("role") in SPEAKERS]
-    if any(turn.get("tool_calls") for turn in good):
-        message = f"{where}: a turn calls a tool, and what it calls would not be learned"
-        raise invalid_data("DatasetValueInvalid", message, "leave out conversations with tools")
-    messages = tuple(Message(turn["role"], _text(turn.get("content"), where)) for turn in good)
-    if len(messages) < len(turns) or not messages or messages[-1].role != "assistant":
-        turn = f"role ({', '.join(SPEAKERS)}) and content"
-        message = f"{where}: no conversation of turns with {turn}, the last of them the assistant's"
-        raise invalid_data("DatasetValueInvalid", message, "mend the row, or give columns prompt, reasoning and answer")
-    return messages
-
-
-def extract_answers(examples: list[Example], pattern: str | None, field: str) -> list[Example]:
-    """Replace each answer by the first group of the pattern's first match in it; without a pattern return them all.
-
-    Raises
-    ------
-    TrainerError
-        If the pattern is no regular expression with a group, or does not match in some row.
-    """
-    if pattern is None:
-        return examples
-    where = f"{field}.answerPattern {pattern!r}"
-    expression = _compile(pattern, where)
-    matches = [expression.search(example.answer or "") for example in examples]
-    misses = [row for row, match in enumerate(matches, 1) if match is None or not (match[1] or "").strip()]
-    if misses:
-        first = f"row {misses[0]}: {examples[misses[0] - 1].answer!r:.200}"
-        message = f"{where} does not match in {len(misses)} of {len(examples)} rows, first in {first}"
-        raise invalid_data("AnswerPatternUnmatched", message, "mend the pattern, or remove those rows")
-    answers = (match[1].strip() for match in matches if match)
-    return [replace(example, answer=answer) for example, answer in zip(examples, answers, strict=True)]
-
-
-def _compile(pattern: str, where: str) -> re.Pattern[str]:
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise TrainerError(
-            ExitCode.SPEC_INVALID, "AnswerPatternInvalid", f"{where}: {error}", "write a Python regular expression"
-        ) from error
-    if not expression.groups:
-        raise TrainerError(
-            ExitCode.SPEC_INVALID, "AnswerPatternInvalid", f"{where} has no group", "put the answer in ( )"
+def _refuse_other_questions(prompt: str, asked: Mapping[str, str | None], where: Callable[[str], str]) -> None:
+    """Refuse a pair whose completions answer different questions; one that says none answers the row's prompt."""
+    questions = {role: asked.get(role) or prompt for role in COMPLETIONS}
+    chosen, rejected = questions.values()
+    if any(asked.values()) and chosen.split() != rejected.split():
+        raise invalid_data(
+            "PairQuestionsDiffer",
+            f"{where('rejected')}: it answers {rejected!r:.100}, and what is chosen answers {chosen!r:.100}",
+            "give pairs of completions of the same question; leave such rows out",
         )
-    return expression
+
+
+def _value(value: Any, role: str, where: str, required: bool) -> tuple[str | None, Any]:
+    """Return what stands before a value in its own cell, and the value."""
+    if isinstance(value, list) and role in ("prompt", *COMPLETIONS):
+        return only_turn(value, role, where) if value else _nothing(role, where, required)
+    if role == "messages" and not is_missing(value):
+        return None, _conversation(value, where)
+    value = only(value)
+    return _nothing(role, where, required) if is_missing(value) else (None, text_of(value, where))
+
+
+def _nothing(role: str, where: str, required: bool) -> tuple[None, None]:
+    if required:
+        raise missing(where, role)
+    return None, None
+
+
+def _conversation(value: Any, where: str) -> Any:
+    turns = turns_of(value, where)
+    if not turns or turns[-1].role != "assistant":
+        what = "no conversation whose last turn is the assistant's"
+        hint = "mend the row, or give columns prompt, reasoning and answer"
+        raise invalid_data("DatasetValueInvalid", f"{where}: {what}", hint)
+    return turns

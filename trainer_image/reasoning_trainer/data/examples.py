@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+GENERATED = ("prompt", "prompts", "completion", "completions", "completion_ids")
+"""Names under which a reward is given what is generated."""
 
 
 @dataclass(frozen=True)
@@ -11,6 +16,15 @@ class Message:
 
     role: str
     content: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands: the set in the spec, the row's own number there from 1, and the source it was read from."""
+
+    field: str = ""
+    row: int = 0
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,20 @@ class Example:
     chosen: str | None = None
     rejected: str | None = None
     messages: tuple[Message, ...] | None = None
+    system: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """All columns of the row as they were read, those without a role too."""
+    place: Place = field(default=Place(), compare=False, repr=False)
+    """Where it stands, for messages."""
+
+    @property
+    def by_name(self) -> dict[str, Any]:
+        """What a reward is given of this row: its columns by their own names, and the answer by that of its role.
+
+        Prompts and completions are given as they are generated; columns of these names would be in their way.
+        """
+        given = {name: value for name, value in self.columns.items() if name not in GENERATED}
+        return given | {"answer": self.answer}
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -39,8 +67,32 @@ class Example:
 
 @dataclass(frozen=True)
 class Splits:
-    """All rows of a job. No question of ``held_out`` is in one of the others."""
+    """All rows of a job. No question of ``held_out`` is in one of the others.
+
+    Attributes
+    ----------
+    notes
+        What people should know of how the rows were read.
+    """
 
     train: tuple[Example, ...]
     warmup: tuple[Example, ...]
     held_out: tuple[Example, ...]
+    notes: tuple[str, ...] = ()
+
+
+SHOWN_CHARACTERS = 120
+"""How much of a value a line of the log shows."""
+
+
+def first_row(splits: Splits) -> str:
+    """Return a sentence with the first row of data.train as it was read."""
+    row = splits.train[0]
+    roles = ("system", "prompt", "answer", "reasoning", "chosen", "rejected")
+    values = {role: getattr(row, role) for role in roles}
+    said = ", ".join(f"{role} {_shortened(value)}" for role, value in values.items() if value)
+    return f"data.train, row {row.place.row} as it was read: {said}"
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}...")

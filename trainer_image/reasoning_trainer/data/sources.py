@@ -1,13 +1,10 @@
-"""Reads rows from where a spec says they lie: files, the Hub, the manifest itself, a reasoning-gym task."""
+"""Takes rows from where a spec says they lie: files, the Hub, the manifest itself, a reasoning-gym task."""
 
 from __future__ import annotations
 
-import csv
 import difflib
-import json
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +14,10 @@ from reasoning_contract.spec import HeldOut, ReasoningGym, Rows
 
 from ..errors import TrainerError, invalid_data
 from ..storage.commits import Commits
+from .files import Record, read_file
 
 Locate = Callable[[str], Path]
 """Maps a pvc://, configmap:// or file:/// source to the path where the pod sees it; raises TrainerError if missing."""
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,109 +67,6 @@ def read(rows: Rows | HeldOut, field: str, source: Source) -> list[Record]:
     if name.startswith("hf://"):
         return _download(name.removeprefix("hf://"), rows, field, source)
     return read_file(source.locate(name), name)
-
-
-def read_file(path: Path, name: str) -> list[Record]:
-    """Read a JSONL, JSON, CSV or Parquet file.
-
-    Parameters
-    ----------
-    path
-        The file; its ending says its format.
-    name
-        What messages call it: the source in the spec.
-
-    Raises
-    ------
-    TrainerError
-        If there is no such file, its format is not known, or it is malformed; of text formats with the line's number.
-    """
-    if not path.is_file():
-        what = "is a folder: name a file in it" if path.is_dir() else "does not exist"
-        raise invalid_data("DatasetNotFound", f"{name} {what}", "check the source's name and path")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise invalid_data(
-            "DatasetFormatUnknown",
-            f"{name} has no ending that names its format",
-            f"rename it so that it ends in one of {', '.join(READERS)}",
-        )
-    try:
-        return reader(path)
-    except UnicodeDecodeError as error:
-        line = path.read_bytes().count(b"\n", 0, error.start) + 1
-        raise _malformed(f"{name}, line {line}: not UTF-8 text") from error
-    except MalformedError as error:
-        raise _malformed(f"{name}{error}") from error
-
-
-class MalformedError(ValueError):
-    """Where in a file, and what is wrong there."""
-
-
-def _read_jsonl(path: Path) -> list[Record]:
-    # not splitlines: JSON strings may hold other line separators, such as U+2028
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
-    return [_json_object(line, number) for number, line in enumerate(lines, 1) if line.strip()]
-
-
-def _json_object(line: str, number: int) -> Record:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise MalformedError(f", line {number}: not JSON: {error.msg} at column {error.colno}") from error
-    if not isinstance(record, dict):
-        raise MalformedError(f", line {number}: a {type(record).__name__} where an object is needed")
-    return record
-
-
-def _read_json(path: Path) -> list[Record]:
-    try:
-        records = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise MalformedError(f", line {error.lineno}: not JSON: {error.msg} at column {error.colno}") from error
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise MalformedError(": needs a list of objects; a file with an object a line is .jsonl")
-    return records
-
-
-def _read_csv(path: Path) -> list[Record]:
-    csv.field_size_limit(sys.maxsize)  # the module's limit of 128 KiB is for all readers of the process
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(_csv_records(csv.reader(file, strict=True)))
-
-
-def _csv_records(reader: Any) -> Iterator[Record]:
-    try:
-        header: list[str] = next(reader, [])
-        if again := sorted({name for name in header if header.count(name) > 1}):
-            raise MalformedError(f", line 1: two columns are named {again[0]!r}")
-        for row in reader:
-            if row and len(row) != len(header):
-                raise MalformedError(f", line {reader.line_num}: {len(row)} fields where the header has {len(header)}")
-            if row:
-                yield dict(zip(header, row, strict=True))
-    except csv.Error as error:
-        raise MalformedError(f", line {reader.line_num}: not CSV: {error}") from error
-
-
-def _read_parquet(path: Path) -> list[Record]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        records: list[Record] = pyarrow.parquet.read_table(path).to_pylist()
-    except pyarrow.ArrowInvalid as error:
-        raise MalformedError(f": not Parquet: {error}") from error
-    return records
-
-
-READERS: dict[str, Callable[[Path], list[Record]]] = {
-    ".jsonl": _read_jsonl,
-    ".json": _read_json,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-}
 
 
 def _download(name: str, rows: Rows | HeldOut, field: str, source: Source) -> list[Record]:
@@ -261,7 +155,3 @@ def _make(task: ReasoningGym, field: str) -> list[Record]:
     except (AssertionError, TypeError, ValueError) as error:
         message = f"{field}.reasoningGym.config: task {task.task} refuses it: {error}"
         raise invalid_data("ReasoningGymConfigInvalid", message, "see the task's settings in reasoning-gym") from error
-
-
-def _malformed(message: str) -> TrainerError:
-    return invalid_data("DatasetMalformed", message, "mend or remove that part of the file")

@@ -9,13 +9,18 @@ from typing import TypeAlias, TypeVar
 
 from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
 
-from ..errors import invalid_data
-from .columns import COMPLETIONS, extract_answers, is_text, refuse_unused, to_examples, with_prompts
+from ..errors import TrainerError, invalid_data
+from .answers import extract_answers
+from .columns import COMPLETIONS, at, refuse_unused, to_examples, with_prompts
 from .examples import Example, Splits
+from .files import Record
 from .overlap import normalised, refuse_overlap
-from .sources import Record, Source, read
+from .sources import Source, read
+from .values import is_missing, is_text
 
 Item = TypeVar("Item")
+One = TypeVar("One")
+Other = TypeVar("Other")
 Roles: TypeAlias = Callable[[Sequence[Record], Columns], tuple[str, ...]]
 """What every row of a set must have, by the rows and the columns that are named."""
 
@@ -36,12 +41,16 @@ def load(spec: Spec, source: Source) -> Splits:
         If data cannot be had, is malformed or empty, lacks a column, or if held-out rows are also trained on.
     """
     loader = _Loader(spec, source)
-    train, held_out = loader.train_and_held_out()
-    warmup = loader.warmup()
+    (train, held_out), warmup = all_of(loader.train_and_held_out, loader.warmup)
     for field, rows in (("data.train", train), ("data.warmup", warmup)):
         refuse_overlap(rows, held_out, field)
     refuse_sampling_without_answers(spec, held_out)
-    return Splits(tuple(train), tuple(warmup), tuple(held_out))
+    return Splits(tuple(train), tuple(warmup), tuple(held_out), tuple(loader.notes))
+
+
+def load_train(spec: Spec, source: Source) -> tuple[Example, ...]:
+    """Load the rows to train on alone. Parameters and errors as `load`."""
+    return tuple(_Loader(spec, source).train_and_held_out()[0])
 
 
 def load_held_out(spec: Spec, source: Source) -> tuple[Example, ...]:
@@ -70,17 +79,20 @@ def refuse_sampling_without_answers(spec: Spec, held_out: Sequence[Example]) -> 
 class _Loader:
     def __init__(self, spec: Spec, source: Source) -> None:
         self._spec, self._data, self._seed, self._source = spec, spec.data, spec.reinforce.seed, source
+        self.notes: list[str] = []
 
     def train_and_held_out(self) -> tuple[list[Example], list[Example]]:
-        train = self._examples(self._data.train, "data.train", self._train_roles)
         wanted = self._data.held_out
         if wanted is None or wanted.fraction is None:
-            held_out = self.held_out()
+            train, held_out = all_of(self._train, self.held_out)
         else:
-            train, share = split_by_hash(train, wanted.fraction)
+            train, share = split_by_hash(self._train(), wanted.fraction)
             not_empty(train, "data.train, without what data.heldOut.fraction holds out,")
             held_out = self._limited(share, wanted)
         return sample(train, self._data.train.limit, self._seed), held_out
+
+    def _train(self) -> list[Example]:
+        return self._examples(self._data.train, "data.train", self._train_roles)
 
     def held_out(self) -> list[Example]:
         wanted = self._data.held_out
@@ -114,7 +126,7 @@ class _Loader:
         """What held-out rows must have: answers to judge by or, for DPO and ORPO where there are none, pairs."""
         if not self._spec.evaluation.enabled:
             return ("prompt",)
-        answered = columns.answer is not None or any(_says_something(record.get("answer")) for record in records)
+        answered = columns.answer is not None or any(_says_something(at(record, "answer")) for record in records)
         pairs = self._spec.reinforce.algorithm in PREFERENCE and not answered
         return ("prompt", *COMPLETIONS) if pairs else ("prompt", "answer")
 
@@ -124,7 +136,10 @@ class _Loader:
         if self._spec.reinforce.algorithm in PREFERENCE and field != "data.warmup":
             records = with_prompts(records, rows.columns)
         refuse_unused(named or rows.columns, self._used(rows, required), field)
-        return extract_answers(to_examples(records, rows.columns, field, required), rows.answer_pattern, field)
+        examples = to_examples(records, rows.columns, field, required, rows.source)
+        read_as, ambiguity = extract_answers(examples, rows.answer_pattern, field)
+        self.notes += filter(None, (ambiguity, _own_system(read_as, field)))
+        return read_as
 
     def _used(self, rows: Rows | HeldOut, required: Sequence[str]) -> Sequence[str]:
         """Return what is read of a set: a warm-up reads what it must have, all others answers where there are some.
@@ -132,13 +147,47 @@ class _Loader:
         Held-out pairs of DPO and ORPO are compared too.
         """
         if rows is self._data.warmup:
-            return required
+            return required if "messages" in required else (*required, "system")
         pairs = COMPLETIONS if self._spec.reinforce.algorithm in PREFERENCE else ()
-        return tuple(dict.fromkeys((*required, "answer", *pairs)))
+        return tuple(dict.fromkeys((*required, "answer", *pairs, "system")))
+
+
+def all_of(first: Callable[[], One], second: Callable[[], Other]) -> tuple[One, Other]:
+    """Return what two sets give; where both are refused for what they hold, with what is wrong in both.
+
+    Raises
+    ------
+    TrainerError
+        With one or both problems.
+    """
+    try:
+        one = first()
+    except TrainerError as error:
+        if error.exit_code.is_users_fault:
+            _raise_with(error, second)
+        raise
+    return one, second()
+
+
+def _raise_with(error: TrainerError, second: Callable[[], object]) -> None:
+    try:
+        second()
+    except TrainerError as other:
+        if not other.exit_code.is_users_fault:
+            return
+        hints = dict.fromkeys(filter(None, (error.hint, other.hint)))
+        message = f"{error.message}; also: {other.message}"
+        raise TrainerError(error.exit_code, error.reason, message, "; ".join(hints)) from error
+
+
+def _own_system(rows: Sequence[Example], field: str) -> str:
+    count = sum(row.system is not None for row in rows)
+    told = "have a system text of their own, which stands in the place of chatTemplate.systemPrompt"
+    return f"{count} of {len(rows)} rows of {field} {told}" if count else ""
 
 
 def _says_something(value: object) -> bool:
-    return is_text(value) and bool(str(value).strip())
+    return is_text(value) and not is_missing(value)
 
 
 def _other_split(train: Rows, held_out: HeldOut) -> Rows:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from reasoning_contract.report import EvaluationStatus, HeldOutStatus, Score
 from reasoning_contract.spec import Stage
-from reasoning_contract.status import EvaluationStatus, HeldOutStatus, Score
 
 from .statistics import mcnemar_exact_one_sided, pass_at_k, wilson_interval
 

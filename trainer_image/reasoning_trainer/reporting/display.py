@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reasoning_contract.progress import Progress
-from reasoning_contract.status import Score, TrainingStatus
+from reasoning_contract.report import Score, TrainingStatus
 
 from .tracker import duration
 

@@ -8,65 +8,32 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from pydantic.alias_generators import to_snake
 
 from reasoning_contract.progress import Progress
-
-PREFIX = "reasoning_trainer"
+from reasoning_contract.series import PREFIX, Series, figures
 
 
 class ProgressCollector(Collector):
-    """Turns the report of the moment into Prometheus gauges."""
+    """Turns the report of the moment into Prometheus series, under the names that the operator serves them by."""
 
     def __init__(self, progress: Callable[[], Progress]) -> None:
         self._progress = progress
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; a figure that the run does not have yields none."""
-        report = self._progress()
-        stage = GaugeMetricFamily(f"{PREFIX}_stage", "1 for the stage that is running", labels=["stage"])
-        stage.add_metric([report.stage], 1)
-        yield stage
-        yield _gauge("attempt", "Number of this attempt", report.attempt)
-        yield _gauge("gpu_seconds", "GPU-seconds over all attempts", report.gpu_seconds)
-        yield _gauge("progress_ratio", "Share of the run that is done", report.progress.percent / 100)
-        for name in ("step", "total_steps", "step_seconds", "eta_seconds"):
-            value = getattr(report.progress, name)
-            if value is not None:
-                yield _gauge(name, type(report.progress).model_fields[name].description or name, value)
-        yield from self._training(report)
-        yield from self._evaluation(report)
-
-    def _training(self, report: Progress) -> Iterator[Metric]:
-        figures = report.training.model_dump(exclude_none=True) if report.training else {}
-        described = type(report.training).model_fields if report.training else {}
-        for name, value in figures.items():
-            text = described[name].description or name
-            if isinstance(value, dict):
-                family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=["reward"])
-                for reward, figure in value.items():
-                    family.add_metric([reward], figure)
-                yield family
-            else:
-                yield _gauge(to_snake(name), text, value)
-
-    def _evaluation(self, report: Progress) -> Iterator[Metric]:
-        if report.evaluation is None:
-            return
-        for name, text in (("accuracy", "Held-out accuracy"), ("preferred", "Share of held-out pairs preferred")):
-            family = GaugeMetricFamily(f"{PREFIX}_held_out_{name}", text, labels=["model"])
-            for model in ("base", "warmup", "reinforce"):
-                figure = getattr(getattr(report.evaluation.held_out, model), name, None)
-                if figure is not None:
-                    family.add_metric([model], figure)
-            if family.samples:
-                yield family
+        """Yield the series; a figure that the run does not have yields none."""
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
+        for series, label, value in figures(self._progress()):
+            family = families.setdefault(series.name, family_of(series))
+            family.add_metric([label] if series.label else [], value)
+        yield from families.values()
 
 
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+def family_of(series: Series) -> GaugeMetricFamily | CounterMetricFamily:
+    """Return an empty family for a series of this run."""
+    kind = CounterMetricFamily if series.counter else GaugeMetricFamily
+    return kind(f"{PREFIX}{series.name}", series.text, labels=[series.label] if series.label else [])
 
 
 class Exporter:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from reasoning_contract.status import TrainingStatus
+from reasoning_contract.report import TrainingStatus
 
 NAMES = {
     "loss": ("loss", "loss/policy_avg"),
@@ -16,6 +16,8 @@ NAMES = {
     "reward_std": ("reward_std",),
     "zero_variance_share": ("frac_reward_zero_std",),
     "kl": ("kl", "objective/kl"),
+    "entropy": ("entropy", "policy/entropy_avg"),
+    "importance_ratio": ("sampling/importance_sampling_ratio/mean",),
     "completion_length": ("completions/mean_length",),
     "clipped_share": ("completions/clipped_ratio",),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from reasoning_contract.progress import Progress
+from reasoning_contract.report import Artifact, EvaluationStatus, Score
 from reasoning_contract.spec import HeldOut, Rows
-from reasoning_contract.status import Artifact, EvaluationStatus, Score
 
 from ..data.examples import Example, Splits
 from ..job import Job
@@ -328,10 +328,11 @@ def digest(examples: Sequence[Example]) -> str:
 
 
 def _document(example: Example) -> dict[str, Any]:
-    fields = {name: value for name, value in vars(example).items() if value is not None}
+    compared = [each.name for each in fields(example) if each.compare]
+    said = {name: getattr(example, name) for name in compared if getattr(example, name) is not None}
     if example.messages is not None:
-        fields["messages"] = [vars(message) for message in example.messages]
-    return fields
+        said["messages"] = [vars(message) for message in example.messages]
+    return said
 
 
 def _limits(facts: Facts) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reasoning_contract.progress import Progress
-from reasoning_contract.status import MemoryStatus, ProgressStatus, RunStage
+from reasoning_contract.report import MemoryStatus, ProgressStatus, RunStage
 
 WINDOW = 20
 """Steps whose median is reported as the seconds of a step."""

@@ -1,5 +1,18 @@
-"""Rewards: what a completion is worth. Each built-in is a file; `build` turns the spec's list into TRL's functions."""
+"""Rewards: what a completion is worth. `build` makes of the list in the spec what scores batches."""
 
+from .batch import Batch, Scorer, batch_of
 from .combine import Grader, RewardFunction, RewardSet, build
+from .python import code_elsewhere
+from .surroundings import Surroundings
 
-__all__ = ["Grader", "RewardFunction", "RewardSet", "build"]
+__all__ = [
+    "Batch",
+    "Grader",
+    "RewardFunction",
+    "RewardSet",
+    "Scorer",
+    "Surroundings",
+    "batch_of",
+    "build",
+    "code_elsewhere",
+]

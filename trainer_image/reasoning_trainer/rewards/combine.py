@@ -1,127 +1,134 @@
-"""Turns the spec's list of rewards into what TRL calls, and into the grader of the evaluation."""
+"""Turns the spec's list of rewards into one thing that scores batches, and into the grader of the evaluation."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
 
-from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, Reward, RewardParams
 
-from ..errors import TrainerError
 from . import correctness
-from .completion import Conversation, Sample, Scorer, text_of
+from .batch import Batch, Scorer
+from .box import Box
 from .format import strict_format, tags_in_order
-from .registry import make_scorer
+from .registry import BATCH_SECONDS, make_scorer, seconds_of
+from .samples import EachSample
+from .surroundings import Surroundings
 
 
 class RewardFunction:
-    """A reward as TRL calls it: a batch in, a list of numbers or None out.
+    """A reward that scores batches in time, and counts what it could not score.
 
     Attributes
     ----------
+    name
+        Its name in metrics and messages.
+    weight
+        What its scores are multiplied with.
     unscored
         How many completions it could not score so far.
     """
 
-    def __init__(self, name: str, scorer: Scorer) -> None:
-        self.__name__ = name
-        self.unscored = 0
-        self._scorer = scorer
+    def __init__(self, scorer: Scorer, weight: float = 1.0, seconds: float = BATCH_SECONDS) -> None:
+        self.name, self.weight, self.unscored = scorer.name, weight, 0
+        self._scorer, self._seconds = scorer, seconds
 
-    def __call__(
-        self,
-        prompts: Sequence[str | Conversation],
-        completions: Sequence[str | Conversation],
-        completion_ids: Sequence[Sequence[int]] | None = None,
-        answer: Sequence[str | None] | None = None,
-        **columns: Any,
-    ) -> list[float | None]:
-        """Score a batch.
+    def start(self) -> None:
+        """Get ready to score; errors as `Scorer.start`."""
+        self._scorer.start()
 
-        Parameters
-        ----------
-        prompts, completions
-            Texts or conversations, one of each a row.
-        completion_ids
-            Tokens of the completions; without them their length is not known.
-        answer
-            Reference answers, from the column of that name.
-        columns
-            The other columns and what else TRL hands over; not used.
-
-        Returns
-        -------
-        list of float or None
-            A finite number a completion; None where it cannot be scored, which `unscored` counts.
+    def score(self, batch: Batch) -> list[float | None]:
+        """Score a batch: a finite number a completion; None where it cannot be scored, which `unscored` counts.
 
         Raises
         ------
         TrainerError
-            If the reward raised an error or returned no finite number, naming reward, row and completion.
+            If the reward cannot score anything any more; built-in ones also if they fail on a completion.
         """
-        lengths = [None] * len(completions) if completion_ids is None else [len(ids) for ids in completion_ids]
-        references = [None] * len(completions) if answer is None else answer
-        scores = [
-            self._score(row, Sample(text_of(completion), text_of(prompt), length, reference))
-            for row, (prompt, completion, length, reference) in enumerate(
-                zip(prompts, completions, lengths, references, strict=True)
-            )
-        ]
+        scores = self._scorer.score(batch, time.monotonic() + self._seconds)
         self.unscored += scores.count(None)
         return scores
 
-    def _score(self, row: int, sample: Sample) -> float | None:
-        try:
-            score = self._scorer(sample)
-        except Exception as error:
-            raise self._failure(row, sample, f"{type(error).__name__}: {error}") from error
-        if score is not None and not math.isfinite(score):
-            raise self._failure(row, sample, f"it returned {score}")
-        return score
-
-    def _failure(self, row: int, sample: Sample, what: str) -> TrainerError:
-        excerpt = sample.text if len(sample.text) <= 200 else f"{sample.text[:200]}..."
-        return TrainerError(
-            ExitCode.REWARD_FAILED,
-            "RewardFunctionError",
-            f"reward {self.__name__} failed on row {row} of its batch: {what}; the completion is {excerpt!r}",
-            "a reward returns a finite number, or None for a completion that it cannot score",
-        )
+    def close(self) -> None:
+        """End what it started."""
+        self._scorer.close()
 
 
 @dataclass(frozen=True)
 class RewardSet:
-    """All rewards of a job, in the spec's order."""
+    """All rewards of a job, in the spec's order. As a context manager, it is closed at the end."""
 
     functions: tuple[RewardFunction, ...]
-    """What TRL takes as ``reward_funcs``."""
-    weights: tuple[float, ...]
-    """What TRL takes as ``reward_weights``."""
+    box: Box | None = None
+    """Where code of the user's runs."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the rewards."""
-        return tuple(function.__name__ for function in self.functions)
+        return tuple(function.name for function in self.functions)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Their weights."""
+        return tuple(function.weight for function in self.functions)
 
     @property
     def unscored(self) -> dict[str, int]:
         """Completions that could not be scored so far, by reward; rewards that scored all are left out."""
-        return {function.__name__: function.unscored for function in self.functions if function.unscored}
+        return {function.name: function.unscored for function in self.functions if function.unscored}
+
+    def start(self) -> None:
+        """Load the code of all rewards; errors as `Scorer.start`."""
+        for function in self.functions:
+            function.start()
+
+    def score(self, batch: Batch) -> dict[str, list[float | None]]:
+        """Return the scores of a batch by reward; errors as `RewardFunction.score`."""
+        return {function.name: function.score(batch) for function in self.functions}
+
+    def close(self) -> None:
+        """End what the rewards started."""
+        for function in self.functions:
+            function.close()
+        if self.box:
+            self.box.close()
+
+    def __enter__(self) -> RewardSet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def build(rewards: Sequence[Reward], template: ChatTemplate) -> RewardSet:
-    """Build the rewards of a job.
+def build(rewards: Sequence[Reward], template: ChatTemplate, around: Surroundings | None = None) -> RewardSet:
+    """Build the rewards of a job. Nothing is started yet.
+
+    Parameters
+    ----------
+    rewards
+        The rewards.
+    template
+        The job's tags.
+    around
+        What they need beside their spec.
 
     Raises
     ------
     TrainerError
-        If one is of a kind that this version cannot compute.
+        If what one needs is not there, or it is of a kind that this version cannot compute.
     """
-    functions = tuple(RewardFunction(reward.name, make_scorer(reward, template)) for reward in rewards)
-    return RewardSet(functions, tuple(reward.weight for reward in rewards))
+    around = around or Surroundings()
+    box = around.make_box()
+    functions = (
+        RewardFunction(make_scorer(reward, template, around, box), reward.weight, seconds_of(reward))
+        for reward in rewards
+    )
+    return RewardSet(tuple(functions), box)
 
 
 class Grader:
@@ -137,14 +144,18 @@ class Grader:
 
     def __init__(self, rewards: Sequence[Reward], template: ChatTemplate) -> None:
         params = next((reward.params for reward in rewards if reward.builtin == "correctness"), RewardParams())
-        self._correctness = correctness.make(params, template)
+        self._correctness = EachSample("correctness", correctness.make(params, template))
         self._tags = tags_in_order(template)
 
-    def is_right(self, completion: str, reference: str) -> bool | None:
-        """Return whether the completion's answer is right; None if the reference cannot be judged."""
-        score = self._correctness(Sample(completion, reference=reference))
-        return None if score is None else score == 1.0
+    def are_right(self, batch: Batch) -> list[bool | None]:
+        """Return whether the completions' answers are right; None where the reference cannot be judged."""
+        scores = self._correctness.score(batch, math.inf)
+        return [None if score is None else score == 1.0 for score in scores]
 
     def is_well_formed(self, completion: str) -> bool:
         """Return whether reasoning and answer stand in their tags, once each, and nothing else."""
         return strict_format(completion, self._tags)
+
+    def close(self) -> None:
+        """End what it started."""
+        self._correctness.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from reasoning_contract.spec import Tags
 
-Conversation = Sequence[Mapping[str, str]]
+Conversation = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -21,22 +22,22 @@ class Sample:
     tokens
         Length of the completion in tokens, its end token included; None where it is not known.
     reference
-        The answer that is right; None where the row has none.
+        The answer that is right, or all that are; None where the row has none.
     """
 
     text: str
     prompt: str = ""
     tokens: int | None = None
-    reference: str | None = None
+    reference: str | Sequence[str] | None = None
 
 
-Scorer = Callable[[Sample], float | None]
+SampleScorer = Callable[[Sample], float | None]
 """The score of a sample; None where it cannot be scored, which is counted and never taken for 0."""
 
 
 def text_of(value: str | Conversation) -> str:
     """Return a prompt or completion as text; of messages, their contents, a line between two."""
-    return value if isinstance(value, str) else "\n".join(message["content"] for message in value)
+    return value if isinstance(value, str) else "\n".join(str(message["content"]) for message in value)
 
 
 def final_answer(text: str, reasoning: Tags, answer: Tags) -> str | None:

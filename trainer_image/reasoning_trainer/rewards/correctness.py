@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
-from .completion import Sample, Scorer, final_answer
-from .math_judge import MathJudge
-from .numbers import read_number, states_number
+from .completion import Sample, SampleScorer, final_answer
+from .judge import same_choice, same_mathematics, same_number, same_text
 
 DEFAULT_PARSER = "math"
 Comparison = Callable[[str, str], bool | None]
-"""(reference, answer) -> whether the answer is right; None if that cannot be told."""
+"""(reference, answer) -> whether the answer is right; None if the reference is none that it can compare with."""
 
-MATHEMATICS = re.compile(r"[\d\\^+*/=<>()\[\]{}|]")
-WRAPPERS = ("\\boxed{", "\\text{", "\\mathrm{", "\\textbf{")
-MAX_LENGTH = 200
-"""Characters of an answer that is still compared as an expression, or thrice the reference's: more is an essay."""
+PARSERS: dict[str, Comparison] = {
+    "math": same_mathematics,
+    "number": same_number,
+    "choice": same_choice,
+    "exact": same_text,
+}
 
 
-def make(params: RewardParams, template: ChatTemplate) -> Scorer:
+def make(params: RewardParams, template: ChatTemplate) -> SampleScorer:
     """Return the scorer: 1 for the right answer, 0 for a wrong one or none, None where the reference cannot be judged.
 
     The answer is what `final_answer` finds; how it is compared is ``params.parser``.
     """
-    compare = PARSERS[params.parser or DEFAULT_PARSER]()
+    compare = PARSERS[params.parser or DEFAULT_PARSER]
 
     def score(sample: Sample) -> float | None:
         if not sample.reference:
@@ -34,55 +34,14 @@ def make(params: RewardParams, template: ChatTemplate) -> Scorer:
         answer = final_answer(sample.text, template.reasoning_tags, template.answer_tags)
         if not answer:
             return 0.0
-        right = compare(sample.reference, answer)
+        right = compare_any(compare, sample.reference, answer)
         return None if right is None else float(right)
 
     return score
 
 
-def compare_text(reference: str, answer: str) -> bool:
-    """Return whether the two are the same text, white space aside."""
-    return reference.split() == answer.split()
-
-
-def compare_number(reference: str, answer: str) -> bool | None:
-    """Return whether the answer states the reference's number (see `read_number`); None if the reference has none."""
-    number = read_number(reference)
-    return None if number is None else states_number(answer, number)
-
-
-class MathComparison:
-    """Compares by value: numbers exactly, words as words, all else as expressions by math-verify.
-
-    math-verify alone would take ``24*3`` for 72 and so the question for its answer, and ``act`` for ``cat``; so it is
-    asked only about references that are neither number nor words.
-    """
-
-    def __init__(self) -> None:
-        self._judge = MathJudge()
-
-    def __call__(self, reference: str, answer: str) -> bool | None:
-        """Compare; None if the reference is no mathematics, or the comparison took too long."""
-        if _bare(reference) == _bare(answer):
-            return True
-        number = read_number(reference, bare=True)
-        if number is not None:
-            return states_number(answer, number)
-        if not MATHEMATICS.search(reference) or len(answer) > max(MAX_LENGTH, 3 * len(reference)):
-            return False
-        return self._judge.same(reference, answer)
-
-
-def _bare(text: str) -> str:
-    """Return the text without case, white space, and LaTeX or full stop around it."""
-    bare = "".join(text.casefold().split()).rstrip(".").strip("$")
-    wrapper = next(filter(bare.startswith, WRAPPERS), "")
-    wraps_all = wrapper and bare.find("}") == len(bare) - 1
-    return bare[len(wrapper) : -1] if wraps_all else bare
-
-
-PARSERS: dict[str, Callable[[], Comparison]] = {
-    "math": MathComparison,
-    "number": lambda: compare_number,
-    "exact": lambda: compare_text,
-}
+def compare_any(compare: Comparison, references: str | Sequence[str], answer: str) -> bool | None:
+    """Return whether the answer is one of those that are accepted; None if none of them can be compared with."""
+    accepted = [references] if isinstance(references, str) else references
+    verdicts = [compare(reference, answer) for reference in accepted]
+    return None if all(verdict is None for verdict in verdicts) else any(verdicts)

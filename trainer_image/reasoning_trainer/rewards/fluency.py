@@ -9,7 +9,7 @@ from functools import cache
 
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
-from .completion import Scorer
+from .completion import SampleScorer
 
 DEFAULT_NGRAM = 4
 """Welleck et al. report repetition by 4-grams."""
@@ -20,7 +20,7 @@ NOTATION = frozenset({"LATIN", "GREEK", "MATHEMATICAL", "DOUBLE-STRUCK", "SCRIPT
 JAPANESE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"})
 
 
-def make(params: RewardParams, template: ChatTemplate) -> Scorer:
+def make(params: RewardParams, template: ChatTemplate) -> SampleScorer:
     """Return the scorer for passages of ``params.ngram`` words."""
     ngram = params.ngram or DEFAULT_NGRAM
     return lambda sample: fluency(sample.text, sample.prompt, ngram)

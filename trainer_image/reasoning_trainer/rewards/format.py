@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
-from .completion import Scorer
+from .completion import SampleScorer
 
 
-def make(params: RewardParams, template: ChatTemplate) -> Scorer:
+def make(params: RewardParams, template: ChatTemplate) -> SampleScorer:
     """Return the scorer: `strict_format` if ``params.strict``, else `soft_format`."""
     tags = tags_in_order(template)
     if params.strict:

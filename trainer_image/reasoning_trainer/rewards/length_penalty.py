@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
-from .completion import Sample, Scorer
+from .completion import Sample, SampleScorer
 
 
-def make(params: RewardParams, template: ChatTemplate) -> Scorer:
+def make(params: RewardParams, template: ChatTemplate) -> SampleScorer:
     """Return the scorer: 0 up to ``targetTokens``, falling to -1 at ``maxTokens`` (twice the target when empty)."""
     if params.target_tokens is None:
         raise ValueError("lengthPenalty needs targetTokens")  # the contract's rules see to it

@@ -1,17 +1,29 @@
-"""Which rewards there are."""
+"""Which rewards there are, and what scores each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from reasoning_contract.api import headers_variable
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.spec import ChatTemplate, Reward, RewardParams
+from reasoning_contract.spec import ChatTemplate, HttpReward, Reward, RewardParams
 
 from ..errors import TrainerError
 from . import correctness, fluency, format, length_penalty
-from .completion import Scorer
+from .batch import Scorer
+from .box import Box
+from .completion import SampleScorer
+from .failures import Failures
+from .python import PythonScorer, function_of
+from .remote.http import Service, headers_of
+from .remote.scorer import HttpScorer
+from .samples import EachSample
+from .surroundings import Surroundings
 
-BUILTINS: dict[str, Callable[[RewardParams, ChatTemplate], Scorer]] = {
+BATCH_SECONDS = 300.0
+"""Longest time for a batch of a built-in reward; comparing an answer may take seconds."""
+
+BUILTINS: dict[str, Callable[[RewardParams, ChatTemplate], SampleScorer]] = {
     "correctness": correctness.make,
     "fluency": fluency.make,
     "format": format.make,
@@ -19,20 +31,59 @@ BUILTINS: dict[str, Callable[[RewardParams, ChatTemplate], Scorer]] = {
 }
 
 
-def make_scorer(reward: Reward, template: ChatTemplate) -> Scorer:
+def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, box: Box) -> Scorer:
     """Return the scorer of a reward.
+
+    Parameters
+    ----------
+    reward
+        The reward.
+    template
+        The job's tags.
+    around
+        What it needs beside its spec.
+    box
+        Where code of the user's runs.
 
     Raises
     ------
     TrainerError
-        If it is of a kind that this version cannot compute.
+        If what it needs is not there, or it is of a kind that this version cannot compute.
     """
-    if reward.builtin is None:
-        kind = next(kind for kind in ("python", "http", "model") if getattr(reward, kind) is not None)
+    failures = Failures(reward.name, around.guard, around.complain)
+    if reward.builtin:
+        return EachSample(reward.name, BUILTINS[reward.builtin](reward.params, template))
+    if reward.python:
+        function = function_of(reward, reward.python, around.locate)
+        return PythonScorer(reward.name, function, box, failures, around.say)
+    if reward.http:
+        service = Service(reward.http.url, _headers(reward, reward.http, around.variables), reward.http.retries)
+        return HttpScorer(reward.name, service, reward.http.concurrency, failures)
+    raise TrainerError(
+        ExitCode.NOT_SUPPORTED,
+        "RewardNotSupported",
+        f"reward {reward.name} is of kind model, which this version cannot compute",
+        f"use python, http, or a builtin: {', '.join(BUILTINS)}",
+    )
+
+
+def seconds_of(reward: Reward) -> float:
+    """Return the longest time for a batch of a reward."""
+    timed = reward.python or reward.http
+    return timed.timeout_seconds if timed else BATCH_SECONDS
+
+
+def _headers(reward: Reward, http: HttpReward, variables: Mapping[str, str]) -> dict[str, str]:
+    if http.headers_secret_ref is None:
+        return {}
+    name = headers_variable(reward.name)
+    try:
+        return headers_of(variables[name])
+    except (KeyError, ValueError) as error:
+        what = "is not set" if isinstance(error, KeyError) else str(error)
         raise TrainerError(
-            ExitCode.NOT_SUPPORTED,
-            "RewardNotSupported",
-            f"reward {reward.name} is of kind {kind}, which this version cannot compute",
-            f"use a builtin: {', '.join(BUILTINS)}",
-        )
-    return BUILTINS[reward.builtin](reward.params, template)
+            ExitCode.SPEC_INVALID,
+            "RewardHeadersInvalid",
+            f"rewards.{reward.name}.http.headersSecretRef: {name}: {what}",
+            f"give the Secret's key lines such as `Authorization: Bearer ...`; without a cluster, set {name}",
+        ) from None

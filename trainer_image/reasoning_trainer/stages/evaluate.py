@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +17,7 @@ from ..backends.base import Completion, Sampling
 from ..chat.template import continuation, question, render
 from ..data.examples import Example
 from ..evaluation.scores import Result, compare
-from ..rewards import Grader
+from ..rewards import Grader, batch_of
 from ..storage.run_folder import write_atomic, write_lines
 
 BATCH = 32
@@ -104,8 +104,14 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
     TrainerError
         If the process is told to stop.
     """
+    with closing(Grader(context.spec.rewards, context.spec.chat_template)) as grader:
+        return _measure(context, policy, rows, grader, report)
+
+
+def _measure(
+    context: Context, policy: Policy, rows: Sequence[Example], grader: Grader, report: Callable[[int], None]
+) -> Measured:
     spec = context.spec
-    grader = Grader(spec.rewards, spec.chat_template)
     pairs = all(row.is_pair for row in rows)
     known = all(row.answer for row in rows)
     answers: list[Completion] = []
@@ -120,14 +126,13 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
         if draws(spec):
             drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(spec, start))
             sampled_right += [
-                sum(_is_right(grader, each.text, row) for each in group)
-                for group, row in zip(drawn, batch, strict=True)
+                sum(_are_right(grader, [row] * len(group), group)) for group, row in zip(drawn, batch, strict=True)
             ]
         if pairs:
             margins += _margins(spec, policy, batch, prompts)
         report(start + len(batch))
     result = Result(
-        right=[_is_right(grader, answer.text, row) for answer, row in zip(answers, rows, strict=True)] if known else [],
+        right=_are_right(grader, rows, answers) if known else [],
         formatted=[grader.is_well_formed(answer.text) for answer in answers],
         lengths=[answer.tokens for answer in answers],
         sampled_right=sampled_right,
@@ -179,9 +184,10 @@ def _margins(spec: Spec, policy: Policy, rows: Sequence[Example], prompts: Seque
     return [better - worse for better, worse in zip(chosen, rejected, strict=True)]
 
 
-def _is_right(grader: Grader, text: str, row: Example) -> bool:
-    """Tell whether a completion is right; one whose reference cannot be judged is not shown to be."""
-    return grader.is_right(text, row.answer or "") is True
+def _are_right(grader: Grader, rows: Sequence[Example], answers: Sequence[Completion]) -> list[bool]:
+    """Tell which completions are right; one whose reference cannot be judged is not shown to be."""
+    batch = batch_of(rows, [row.prompt or "" for row in rows], [answer.text for answer in answers])
+    return [right is True for right in grader.are_right(batch)]
 
 
 def read_results(attempt: Attempt, rows: int) -> dict[Stage, Result]:

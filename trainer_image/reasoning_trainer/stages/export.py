@@ -11,8 +11,8 @@ from typing import Any
 
 from transformers import GenerationConfig
 
+from reasoning_contract.report import Artifact
 from reasoning_contract.spec import EXPORT_FORMATS
-from reasoning_contract.status import Artifact
 
 from ..attempt import Attempt, Policy
 from ..chat.template import question

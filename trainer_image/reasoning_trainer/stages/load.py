@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from reasoning_contract.status import ModelStatus
+from reasoning_contract.report import ModelStatus
 
 from ..attempt import Context, Policy
 from ..backends.base import Backend
@@ -46,14 +46,10 @@ def load(context: Context, backend: Backend, fetched: Callable[[], Fetched]) -> 
 
 def report(context: Context, policy: Policy) -> None:
     """Put what was loaded, and why so, into the report."""
-    spec, choice = context.spec, context.job.choice
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in policy.model.parameters()]
     status = ModelStatus(
         revision=policy.revision,
-        backend=spec.backend,
-        load_in=spec.model.load_in,
-        engine=spec.inference.engine,
-        reason=choice.reason,
+        **dict(context.job.choice),
         parameters=sum(size for size, _ in sizes),
         trainable_parameters=sum(size for size, trained in sizes if trained),
     )

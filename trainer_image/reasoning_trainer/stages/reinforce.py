@@ -10,11 +10,12 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
+from reasoning_contract.report import RunStage
 from reasoning_contract.spec import PREFERENCE
-from reasoning_contract.status import RunStage
 
 from ..algorithms.order import ByEpoch
 from ..algorithms.ppo import make_ppo_trainer
+from ..algorithms.reward_functions import ROW, reward_functions
 from ..algorithms.training import StageCallback, drop_reference, reuse, train
 from ..algorithms.trl_arguments import (
     reinforce_arguments,
@@ -25,7 +26,7 @@ from ..attempt import Attempt, Policy
 from ..chat.conversation import preference
 from ..chat.template import question
 from ..data.examples import Splits
-from ..rewards import build
+from ..rewards import RewardSet, Surroundings, build
 from ..storage.engine_cache import exclusive
 from .evaluate import evaluate_on_the_way
 
@@ -39,7 +40,9 @@ def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     attempt.interruption.check()
     attempt.tracker.begin(STAGE, "preparing")
     _tell_of_rounding(attempt)
-    train(attempt, policy, STAGE, _make_trainer(attempt, policy, splits))
+    around = Surroundings.of(attempt.spec, attempt.inputs.locate, attempt.say)
+    with build(attempt.spec.rewards, attempt.spec.chat_template, around) as rewards:
+        train(attempt, policy, STAGE, _make_trainer(attempt, policy, splits, rewards))
     drop_reference(policy)
 
 
@@ -55,31 +58,31 @@ def _tell_of_rounding(attempt: Attempt) -> None:
             attempt.say(f"{field} {wanted} is not a multiple of {updates}: every {possible} steps")
 
 
-def _make_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
+def _make_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewards: RewardSet) -> Trainer:
     algorithm = attempt.spec.reinforce.algorithm
     if algorithm == "PPO":
-        return make_ppo_trainer(attempt, policy, splits, [EvaluationCallback(attempt, policy, splits)])
-    make = _make_preference_trainer if algorithm in PREFERENCE else _make_reward_trainer
-    return make(attempt, policy, splits)
+        return make_ppo_trainer(attempt, policy, splits, rewards, [EvaluationCallback(attempt, policy, splits)])
+    if algorithm in PREFERENCE:
+        return _make_preference_trainer(attempt, policy, splits)
+    return _make_reward_trainer(attempt, policy, splits, rewards)
 
 
-def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
+def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewards: RewardSet) -> Trainer:
     """Make the trainer of an algorithm that scores what the model writes.
 
     TRL copies the adapter as it is now, which is after the warm-up, as the reference that a KL term is measured from.
     """
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
-    rewards = build(attempt.spec.rewards, attempt.spec.chat_template)
     rows = [
-        {"prompt": question(attempt.spec, policy, example.prompt or ""), "answer": example.answer}
-        for example in splits.train
+        {"prompt": question(attempt.spec, policy, example.prompt or ""), ROW: number}
+        for number, example in enumerate(splits.train)
     ]
     spec = attempt.spec
     # TRL builds vLLM's engine here; Unsloth had it beside the model
     with exclusive(attempt.say, when=spec.backend == "transformers" and spec.inference.engine == "vllm"):
         return trainer(
             model=policy.model,
-            reward_funcs=list(rewards.functions),
+            reward_funcs=reward_functions(rewards, splits.train),
             args=_config(attempt, policy, config, policy.backend.generation_arguments(spec)),
             train_dataset=Dataset.from_list(rows),
             processing_class=policy.tokenizer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from reasoning_contract.status import RunStage
+from reasoning_contract.report import RunStage
 
 from ..algorithms.training import StageCallback, reuse, train
 from ..algorithms.trl_arguments import warmup_arguments

@@ -18,6 +18,11 @@ def of_rows(rows: Sequence[object]) -> dict[str, object]:
     return {"count": len(texts), "content": _digest("\n".join(sorted(texts))), "order": _digest("\n".join(texts))}
 
 
+def of_text(text: str) -> str:
+    """Return the digest of a text."""
+    return _digest(text)
+
+
 def of_folder(folder: Path) -> dict[str, str]:
     """Return size and digest of every file in a folder; of large files, of blocks that are spread over them."""
     files = (path for path in folder.rglob("*") if path.is_file())

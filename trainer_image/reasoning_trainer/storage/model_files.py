@@ -19,6 +19,7 @@ from ..errors import TrainerError
 from ..job import Inputs
 from ..resource_failures import is_storage_full
 from .commits import Commits
+from .lfs import pointers
 
 NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack", "consolidated*.safetensors")
 """Files of a Hub repository that the trainer never reads; the last are Mistral's copies of the shards."""
@@ -73,8 +74,9 @@ def require_safetensors(spec: Spec, folder: Path) -> None:
     Raises
     ------
     TrainerError
-        If there are no safetensors.
+        If there are no safetensors, or files of the model are pointers of Git LFS.
     """
+    refuse_pointers(spec, folder)
     if any(folder.glob(WEIGHTS)):
         return
     others = sorted({path.name for pattern in NOT_READ for path in folder.glob(pattern)})
@@ -85,6 +87,24 @@ def require_safetensors(spec: Spec, folder: Path) -> None:
         f"model.source {spec.model.source} has no weights in *.safetensors; {found}",
         "choose a revision with safetensors, or load the model once and save it with save_pretrained",
     )
+
+
+def refuse_pointers(spec: Spec, folder: Path) -> None:
+    """Refuse a checkout without its large files.
+
+    Raises
+    ------
+    TrainerError
+        If files are pointers of Git LFS.
+    """
+    found = pointers(folder)
+    if found:
+        raise TrainerError(
+            ExitCode.MODEL_INVALID,
+            "GitLfsPointer",
+            f"model.source {spec.model.source} has pointers of Git LFS instead of files: {', '.join(found[:SHOWN])}",
+            "fetch the files themselves: git lfs pull in the checkout that they were copied from",
+        )
 
 
 def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ, commits: Commits = NO_COMMITS) -> Fetched:

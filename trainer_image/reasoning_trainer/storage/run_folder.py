@@ -42,6 +42,8 @@ STAGES = ("warmup", "reinforce")
 """Stages that train."""
 RECIPE_PARTS = ("backend", "model", "lora", "chatTemplate", "data", "warmup", "reinforce", "rewards")
 """Parts of the spec that decide what is learned. Another pod, limit or report is no other run."""
+HOW_IT_IS_ASKED = ("timeoutSeconds", "retries", "concurrency", "headersSecretRef")
+"""Fields of a reward that say how its scores are got, not what they are."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -265,6 +267,10 @@ def recipe_of(spec: Spec, rows: Mapping[str, Any]) -> dict[str, Any]:
     document = spec.model_dump(by_alias=True, exclude_none=True, mode="json")
     recipe = {part: document[part] for part in RECIPE_PARTS}
     recipe["model"].pop("tokenSecretRef", None)
+    for reward in recipe["rewards"]:
+        for field in HOW_IT_IS_ASKED:
+            for kind in ("python", "http"):
+                reward.get(kind, {}).pop(field, None)
     return recipe | {"rows": rows}
 
 

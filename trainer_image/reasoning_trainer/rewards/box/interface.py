@@ -134,7 +134,8 @@ class Box(Protocol):
         function
             Whose code is loaded when it is first called.
         arguments
-            Columns of the batch; a function without ``**kwargs`` gets those that it has names for.
+            Columns of the batch; a function without ``**kwargs`` gets those that it has names for. One without rows
+            loads the function and calls nothing.
         deadline
             Seconds that one try may take.
 

@@ -59,7 +59,7 @@ class Functions:
         self._loaded: dict[Asked, Function] = {}
 
     def answer(self, asked: Asked, arguments: Mapping[str, list[Any]], rows: int, deadline: float) -> dict[str, Any]:
-        """Return a number or None for each row, the problems, and what was printed."""
+        """Return a number or None for each row, the problems, and what was printed; without rows, only load."""
         begin = time.monotonic()
         self._printed.take()
         try:
@@ -67,6 +67,8 @@ class Functions:
             accepted = _accepted(function, arguments)
         except BaseException as error:  # SystemExit too is told, and not obeyed
             return self._failed(asked, rows, _describe(asked, error, None))
+        if not rows:
+            return {"values": [], "problems": [], "printed": self._printed.take()}
         try:
             returned = _call(function, accepted, asked.params)
         except BaseException as error:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tests.shapes import LLAMA_8B
 
-from reasoning_contract.gpu_memory import GIB, Shape, UnknownShapeError, estimate, fits, least_gpu_gib
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
+from reasoning_trainer.backends.gpu_memory import GIB, Shape, UnknownShapeError, estimate, fits, least_gpu_gib
 
 UNDER, OVER = 0.05, 0.15
 """How far an estimate may lie under what was measured, which ends in a job that does not fit, and over it."""

@@ -46,9 +46,8 @@ def _cluster(spec: Spec) -> Iterator[Gap]:
 
 def _rewards(spec: Spec) -> Iterator[Gap]:
     for index, reward in enumerate(spec.rewards):
-        for kind in ("python", "http", "model"):
-            if getattr(reward, kind) is not None:
-                yield f"rewards[{index}].{kind}", "this version has built-in rewards only: use builtin"
+        if reward.model is not None:
+            yield f"rewards[{index}].model", "this version has no reward models: use builtin, python or http"
 
 
 def _on_transformers(spec: Spec) -> Iterator[Gap]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .spec import PREFERENCE, Spec
+from reasoning_contract.spec import PREFERENCE, Spec
 
 GIB = 1 << 30
 CONTEXT_GIB = 0.6

@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Runs what a command sets up, step by step: `python3 hack/steps.py STEP...`, each a target of the Makefile.
+
+A step is a line: how long it took and what is left. What it prints goes to a file; shown of it is what the cluster's
+driver says, such as the packages that it installs, and the end if the step fails. On a terminal the line of the step at
+work moves; elsewhere it is said again once in a while.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+ROOT = Path(__file__).resolve().parent.parent
+POLL_SECONDS, SAY_SECONDS = 0.2, 60.0
+"""How often a terminal's line moves, and how often a line is printed elsewhere."""
+LAST_LINES, LAST_BYTES = 20, 8192
+"""How much of a log is looked at."""
+NOTES = ("localcluster: ", "setup: ")
+"""What the lines of a log begin with that are shown."""
+SPINNER = "|/-\\"
+GREEN, RED, DIM, PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One target of the Makefile.
+
+    Attributes
+    ----------
+    target
+        Its name there.
+    title
+        What it does, for a person.
+    seconds
+        What it took at most where it was measured: from nothing, on two free cores (docs/demo.md).
+    beside
+        Whether the steps after it need not wait for it, but for those that name it in `needs`.
+    needs
+        Steps that run beside, and must have ended.
+    """
+
+    target: str
+    title: str
+    seconds: float
+    beside: bool = False
+    needs: tuple[str, ...] = ()
+
+
+STEPS = {
+    step.target: step
+    for step in (
+        Step("environment", "Python environment of operator and tools", 60),
+        Step("trainer-environment", "Python environment of the trainer: 3 GB, and compiling llama.cpp", 420),
+        Step("tools", "kubectl and helm", 20),
+        Step("kubernetes", "Kubernetes, built from source", 720, beside=True),
+        Step("operator-image", "the operator's image", 150),
+        Step("libraries", "the trainer's libraries: 3 GB, and compiling llama.cpp", 600),
+        Step("models", "the demo's models: a tiny one is trained", 480),
+        Step("trainer-image", "the trainer's image", 30),
+        Step("demo-image", "the trainer's image with the demo's models", 30),
+        Step("cluster", "the cluster", 60, needs=("kubernetes",)),
+        Step("load-images", "images into the cluster: 6 GB", 120),
+    )
+}
+
+
+class Running:
+    """A step at work, and what it prints in a file."""
+
+    def __init__(self, step: Step, folder: Path) -> None:
+        self.step = step
+        self.log = folder / f"{step.target}.log"
+        self.started = time.monotonic()
+        self._ended: float | None = None
+        self._read = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                ["make", "--no-print-directory", step.target],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at work, or was."""
+        return (self._ended or time.monotonic()) - self.started
+
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        if self.process.poll() is not None and self._ended is None:
+            self._ended = time.monotonic()
+        return self._ended is not None
+
+    def end(self) -> None:
+        """Interrupt it with all that it started, and wait for its end."""
+        if not self.has_ended():
+            os.killpg(self.process.pid, signal.SIGINT)
+            self.process.wait()
+
+    def notes(self) -> list[str]:
+        """What it has said since this was asked last."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            whole, end, _ = log.read().rpartition(b"\n")
+        self._read += len(whole + end)
+        return [line for line in whole.decode(errors="replace").splitlines() if line.startswith(NOTES)]
+
+    def last_lines(self, count: int) -> list[str]:
+        """The end of what it has printed."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - LAST_BYTES))
+            text = log.read().decode(errors="replace").replace("\r", "\n")
+        return [line for line in text.splitlines() if line.strip()][-count:]
+
+
+class Screen:
+    """Where steps are shown."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._moves = out.isatty()
+        self._said = time.monotonic()
+        self._turn = 0
+
+    def begins(self, step: Step) -> None:
+        """Say that a step begins: not on a terminal, whose line moves."""
+        self._said = time.monotonic()
+        if not self._moves:
+            self._print(f"begins  {step.title}{', beside the next' if step.beside else ''}")
+
+    def at_work(self, running: Running, left: float) -> None:
+        """Say that a step is at work."""
+        pause = POLL_SECONDS if self._moves else SAY_SECONDS
+        if time.monotonic() - self._said < pause:
+            return
+        self._said = time.monotonic()
+        words = f"{running.step.title}  {duration(running.seconds)}, up to {duration(left)} left"
+        last = "".join(running.last_lines(1)).strip()
+        if not self._moves:
+            print(f"    {words}: {last}"[:200], file=self._out, flush=True)
+            return
+        self._turn += 1
+        width = shutil.get_terminal_size().columns
+        line = f"{SPINNER[self._turn % len(SPINNER)]} {words}  "
+        self._out.write(f"\r\033[K{line[: width - 1]}{DIM}{last[: max(0, width - 1 - len(line))]}{PLAIN}")
+        self._out.flush()
+
+    def notes(self, line: str) -> None:
+        """Show a line of a log."""
+        self._print(f"      {line}")
+
+    def done(self, running: Running, left: float) -> None:
+        """Say what a step took."""
+        more = f", up to {duration(left)} left" if left else ""
+        self._print(f"{self._coloured(GREEN, 'done')}  {running.step.title}  {duration(running.seconds)}{more}")
+
+    def failed(self, running: Running) -> None:
+        """Say how a step failed."""
+        self._print(f"{self._coloured(RED, 'failed')}  {running.step.title}  {duration(running.seconds)}")
+        for line in running.last_lines(LAST_LINES):
+            self._print(f"    {line}")
+        self._print(f"The whole log: {running.log}")
+
+    def _print(self, line: str) -> None:
+        print(f"\r\033[K{line}" if self._moves else line, file=self._out, flush=True)
+
+    def _coloured(self, colour: str, word: str) -> str:
+        return f"{colour}{word}{PLAIN}" if self._moves else word
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> duration(42.2), duration(95), duration(3600)
+    ('42 s', '1 min 35 s', '60 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min" if not rest else f"{minutes} min {rest} s"
+
+
+def time_left(steps: Sequence[Step], spent: Mapping[str, float], ended: Collection[str]) -> float:
+    """Return the seconds that steps take at most from now.
+
+    Parameters
+    ----------
+    steps
+        All of them, in order.
+    spent
+        Seconds that each took that has begun.
+    ended
+        Those that have ended.
+    """
+    now, ends = 0.0, {}
+    for step in steps:
+        rest = 0.0 if step.target in ended else max(0.0, step.seconds - spent.get(step.target, 0.0))
+        if step.beside:
+            ends[step.target] = now + rest
+        else:
+            now = max([now, *(ends.get(need, 0.0) for need in step.needs)]) + rest
+    return max([now, *ends.values()])
+
+
+class Work:
+    """Steps, one after the other but for those that run beside."""
+
+    def __init__(self, steps: Sequence[Step], folder: Path, screen: Screen) -> None:
+        self._steps, self._folder, self._screen = steps, folder, screen
+        self._running: dict[str, Running] = {}
+        self._ended: set[str] = set()
+
+    def run(self) -> bool:
+        """Run them all, or until one fails; whether all went well."""
+        try:
+            return all(self._step(step) for step in self._steps) and self._wait(self._running)
+        finally:
+            for running in self._running.values():
+                running.end()
+
+    def _step(self, step: Step) -> bool:
+        if not self._wait(need for need in step.needs if need in self._running):
+            return False
+        self._running[step.target] = Running(step, self._folder)
+        self._screen.begins(step)
+        return step.beside or self._wait([step.target])
+
+    def _wait(self, targets: Iterable[str]) -> bool:
+        waited = list(targets)
+        while self._all_well():
+            if not (left := [target for target in waited if target not in self._ended]):
+                return True
+            self._screen.at_work(self._running[left[0]], self._time_left())
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def _all_well(self) -> bool:
+        """Take note of the steps that have ended; whether none failed."""
+        for target, running in self._running.items():
+            has_ended = running.has_ended()
+            for line in running.notes():
+                self._screen.notes(line)
+            if has_ended and target not in self._ended:
+                if running.process.returncode:
+                    self._screen.failed(running)
+                    return False
+                self._ended.add(target)
+                self._screen.done(running, self._time_left())
+        return True
+
+    def _time_left(self) -> float:
+        spent = {target: running.seconds for target, running in self._running.items()}
+        return time_left(self._steps, spent, self._ended)
+
+
+def main(targets: Sequence[str]) -> int:
+    """Run the steps that the command line names."""
+    folder = Path(os.environ.get("STATE_DIR") or ROOT / ".state") / "logs"
+    try:
+        return 0 if Work([STEPS[target] for target in targets], folder, Screen(sys.stdout)).run() else 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""The container beside the trainer in which Python rewards run; Kubernetes ends it with the trainer."""
+
+from __future__ import annotations
+
+from reasoning_contract.api import BOX_CONTAINER, BOX_FOLDER, BOX_SOCKET
+from reasoning_contract.spec import Spec
+
+from ..model import Json, TrainingJob
+from ..names import RUN_BOX_AS
+
+_SHARED, _TMP = "box", "box-tmp"
+_LIMITS = {"cpu": "1", "memory": "2Gi"}
+_MEMORY = "BOX_MEMORY"
+
+
+def is_needed(spec: Spec) -> bool:
+    """Whether a job has code of its user's to run."""
+    return any(reward.python for reward in spec.rewards)
+
+
+def build(job: TrainingJob, image: str) -> Json:
+    """Return the container: the trainer's image with no GPU, token, Secret or claim, under a user of its own.
+
+    Parameters
+    ----------
+    job
+        The job.
+    image
+        The trainer's image.
+    """
+    given = job.spec.reward_box.resources
+    return {
+        "name": BOX_CONTAINER,
+        "image": image,
+        "imagePullPolicy": job.spec.pod.image_pull_policy,
+        # which makes of an init container one that runs beside the others
+        "restartPolicy": "Always",
+        "command": ["python3", "-m", "reasoning_trainer.rewards.box"],
+        "args": ["--socket", BOX_SOCKET, "--tmp", "/tmp", "--memory", f"$({_MEMORY})"],
+        "workingDir": "/tmp",
+        "env": [
+            {"name": "HOME", "value": "/tmp"},
+            # images made from CUDA's ask for all GPUs, which NVIDIA's runtime gives to a container that asks for none
+            {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
+            {"name": _MEMORY, "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}},
+        ],
+        "resources": {"requests": given.requests, "limits": _LIMITS | given.limits},
+        "volumeMounts": [{"name": _SHARED, "mountPath": BOX_FOLDER}, {"name": _TMP, "mountPath": "/tmp"}],
+        "securityContext": {
+            "runAsUser": RUN_BOX_AS,
+            "runAsGroup": RUN_BOX_AS,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def volumes() -> list[Json]:
+    """Return the volumes: that of the socket, and the box's own for small files, which counts as its memory."""
+    return [
+        {"name": _SHARED, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+        {"name": _TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
+    ]
+
+
+def mount() -> Json:
+    """Return where the trainer sees the socket."""
+    return {"name": _SHARED, "mountPath": BOX_FOLDER}

@@ -1,0 +1,55 @@
+"""Completions whose worth is known before any model has written one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from reasoning_contract.spec import Spec
+
+from ..chat.conversation import opening, worked_answer
+from ..data.examples import Example
+from ..rewards import Batch, batch_of
+from .findings import EMPTY, LONG, WORKED, WRONG
+
+NO_REASONING = "..."
+"""Stands for the reasoning of a row that has none."""
+Tokens = Callable[[str], Sequence[int]]
+
+
+def samples(spec: Spec, rows: Sequence[Example], parts: Callable[[str], Sequence[object]]) -> dict[str, list[str]]:
+    """Return completions of every row by kind; where rows have no answers only the empty text.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    rows
+        The rows.
+    parts
+        What the length of a text is counted in.
+    """
+    found = {}
+    if all(row.answer for row in rows):
+        right = [worked(spec, row) for row in rows]
+        found[WORKED] = right
+        answers = [row.answer for row in rows]
+        others = [next((other for other in answers if other != answer), None) for answer in answers]
+        if all(others):
+            found[WRONG] = [worked(spec, replace(row, answer=other)) for row, other in zip(rows, others, strict=True)]
+        longest = spec.reinforce.max_completion_length
+        # repeated until it is as long as a completion may be
+        found[LONG] = [text * (1 + longest // max(len(parts(text)), 1)) for text in right]
+    return found | {EMPTY: [""] * len(rows)}
+
+
+def worked(spec: Spec, row: Example) -> str:
+    """Return the row's answer as a model should give it."""
+    return worked_answer(replace(row, reasoning=row.reasoning or NO_REASONING), spec.chat_template)
+
+
+def conversation(spec: Spec, rows: Sequence[Example], texts: Sequence[str], tokens: Tokens | None) -> Batch:
+    """Return the batch of completions, one of each row, in the form that the training has them in."""
+    prompts = [opening(row.prompt or "", spec.chat_template.system_prompt) for row in rows]
+    completions = [[{"role": "assistant", "content": text}] for text in texts]
+    return batch_of(rows, prompts, completions, [tokens(text) for text in texts] if tokens else None)

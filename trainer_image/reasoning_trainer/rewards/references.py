@@ -1,0 +1,98 @@
+"""Finds the rows whose answer no completion can be judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from reasoning_contract.spec import Spec
+
+from ..data.examples import Example, Splits
+from ..data.splits import not_empty
+from ..errors import invalid_data
+from .batch import batch_of
+from .combine import Grader
+
+STANDS_FOR_NONE = frozenset({"proof", "notfound", "not found", "n/a", "nan", "null", "#n/a"})
+"""What data sets write where there is no answer, in lower case."""
+PROBE = "0"
+"""An answer that is judged like any other: whoever cannot tell whether it is right cannot read the reference."""
+SHOWN = 3
+"""Rows that a message shows."""
+
+
+def set_aside(spec: Spec, splits: Splits) -> Splits:
+    """Do what ``data.unjudgeable`` asks for with the rows of train and held-out that cannot be judged.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    splits
+        Its rows.
+
+    Returns
+    -------
+    Splits
+        The rows that stay, with a note where there are such rows.
+
+    Raises
+    ------
+    TrainerError
+        If there are such rows and the data is to be refused for it, or no row is left.
+    """
+    train, of_train = judgeable(spec, splits.train, "data.train")
+    held_out, of_held_out = judgeable(spec, splits.held_out, "data.heldOut")
+    notes = (*splits.notes, *filter(None, (of_train, of_held_out)))
+    return replace(splits, train=train, held_out=held_out, notes=notes)
+
+
+def judgeable(spec: Spec, rows: tuple[Example, ...], field: str) -> tuple[tuple[Example, ...], str]:
+    """Return the rows of a set that stay, and a sentence on those that cannot be judged. Errors as `set_aside`."""
+    found = unjudgeable(spec, rows) if are_judged(spec, field) else []
+    if not found:
+        return rows, ""
+    shown = ", ".join(f"row {row.place.row} {row.answer!r:.60}" for row in found[:SHOWN])
+    told = f"{len(found)} of {len(rows)} rows of {field} have an answer that no completion can be judged by: {shown}"
+    action = spec.data.unjudgeable
+    if action == "fail":
+        raise invalid_data("AnswersUnjudgeable", told, "mend those rows, or leave them out by data.unjudgeable: drop")
+    if action == "count":
+        return rows, f"{told}; data.unjudgeable: drop leaves them out"
+    left = not_empty(without(rows, found), f"{field}, without what cannot be judged,")
+    return tuple(left), f"{told}; they are left out"
+
+
+def unjudgeable(spec: Spec, rows: Sequence[Example]) -> list[Example]:
+    """Return the rows whose answer stands for none, or cannot be judged by the parser that judges completions."""
+    answered = [row for row in rows if row.answer]
+    tags = spec.chat_template.answer_tags
+    own = [f"{tags.start}{row.answer}{tags.end}" for row in answered]
+    other = [f"{tags.start}{PROBE}{tags.end}"] * len(answered)
+    with closing(Grader(spec.rewards, spec.chat_template)) as grader:
+        right = grader.are_right(batch_of(answered, own, own))
+        probed = grader.are_right(batch_of(answered, other, other))
+    return [
+        row
+        for row, accepts, tells in zip(answered, right, probed, strict=True)
+        if stands_for_none(row.answer or "") or not accepts or tells is None
+    ]
+
+
+def without(rows: Sequence[Example], aside: Sequence[Example]) -> list[Example]:
+    """Return the rows that are not set aside."""
+    which = set(map(id, aside))
+    return [row for row in rows if id(row) not in which]
+
+
+def stands_for_none(answer: str) -> bool:
+    """Whether a data set writes this where it has no answer."""
+    return " ".join(answer.casefold().split()).strip(" .") in STANDS_FOR_NONE
+
+
+def are_judged(spec: Spec, field: str) -> bool:
+    """Whether completions of a set's rows are compared with the rows' answers."""
+    if field == "data.heldOut":
+        return spec.evaluation.enabled
+    return any(reward.builtin == "correctness" for reward in spec.rewards)

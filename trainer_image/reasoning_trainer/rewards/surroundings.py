@@ -1,0 +1,51 @@
+"""What rewards need beside their spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from reasoning_contract.spec import RewardBox, Spec, Unscored
+
+from ..data.sources import Locate
+from ..job import Inputs
+from .box import Box, BoxProcess
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What rewards need beside their spec.
+
+    Attributes
+    ----------
+    locate
+        Finds the file of a ConfigMap's key.
+    say
+        Prints what functions print.
+    complain
+        Prints what they fail on.
+    guard
+        ``spec.guards.unscored``.
+    box
+        ``spec.rewardBox``.
+    variables
+        Environment variables: the headers of HTTP rewards, and where the box's sidecar listens.
+    """
+
+    locate: Locate = Inputs(None, None).locate
+    say: Callable[[str], None] = print
+    complain: Callable[[str], None] = print
+    guard: Unscored = field(default_factory=Unscored)
+    box: RewardBox = field(default_factory=RewardBox)
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @classmethod
+    def of(cls, spec: Spec, locate: Locate, say: Callable[[str], None]) -> Self:
+        """Return those of a job."""
+        return cls(locate, say, say, spec.guards.unscored, spec.reward_box)
+
+    def make_box(self) -> Box:
+        """Return a box, which is not started yet: a child process."""
+        return BoxProcess(on_missing_wall=self.box.on_missing_wall)
