@@ -22,7 +22,7 @@ from reasoning_contract.report import Score
 from reasoning_contract.spec import PREFERENCE
 from reasoning_trainer.environment import cpus
 from reasoning_trainer.job import read_job
-from reasoning_trainer.reporting.model_card import versions
+from reasoning_trainer.reporting.versions import versions
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ("grpo", "gspo", "drgrpo", "dapo", "rloo", "ppo", "dpo", "orpo")

@@ -30,9 +30,10 @@ def announcements(old: Status, new: Status) -> list[Announcement]:
         events.append(Announcement("Normal", new.phase, _MESSAGES[new.phase]))
     if new.attempts and new.attempts != old.attempts and new.phase == "Running":
         events.append(Announcement("Normal", "AttemptStarted", f"attempt {new.attempts} runs"))
-    step = new.resumed_from_step
-    if step is not None and step != old.resumed_from_step:
-        events.append(Announcement("Normal", "Resumed", f"attempt {new.attempts} goes on from step {step}"))
+    step, stage = new.resumed_from_step, new.resumed_from_stage
+    if step is not None and (step, stage) != (old.resumed_from_step, old.resumed_from_stage):
+        place = f"step {step} of {stage}" if stage else f"step {step}"
+        events.append(Announcement("Normal", "Resumed", f"attempt {new.attempts} goes on from {place}"))
     if new.stage and new.stage != old.stage and new.phase == "Running":
         events.append(Announcement("Normal", "Stage", f"stage {new.stage}"))
     if problem := _problem(old, new):

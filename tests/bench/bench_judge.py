@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     references = list(_references(options.file, options.pattern))
     right = [(each, way, answer) for each in references for way, answer in right_ways(each)]
-    wrong = [(each, "mutated", answer) for each in references for answer in _wrong(each)]
+    wrong = [(each, way, answer) for each in references for way, answer in _wrong(each)]
     wrong += _pairs(references)
     judges: dict[str, tuple[Compare, int]] = {"judge": (same_mathematics, 1), "plain text": (_same_text, 1)}
     if options.math_verify:
@@ -63,8 +63,8 @@ def _references(file: Path, pattern: str) -> Iterator[str]:
             yield str(number) if is_grouped else reference
 
 
-def _wrong(reference: str) -> Iterator[str]:
-    yield from dict.fromkeys(answer for answer in wrong_ways(reference) if answer != reference)
+def _wrong(reference: str) -> Iterator[tuple[str, str]]:
+    yield from dict.fromkeys((way, answer) for way, answer in wrong_ways(reference) if answer != reference)
 
 
 def _pairs(references: list[str]) -> list[tuple[str, str, str]]:
@@ -113,6 +113,7 @@ def report(
         "accepted_percent": round(100 * len(accepted) / len(wrong), 2),
         "cpu_seconds": round(time.process_time() - began, 1),
         "refused_by_way": dict(Counter(way for _, way, _ in refused).most_common()),
+        "accepted_by_way": dict(Counter(way for _, way, _ in accepted).most_common()),
         "examples_refused": [(each, answer) for each, _, answer in refused[:SHOWN]],
         "examples_accepted": [(each, answer) for each, _, answer in accepted[:SHOWN]],
     }

@@ -1,18 +1,21 @@
 """Measures what our code costs a training step beside TRL's own, and prints one JSON line a figure.
 
 ``python tests/bench/bench_step_overhead.py``: GRPO on the CPU through the whole trainer, its exporter scraped as by an
-operator and a Prometheus would. In one and the same run our callbacks (progress, metrics, guards, reports to display
-and volume) are called at every other step and left out at the steps between, so that whatever else the machine does
+operator and a Prometheus would. In one and the same run our callbacks (progress, metrics, guards, reports to the
+supervisor) are called at every other step and left out at the steps between, so that whatever else the machine does
 falls on both alike. Beside the steps' wall time it gives the time spent inside the callbacks, and of that the CPU time,
-which a busy machine does not stretch as much.
+which a busy machine does not stretch as much; and the CPU time of the supervisor, which shows, serves and keeps the
+reports. Then it gives what a start takes, with two processes to begin.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -34,13 +37,13 @@ environment.prepare()
 from tests.trainer.models import make_model  # noqa: E402
 from transformers import TrainerCallback  # noqa: E402
 
-from reasoning_contract.status import TrainingStatus  # noqa: E402
+from reasoning_contract.report import TrainingStatus  # noqa: E402
 from reasoning_trainer.commands.run import Options, run  # noqa: E402
 from reasoning_trainer.reporting.display import Display  # noqa: E402
-from reasoning_trainer.reporting.exporter import Exporter  # noqa: E402
 from reasoning_trainer.reporting.memory import memory_status  # noqa: E402
 from reasoning_trainer.reporting.tracker import Phase, Tracker  # noqa: E402
-from reasoning_trainer.stages import reinforce  # noqa: E402
+from reasoning_trainer.supervisor import process  # noqa: E402
+from reasoning_trainer.supervisor.exporter import Exporter  # noqa: E402
 
 MODELS = {
     "tiny": {"width": 64, "layers": 2, "steps": 121, "tokens": 16},
@@ -51,6 +54,9 @@ WARM = 3
 """Steps at the beginning that are not counted."""
 OPERATOR_SECONDS, PROMETHEUS_SECONDS = 5.0, 15.0
 SCRAPES = 200
+STARTS = 5
+WORKER = "--worker"
+"""Says to be the process that trains."""
 
 
 class Clock:
@@ -60,6 +66,13 @@ class Clock:
         self.begins: list[float] = []
         self.wall: dict[int, float] = {}
         self.cpu: dict[int, float] = {}
+
+    def read(self, file: Path) -> None:
+        """Take over what the worker's clock showed."""
+        seen = json.loads(file.read_text())
+        self.begins = seen["begins"]
+        self.wall = {int(step): seconds for step, seconds in seen["wall"].items()}
+        self.cpu = {int(step): seconds for step, seconds in seen["cpu"].items()}
 
     def ours(self, step: int) -> bool:
         """Whether our callbacks are called at a step, counted from 0."""
@@ -117,15 +130,14 @@ def steps(name: str, folder: Path) -> dict[str, Any]:
     """Train, and return the figures."""
     model = MODELS[name]
     make_model(folder / "model", int(model["width"]), int(model["layers"]))
-    clock, callbacks = Clock(), reinforce._callbacks
-    reinforce._callbacks = lambda *given: [Begin(clock), *(EveryOther(each, clock) for each in callbacks(*given))]
-    port = free_port()
-    try:
-        with Display() as display, scraped(port):
-            outcome = run(Options(write_job(name, folder), folder / "run", port=port), display)
-    finally:
-        reinforce._callbacks = callbacks
+    port, clock = free_port(), Clock()
+    process.COMMAND = (sys.executable, __file__, WORKER, str(folder / "clock.json"))
+    before = time.process_time()
+    with Display() as display, scraped(port):
+        outcome = run(Options(write_job(name, folder), folder / "run", port=port), display)
+    supervised = time.process_time() - before
     assert outcome.exit_code == 0, outcome
+    clock.read(folder / "clock.json")
     spans = [later - earlier for earlier, later in zip(clock.begins, clock.begins[1:], strict=False)]
     counted = range(WARM, len(spans))
     with_ours = [spans[step] for step in counted if clock.ours(step)]
@@ -146,7 +158,54 @@ def steps(name: str, folder: Path) -> dict[str, Any]:
         "callbacks_cpu_ms": milliseconds(inside["cpu"]),
         "callbacks_wall_percent": round(100 * statistics.median(inside["wall"]) / statistics.median(without), 3),
         "callbacks_cpu_percent": round(100 * statistics.median(inside["cpu"]) / statistics.median(without), 3),
+        "supervisor_cpu_ms_a_step": round(1000 * supervised / len(clock.begins), 3),
+        "supervisor_cpu_percent": round(100 * supervised / (clock.begins[-1] - clock.begins[0]), 3),
     }
+
+
+def work(order: list[str], file: Path) -> int:
+    """Train with every other step's callbacks, and write the clock: the worker's part."""
+    from reasoning_trainer import worker
+    from reasoning_trainer.stages import reinforce
+
+    clock, callbacks = Clock(), reinforce._callbacks
+    reinforce._callbacks = lambda *given: [Begin(clock), *(EveryOther(each, clock) for each in callbacks(*given))]
+    code = worker.main(order)
+    file.write_text(json.dumps(vars(clock)))
+    return code
+
+
+def starts() -> Iterator[dict[str, Any]]:
+    """Return how long the trainer takes until it answers, and until its worker has something to tell."""
+    answers, reports = [], []
+    for _ in range(STARTS):
+        with tempfile.TemporaryDirectory() as folder:
+            answered, reported = start(Path(folder))
+        answers.append(answered)
+        reports.append(reported)
+    yield {"figure": "start", "answers_s": quartiles(answers), "worker_reports_s": quartiles(reports)}
+
+
+def start(folder: Path) -> tuple[float, float]:
+    """Start the trainer, and return the seconds until it answers and until it reads the data; then stop it."""
+    make_model(folder / "model", 64, 2)
+    port, began, answered = free_port(), time.perf_counter(), 0.0
+    command = [sys.executable, "-m", "reasoning_trainer", "run", str(write_job("tiny", folder)), "--port", str(port)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "trainer_image")}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([*command, "--output", str(folder / "run")], env=environment, stdout=quiet) as trainer:
+        while trainer.poll() is None:
+            try:
+                detail = json.loads(fetch(port, "progress"))["progress"].get("detail")
+            except OSError:  # it does not serve yet
+                time.sleep(0.005)
+                continue
+            answered = answered or time.perf_counter() - began
+            if detail != "starting":
+                break
+        reported = time.perf_counter() - began
+        trainer.send_signal(signal.SIGTERM)
+    return answered, reported
 
 
 def write_job(name: str, folder: Path) -> Path:
@@ -199,10 +258,10 @@ def scraped(port: int) -> Iterator[None]:
     done.set()
 
 
-def fetch(port: int, path: str) -> None:
+def fetch(port: int, path: str) -> bytes:
     """Read what the exporter serves."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
-        answer.read()
+        return bytes(answer.read())
 
 
 def scrapes() -> Iterator[dict[str, Any]]:
@@ -240,9 +299,11 @@ def main() -> None:
     for name in MODELS:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(steps(name, Path(folder)) | {"load_average": os.getloadavg()[0]}), flush=True)
-    for figure in scrapes():
+    for figure in (*starts(), *scrapes()):
         print(json.dumps(figure), flush=True)
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == [WORKER]:
+        sys.exit(work(sys.argv[3:], Path(sys.argv[2])))
     main()

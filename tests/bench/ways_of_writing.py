@@ -178,25 +178,28 @@ COUNT_CHANGES = (
 )  # fmt: skip
 
 
-def wrong_ways(reference: str) -> Iterator[str]:
-    """Yield answers that are close to the reference and wrong: each digit and sign another one, and the like."""
+def wrong_ways(reference: str) -> Iterator[tuple[str, str]]:
+    """Yield names of changes with an answer that is close to the reference and wrong."""
     for digit in re.finditer(r"\d", reference):
-        yield f"{reference[: digit.start()]}{(int(digit[0]) + 1) % 10}{reference[digit.end() :]}"
+        yield "digit", f"{reference[: digit.start()]}{(int(digit[0]) + 1) % 10}{reference[digit.end() :]}"
     for sign in re.finditer("[+-]", reference):
-        yield f"{reference[: sign.start()]}{'-' if sign[0] == '+' else '+'}{reference[sign.end() :]}"
+        yield "sign", f"{reference[: sign.start()]}{'-' if sign[0] == '+' else '+'}{reference[sign.end() :]}"
     for old, new in SWAPS:
         if old in reference and not (old == "i" and OF_TEXT.search(reference)):
-            yield reference.replace(old, new, 1)
+            yield "sign or name", reference.replace(old, new, 1)
     if INTEGER.fullmatch(reference):
         yield from _other_numbers(int(reference))
     else:
-        yield from (f"{reference} + 1", f"2({reference})", f"{reference}, {reference}")
+        more = (f"{reference} + 1", f"2({reference})", f"{reference}, {reference}")
+        yield from (("more than the answer", answer) for answer in more)
 
 
-def _other_numbers(number: int) -> Iterator[str]:
+def _other_numbers(number: int) -> Iterator[tuple[str, str]]:
     for change in COUNT_CHANGES:
         if number not in (0, 1) or change not in ("{0}^2", "{0} million"):
-            yield change.format(number, number + 1)
-    yield from (f"{number}.5", f"{number - 1}", f"{10 * number + 1}", f"1/{abs(number) + 2}", f"{number - 1} + 1")
+            yield "more than the answer", change.format(number, number + 1)
+    yield "sum still to be done", f"{number - 1} + 1"
+    others = [f"{number}.5", f"{number - 1}", f"{10 * number + 1}", f"1/{abs(number) + 2}"]
     if number:
-        yield from (f"{-number}", f"{number * 10}", f"{number}/7" if number % 7 else f"{number}/11")
+        others += [f"{-number}", f"{number * 10}", f"{number}/7" if number % 7 else f"{number}/11"]
+    yield from (("another number", other) for other in others)

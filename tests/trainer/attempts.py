@@ -1,7 +1,8 @@
-"""Attempts in processes of their own, which send themselves a signal at a moment that the test chooses."""
+"""Attempts in processes of their own, which are sent a signal at a moment that the test chooses."""
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -14,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.polling import eventually
+
 from reasoning_contract.progress import Progress
+from reasoning_trainer.supervisor.channel import Order
 
 DEADLINE = 120.0
 CLOCKED = ("step_time", "eps", "train_runtime")
@@ -60,11 +64,25 @@ class Shot:
 
     def _fire(self) -> None:
         if self.delay is None:
-            os.kill(os.getpid(), self.signal)
+            send(self.signal)
         else:
-            timer = threading.Timer(self.delay, os.kill, (os.getpid(), self.signal))
+            timer = threading.Timer(self.delay, send, (self.signal,))
             timer.daemon = True
             timer.start()
+
+
+def send(number: int) -> None:
+    """Send the attempt a signal as a kubelet does; called in the worker.
+
+    SIGKILL ends the supervisor, and the worker with it. SIGTERM reaches the supervisor alone; the worker goes on when
+    it has been handed on, and is at the same point then each time.
+    """
+    os.kill(os.getppid(), number)
+    if number == signal.SIGTERM:
+        interruption: Any = getattr(signal.getsignal(number), "__self__", None)
+        eventually(lambda: interruption.requested, "SIGTERM in the worker", pause=0.001)
+    else:
+        os.kill(os.getpid(), number)
 
 
 def wrap(target: str, before: Callable[[Sequence[Any]], None], after: Callable[[], None] = lambda: None) -> None:
@@ -88,11 +106,34 @@ def wrap(target: str, before: Callable[[Sequence[Any]], None], after: Callable[[
 def attempt(job: Path, output: Path, said: Path, prepare: Sequence[Callable[[], None]]) -> None:
     """Run one attempt; meant for a process of its own."""
     from reasoning_trainer.command_line import main
+    from reasoning_trainer.supervisor import process
 
     for each in prepare:
         each()
-    sys.stdout = said.open("a")
+    sys.stdout = sys.stderr = said.open("a")
+    process.spawn = fork
     sys.exit(main(["run", str(job), "--output", str(output)]))
+
+
+def fork(order: Order, output: int) -> int:
+    """Start a worker that has all that this process has: the libraries, and what was planted."""
+    from reasoning_trainer import worker
+
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
+    os._exit(worker.main([order.model_dump_json(by_alias=True, exclude_none=True)]))
+
+
+def wait_for_worker(run: Path) -> None:
+    """Wait until a worker that lost its supervisor is gone too: it holds the run's lock until then."""
+    if (run / "run.lock").exists():
+        with (run / "run.lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @dataclass(frozen=True)

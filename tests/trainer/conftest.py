@@ -91,14 +91,20 @@ def manifest(write_manifest: Callable[..., Path], tmp_path: Path) -> Callable[..
 
 @pytest.fixture(scope="session")
 def train_in() -> Callable[[Path, Path], Outcome]:
-    """Runs a manifest in this process, into a folder, and returns the outcome."""
+    """Runs a manifest into a folder, worker and supervisor in this process, and returns the outcome."""
 
     def run_manifest(job: Path, output: Path) -> Outcome:
         from reasoning_trainer.commands.run import Options, run
+        from reasoning_trainer.interruption import Interruption
         from reasoning_trainer.reporting.display import Display
+        from reasoning_trainer.worker import work
 
         with Display() as display:
-            return run(Options(job, output), display)
+            return run(
+                Options(job, output),
+                display,
+                lambda order, spec, reports, display, lock: work(order, reports.take, Interruption()),
+            )
 
     return run_manifest
 

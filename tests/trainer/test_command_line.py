@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.polling import eventually
+
 import reasoning_trainer
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
@@ -56,6 +58,26 @@ def test_answers_while_it_loads_and_ends_when_told_to(manifest: Callable[..., Pa
     assert outcome is not None
     assert (outcome.exit_code, outcome.reason) == (ExitCode.INTERRUPTED, "Interrupted")
     assert outcome.progress is not None
+
+
+def test_a_hub_that_cannot_be_reached_is_told_while_it_is_tried(manifest: Callable[..., Path], tmp_path: Path) -> None:
+    """For minutes, where names are not even resolved; each attempt."""
+    nobody, port = free_port(), free_port()
+    job = manifest(data={"train": {"source": "hf://owner/name"}}, evaluation={"enabled": False})
+    settings = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    settings |= {"PYTHONPATH": str(ROOT), "HF_ENDPOINT": f"http://127.0.0.1:{nobody}", "HF_HOME": str(tmp_path / "hub")}
+
+    def retried() -> str | None:
+        detail = first_progress(port).progress.detail or ""
+        return detail if "[Retry " in detail else None
+
+    with subprocess.Popen(command(job, "--output", tmp_path / "run", "--port", port), env=settings) as process:
+        try:
+            detail = eventually(retried, "a request that is repeated", DEADLINE)
+        finally:
+            process.kill()
+    assert "the Hub did not answer: '[Errno 111] Connection refused' thrown while requesting" in detail
+    assert "owner/name" in detail
 
 
 def test_the_last_word_on_a_bad_manifest_is_no_traceback(tmp_path: Path) -> None:

@@ -127,10 +127,18 @@ def test_data_set_at_its_commit_with_and_without_a_hub(tmp_path: Path) -> None:
     assert f"wanted at {missing}, and what was downloaded before is {NEW}" in again[3][1]
 
 
+SUPERVISOR = """
+import sys
+from reasoning_trainer import command_line
+from reasoning_trainer.supervisor import process
+
+process.COMMAND = (sys.executable, "-c", sys.argv.pop(1), sys.argv.pop(1))
+sys.exit(command_line.main())
+"""
 WEIGHTS_COME_BEFORE_THE_LIBRARIES = """
 import sys, time
 from pathlib import Path
-from reasoning_trainer import backends, command_line
+from reasoning_trainer import backends, worker
 
 cache, choose = Path(sys.argv.pop(1)), backends.choose
 
@@ -143,7 +151,7 @@ def choose_when_the_weights_are_there(spec):
     return choose(spec)
 
 backends.choose = choose_when_the_weights_are_there
-sys.exit(command_line.main())
+sys.exit(worker.main())
 """
 
 
@@ -158,7 +166,7 @@ def test_model_comes_from_the_hub_while_the_libraries_are_imported(
         rewards=None,
         evaluation={"enabled": False},
     )
-    program = [sys.executable, "-c", WEIGHTS_COME_BEFORE_THE_LIBRARIES, tmp_path]
+    program = [sys.executable, "-c", SUPERVISOR, WEIGHTS_COME_BEFORE_THE_LIBRARIES, tmp_path]
     settings = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     with hub.serve():
         settings |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -23,6 +23,7 @@ from tests.trainer.attempts import (
     last_checkpoint,
     progress,
     result,
+    wait_for_worker,
     wrap,
 )
 from tests.trainer.conftest import rows
@@ -86,6 +87,7 @@ def run_attempt(context: multiprocessing.context.ForkServerContext, log: Path) -
         started.append(process)
         process.join(DEADLINE)
         assert process.exitcode is not None, f"not done within {DEADLINE:g} s: {log.read_text()}"
+        wait_for_worker(output)
         return process
 
     yield run
@@ -282,7 +284,7 @@ def hang_in_a_generation() -> None:
     def hang(arguments: Sequence[Any]) -> None:
         draws.append(None)
         if len(draws) == 3 * 12 + 5:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getppid(), signal.SIGTERM)
             threading.Event().wait(DEADLINE)
 
     wrap(DRAW, hang)
@@ -296,6 +298,16 @@ def test_a_step_that_outlasts_the_grace_period_is_abandoned(
     assert last_checkpoint(run, "reinforce") == 2
     assert run_attempt(job, run).exitcode == 0
     assert result(run) == unbroken(**few_rows("GRPO"))
+
+
+def test_a_finished_warm_up_that_is_reused_is_said(manifest: Manifest, run_attempt: Attempt, tmp_path: Path) -> None:
+    """Killed in the first step of RL, before there is a checkpoint of it."""
+    job, run = manifest(**few_rows("GRPO")), tmp_path / "run"
+    warmup_steps = 4
+    process = run_attempt(job, run, [Shot(TRAINING_STEP, warmup_steps + 1, signal.SIGKILL).load])
+    assert process.exitcode == -signal.SIGKILL
+    assert run_attempt(job, run).exitcode == 0
+    assert (progress(run).resumed_from_stage, progress(run).resumed_from_step) == ("warmup", warmup_steps)
 
 
 def test_half_written_checkpoint_is_not_used(

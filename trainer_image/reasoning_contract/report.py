@@ -198,6 +198,8 @@ class Report(Part):
     """The proof of the gain."""
     resumed_from_step: int | None = None
     """Step from which the last attempt went on; absent where it started afresh."""
+    resumed_from_stage: RunStage | None = None
+    """Stage of that step: its last one, where the stage was finished and is reused."""
     last_checkpoint: CheckpointStatus | None = None
     """The last checkpoint on the volume."""
     model: ModelStatus | None = None
@@ -214,9 +216,9 @@ class Report(Part):
     def with_news(self, news: Report) -> Self:
         """Return this with what a newer report says.
 
-        What is not in it stays: a last word may have been shortened to fit. Only `resumed_from_step` is of one attempt,
-        and goes with it.
+        What is not in it stays: a last word may have been shortened to fit. Only where it was resumed from is of one
+        attempt, and goes with it.
         """
         told = {name: getattr(news, name) for name in Report.model_fields}
-        kept = {name: value for name, value in told.items() if value is not None or name == "resumed_from_step"}
+        kept = {name: value for name, value in told.items() if value is not None or name.startswith("resumed_from")}
         return self.model_copy(update=kept)

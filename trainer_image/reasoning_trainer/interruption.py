@@ -24,12 +24,15 @@ class Interruption:
     Parameters
     ----------
     abandon
-        Called when patience ends, from another thread or the signal handler; it must end the process.
+        Called when patience ends, from another thread or the signal handler; it must end the process that is at work.
+        A worker has a supervisor with patience, and needs none of its own.
     notify
         Called by the signal handler, with a line for people.
     """
 
-    def __init__(self, abandon: Callable[[], None], notify: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, abandon: Callable[[], None] = lambda: None, notify: Callable[[str], None] = lambda text: None
+    ) -> None:
         self._requested = threading.Event()
         self._abandon = abandon
         self._notify = notify

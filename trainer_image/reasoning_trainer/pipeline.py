@@ -102,7 +102,7 @@ def read_data(attempt: Attempt) -> Splits:
     refuse_unknown(spec.reinforce)
     attempt.tracker.begin("load", "loading the rewards")
     load_rewards(attempt)
-    attempt.tracker.say("reading the data")
+    attempt.tracker.say(_reading(spec))
     source = Source(attempt.inputs.locate, os.environ.get("HF_TOKEN"), attempt.commits)
     splits = set_aside(spec, load_data(spec, source))
     attempt.tracker.report(data_revisions=source.taken or None)
@@ -121,6 +121,12 @@ def read_data(attempt: Attempt) -> Splits:
     attempt.tracker.say("importing libraries")
     attempt.interruption.check()
     return splits
+
+
+def _reading(spec: Spec) -> str:
+    """Return what is read, with where it comes from: the Hub may keep one waiting."""
+    sources = [rows.source for rows in (spec.data.train, spec.data.warmup, spec.data.held_out) if rows and rows.source]
+    return "reading the data" + (f": {', '.join(dict.fromkeys(sources))}" if sources else "")
 
 
 def load_rewards(attempt: Attempt) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 GIB = 1 << 30
+WORKER = "--worker"
+"""Says to be the process that trains."""
 OWNERS = (
     ("engine: keys and values", ("kv_cache", "gpu_model_runner.py:initialize")),
     (
@@ -81,15 +83,26 @@ def _live_at(events: Sequence[Event]) -> Iterable[Event]:
 
 
 def main() -> int:
-    """Run the trainer and write the peak."""
+    """Run the trainer with a worker that writes the peak."""
+    from reasoning_trainer import command_line
+    from reasoning_trainer.supervisor import process
+
+    target, arguments = sys.argv[1], sys.argv[2:]
+    if arguments[0] == WORKER:
+        return work(Path(target), arguments[1:])
+    process.COMMAND = (sys.executable, __file__, target, WORKER)
+    return command_line.main(arguments)
+
+
+def work(target: Path, order: list[str]) -> int:
+    """Train with the allocator's history on, and write the peak."""
     import torch
 
-    from reasoning_trainer.command_line import main as train
+    from reasoning_trainer import worker
 
-    target, arguments = Path(sys.argv[1]), sys.argv[2:]
     if torch.cuda.is_available():
         torch.cuda.memory._record_memory_history(max_entries=2_000_000, context="alloc", stacks="python")
-    code = train(arguments)
+    code = worker.main(order)
     traces = torch.cuda.memory._snapshot()["device_traces"] if torch.cuda.is_available() else [[]]
     target.write_text(json.dumps(peak(traces[0])), "utf-8")
     return code

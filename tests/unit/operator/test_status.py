@@ -242,6 +242,14 @@ def test_events_of_a_run() -> None:
     assert _announced(step, next_step) == [], "steps make no events"
 
 
+def test_where_an_attempt_goes_on_is_told_with_its_stage() -> None:
+    before = status_of(seen(running_pod()))
+    resumed = report(attempt=2, resumedFromStep=25, resumedFromStage="warmup")
+    after = status_of(seen(running_pod(), old=before, progress={"uid-of-sums-train-a": resumed}))
+    told = announcements(Status.model_validate(before), Status.model_validate(after))
+    assert "attempt 2 goes on from step 25 of warmup" in [each.message for each in told]
+
+
 def test_events_of_a_failure_come_once_for_each_pod() -> None:
     waiting = status_of(seen(TRANSIENT))
     assert _announced(status_of(seen(running_pod())), waiting) == [("Normal", "Starting"), ("Warning", "Transient")]

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import math
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -26,11 +27,12 @@ from reasoning_contract.report import (
     Score,
     TrainingStatus,
 )
-from reasoning_trainer.commands.run import _summary, outcome_of
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.outcomes import outcome_of
 from reasoning_trainer.reporting.display import Display
-from reasoning_trainer.reporting.exporter import Exporter
 from reasoning_trainer.reporting.metrics import presentable, training_status
+from reasoning_trainer.supervisor.exporter import Exporter
+from reasoning_trainer.worker import summary
 
 PROGRESS = Progress(
     attempt=2,
@@ -105,6 +107,13 @@ def test_metrics_are_served(exporter: Exporter) -> None:
     assert "reasoning_job_reward 1.5" in lines
     assert 'reasoning_job_reward_part{reward="correct"} 0.25' in lines
     assert 'reasoning_job_stage{stage="reinforce"} 1.0' in lines
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_ipv6_is_served_too(exporter: Exporter) -> None:
+    """On a cluster of IPv6 the kubelet's probes come that way, and would kill a run that does not answer."""
+    with urllib.request.urlopen(f"http://[::1]:{exporter.port}/healthz", timeout=10) as answer:
+        assert answer.read() == b"ok\n"
 
 
 def test_health_is_served_and_nothing_else(exporter: Exporter) -> None:
@@ -203,7 +212,7 @@ def test_what_is_preferred_is_shown_where_nothing_can_be_right() -> None:
     assert "base model  format 1.000, length 12.0, preferred 0.750, margin 0.50" in lines[0]
     assert "preferred  base 0.750" in frame
     progress = at("evaluate", 9, evaluation=evaluation)
-    assert _summary(progress) == "held-out pairs preferred +0.250 against the base"
+    assert summary(progress) == "held-out pairs preferred +0.250 against the base"
     exporter = Exporter(0, lambda: progress)
     lines = fetch(exporter, "/metrics").splitlines()
     exporter.close()

@@ -24,8 +24,10 @@ HEAVY = (
 @pytest.mark.parametrize(
     "module",
     [
+        "command_line",
         "commands.findings",
         "commands.try_rewards",
+        "supervisor.process",
         "data.sources",
         "data.splits",
         "guards",

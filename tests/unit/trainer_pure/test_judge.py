@@ -62,6 +62,8 @@ RIGHT = {
         ("2, 5, 9", "9, 5, and 2", "9; 2; 5", r"\{2,5,9\}", r"\boxed{9}, \boxed{2} and \boxed{5}"),
         (r"2 \pm \sqrt{5}", r"2-\sqrt5, 2+\sqrt5", r"2+\sqrt5 \text{ or } 2-\sqrt5", r"x = 2 \mp \sqrt5"),
         (r"x = \pm 3", "x = 3 or x = -3", "±3", "-3 and 3"),
+        (r"(\pm 3, 0)", "(3,0), (-3,0)", "(-3, 0) and (3, 0)"),
+        ("(1, 2)", "y = 2, x = 1"),
         (r"\{2\pm\sqrt{5}, 1\}", r"\{1, 2+\sqrt{5}, 2-\sqrt{5}\}"),
     ],
     "intervals": [
@@ -72,6 +74,8 @@ RIGHT = {
         (r"x \neq 3", r"(-\infty,3)\cup(3,\infty)", "x ≠ 3"),
         ("(1,5)", "x > 1 and x < 5", "1 < x < 5"),
         (r"\mathbb{R}", r"(-\infty, \infty)", "ℝ"),
+        (r"\mathbb{R} \setminus \{3\}", r"x \ne 3", r"(-\infty,3)\cup(3,\infty)"),
+        ("x > 3", r"\{x \mid x > 3\}", r"\{x : 3 < x\}"),
     ],
     "equations": [
         ("y = 3x - 2", "3x - y = 2", "y=-2+3x", "3x-2", "6x - 2y - 4 = 0", "f(x) = 3x - 2"),
@@ -106,7 +110,8 @@ RIGHT = {
         (r"36\pi", r"36\pi \text{ square units}", "36π cm³", r"The volume is $36\pi$ cubic inches."),
         (r"3\frac{1}{4} \text{ cups}", "3.25", "13/4 cups"),
         ("5 miles", "5 mi", "5"),
-        ("9 pens", "9", "9 pens", "9 blue pens"),
+        ("9 pens", "9", "9 pens", "9 blue pens", "Mia has 9 pens", "There are 9 pens left."),
+        ("4 miles east", "4 miles", "4"),
     ],
     "money and percentages": [
         (r"\$18.50", "18.5", "$18.50", "18.50 dollars", "USD 18.5", "x = $18.50"),
@@ -119,6 +124,13 @@ RIGHT = {
         ("3", "The answer is 3.", "The final answer is: **3**", r"The answer is \boxed{3}.", "Answer: 3", "So x = 3"),
         ("3", "Therefore, the value of $x$ is $3$.", "There are 3 pens left.", "Mia has 3 pens.", "approximately 3"),
         ("3", "3 (three)", r"\approx 3", r"Since 1+2=3, we get \boxed{3} pens.", r"x = \boxed{3}"),
+        ("3", r"\therefore x = 3", r"\text{The answer is } 3", "<b>3</b>", r"3 \checkmark", "3 is the answer."),
+        (
+            "3",
+            r"\begin{aligned} x &= 1 + 2 \\ &= 3 \end{aligned}",
+            r"The length of $\overline{AB}$ is 3.",
+            "2 x 1.5 = 3",
+        ),
         (r"2\pi", r"\boxed{2}\pi", r"\boxed{2\pi}", r"**$2\pi$**"),
     ],
     "words": [
@@ -129,6 +141,7 @@ RIGHT = {
     ],
     "choices": [
         ("D", "(D)", "d", "[D]", "D.", "Answer: D", "The correct option is (D).", "D) none of these", "**D**"),
+        ("(D) 12 pens", "D", "(D)", "12 pens", "D is correct"),
         (r"\textbf{(D)}", "D", r"\mathrm{(D)}", r"\boxed{D}", "D. 12 pens", "D: 12", "option D"),
     ],
     "what is read as text": [
@@ -138,7 +151,10 @@ RIGHT = {
         ("2 hours and 5 minutes", "2 hours and 5 minutes."),
         ("1, 4, \\ldots, n^2", "1, 4, ..., n^2"),
     ],
-    "bases": [("1011_2", "1011_{2}", "$1011_2$"), ("77", "77_{10}")],
+    "bases": [
+        ("1011_2", "1011_{2}", "$1011_2$", "1011 (base 2)", r"1011_{\text{two}}"),
+        ("77", "77_{10}"),
+    ],
 }
 WRONG = {
     "numbers": [
@@ -209,11 +225,15 @@ WRONG = {
         ("12 m/s", "12 km/s", "12 m/h", "13 m/s"),
         ("18 dollars", "18 pounds of flour or so", "18 yen", "18 cents"),
         ("8:15 a.m.", "8:15 p.m.", "8", "8:15"),
+        ("9 pens", "9 cups", "8 pens"),
+        ("4 miles east", "4 miles west", "5 miles east"),
+        ("May 4", "June 4", "4", "May 5"),
         ("2 hours and 5 minutes", "2", "5", "2 hours", "2 hours and 6 minutes"),
         ("90", r"\frac{\pi}{2}"),
         ("35%", "3.5", "350%", "35.1%"),
     ],
     "choices": [
+        ("(D) 12 pens", "C", "13 pens", "(C) 12 pens"),
         ("D", "C", "C, D", "C or D", "Both C and D", "not D", "DC", "Dora", "C) one D) two", "(C) or (D)", "CD"),
     ],
     "what is read as text": [

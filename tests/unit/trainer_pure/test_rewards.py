@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.spec import ChatTemplate, Reward, Tags
+from reasoning_contract.spec import ChatTemplate, Reward, RewardParams, Tags
 from reasoning_trainer.data.examples import Example
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.rewards import Batch, Grader, RewardFunction, RewardSet, batch_of, build
-from reasoning_trainer.rewards.completion import final_answer
+from reasoning_trainer.rewards import Batch, Grader, RewardFunction, RewardSet, batch_of, build, correctness
+from reasoning_trainer.rewards.completion import Sample, final_answer
 from reasoning_trainer.rewards.fluency import distinctness, fluency, legibility
 from reasoning_trainer.rewards.format import soft_format, strict_format, tags_in_order
 from reasoning_trainer.rewards.judge import same_mathematics
@@ -234,6 +235,23 @@ WORDS = [
 @pytest.mark.parametrize(("answer", "reference", "right"), WORDS)
 def test_words_and_essays(answer: str, reference: str, right: bool) -> None:
     assert same_mathematics(reference, answer.strip()) is right
+
+
+def test_any_of_several_accepted_answers_is_right() -> None:
+    accepted = Sample(text="", reference=["four", "4", "IV"])
+    scorer = correctness.make(RewardParams(), TEMPLATE)
+    for answer, right in (("4", 1.0), ("IV", 1.0), ("4.0", 1.0), ("5", 0.0)):
+        assert scorer(replace(accepted, text=f"<answer>{answer}</answer>")) == right
+    numbers = correctness.make(RewardParams(parser="number"), TEMPLATE)
+    assert numbers(Sample(text="<answer>4</answer>", reference=["four", "4"])) == 1.0
+    assert numbers(Sample(text="<answer>4</answer>", reference=["four", "IV"])) is None
+
+
+def test_choices_are_judged_by_their_letter() -> None:
+    function = reward("correctness", parser="choice")
+    assert score(function, "<answer>Option C</answer>", "(C)") == 1.0
+    assert score(function, "<answer>A or C</answer>", "(C)") == 0.0
+    assert score(function, "<answer>C</answer>", "12") is None
 
 
 def test_answer_in_the_reasoning_earns_nothing() -> None:

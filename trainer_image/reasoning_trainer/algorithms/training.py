@@ -17,7 +17,7 @@ from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifi
 from ..interruption import interrupted
 from ..reporting.gpu_use import GpuUse
 from ..reporting.metrics import presentable, training_status
-from ..storage.run_folder import StageFolder, whole_folder, write_lines
+from ..storage.run_folder import StageFolder, read_lines, whole_folder, write_lines
 
 REFERENCE = "ref"
 """TRL's name of the frozen copy of the adapter that a KL term is measured from."""
@@ -147,8 +147,13 @@ def reuse(attempt: Attempt, policy: Policy, stage: RunStage) -> bool:
     if folder.is_done:
         policy.backend.load_adapter(policy.model, folder.adapter)
         attempt.tracker.finish(stage, earlier=True)
-        attempt.tracker.report(resumed_from_step=0)
+        attempt.tracker.report(resumed_from_step=_last_step(folder), resumed_from_stage=stage)
     return folder.is_done
+
+
+def _last_step(folder: StageFolder) -> int:
+    """Return the last step of a finished stage."""
+    return max((int(entry["step"]) for entry in read_lines(folder.history)), default=0)
 
 
 def train(attempt: Attempt, policy: Policy, stage: RunStage, trainer: Trainer) -> None:
@@ -166,6 +171,7 @@ def train(attempt: Attempt, policy: Policy, stage: RunStage, trainer: Trainer) -
     if step is not None:
         attempt.tracker.report(
             resumed_from_step=step,
+            resumed_from_stage=stage,
             last_checkpoint=CheckpointStatus(stage=stage, step=step, path=str(checkpoint)),
         )
     if checkpoint is not None:

@@ -29,12 +29,12 @@ from ..errors import TrainerError
 from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
+from ..outcomes import outcome_of
 from ..reporting.display import Display
 from ..rewards import Surroundings, build
 from ..rewards.references import are_judged, set_aside, unjudgeable, without
 from . import findings
 from .findings import Finding, Scores
-from .run import outcome_of
 from .samples import conversation, samples, worked
 
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}

@@ -24,15 +24,16 @@ from ..data.splits import load_held_out
 from ..errors import TrainerError
 from ..interruption import Interruption
 from ..job import inputs_of, read_job
+from ..outcomes import outcome_of
 from ..pipeline import fit_held_out, prefers
 from ..reporting.display import Display
-from ..reporting.model_card import versions
+from ..reporting.retries import told
 from ..reporting.tracker import Phase, Tracker
+from ..reporting.versions import versions
 from ..rewards.references import judgeable
 from ..storage.model_files import begin_to_fetch
 from ..storage.run_folder import write_atomic
 from .comparison import BASE, Compared, Comparison, evaluated_spec, source_of, table
-from .run import outcome_of
 
 if TYPE_CHECKING:
     from ..stages.evaluate import Measured
@@ -83,7 +84,7 @@ def _compare(options: Options, display: Display) -> Comparison:
     tracker = Tracker([Phase("load", "load", 1.0)], publish=display.show)
     interruption = Interruption(lambda: _abandon(display), display.notice)
     interruption.install()
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, told(tracker.say):
         inputs = inputs_of(given, options.configmaps, options.claims, Path(scratch))
         given = decided(given, inputs)
         subjects = [_subject(given.spec, folder) for folder in options.models]

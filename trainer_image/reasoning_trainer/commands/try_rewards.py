@@ -22,10 +22,10 @@ from ..data.sources import Source
 from ..data.splits import load_train
 from ..errors import TrainerError, invalid_data
 from ..job import inputs_of, read_job
+from ..outcomes import outcome_of
 from ..reporting.display import Display
 from ..rewards import Batch, RewardFunction, Surroundings, build
 from .findings import EMPTY, WORKED, WRONG
-from .run import outcome_of
 from .samples import conversation, samples
 
 ROWS = 64

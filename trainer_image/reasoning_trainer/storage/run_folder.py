@@ -167,8 +167,13 @@ class RunFolder:
         return self.path / "conversion"
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep a second attempt out while this one writes; the lock falls with the process.
+    def lock(self) -> Iterator[int]:
+        """Keep a second attempt out while this one writes; the lock falls with the last process that holds its file.
+
+        Yields
+        ------
+        int
+            The file's descriptor.
 
         Raises
         ------
@@ -188,7 +193,7 @@ class RunFolder:
                     f"another process is writing to {self.path}",
                     "two jobs must not share a run folder; a pod of an earlier attempt may still be ending",
                 ) from None
-            yield
+            yield file.fileno()
 
     @property
     def choice(self) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .choice import chosen, letter
+from .choice import chosen, letter, option
 from .compare import same_reading, value_of
 from .reading import Reading, read
 from .text import normalised
@@ -27,6 +27,9 @@ def same_mathematics(reference: str, answer: str) -> bool:
         return True
     if letter(reference) is not None:
         return letter(reference) == chosen(answer)
+    lettered = option(reference)
+    if lettered is not None:
+        return chosen(answer) == lettered[0] or same_mathematics(lettered[1], answer)
     right, given = read(reference, is_reference=True), read(answer)
     if right is None or given is None:
         return normalised(reference).casefold() == normalised(answer).casefold()

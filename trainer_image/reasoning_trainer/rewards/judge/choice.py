@@ -13,7 +13,17 @@ CHOSEN = re.compile(
     (?: (?:\(\s*([a-z])\s*\) | \[\s*([a-z])\s*\])(?!\s*[-+*/^=<>]\s)  | ([a-z])\s*[).:] | ([a-z])\Z ) (.*)""",
     re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
-ANOTHER = re.compile(r"(?<![a-zA-Z])(?:[(\[]\s*[A-Za-z]\s*[)\]]|[B-HJ-Z]\b|[A-Z]\s*[):])|\b(?:or|and|not)\s+A\b")
+OPTION = re.compile(r"\A\(\s*([A-Z])\s*\)\s+([\w\\$].*)\Z", re.DOTALL)
+ANOTHER = re.compile(
+    r"(?<![a-zA-Z])(?:[(\[]\s*[A-Za-z]\s*[)\]]|[B-HJ-Z]\b|[A-Z]\s*[):])"
+    r"|(?:\A|\s)[a-e]\s*[):]|\b(?:or|and|not)\s+A\b"
+)
+
+
+def option(reference: str) -> tuple[str, str] | None:
+    """Return the letter and the words of a reference that gives both: ``(B) 12 apples``; None if it does not."""
+    found = OPTION.match(WRAPPED.sub(r"\1", settled(reference)).strip())
+    return (found[1], found[2]) if found else None
 
 
 def letter(reference: str) -> str | None:

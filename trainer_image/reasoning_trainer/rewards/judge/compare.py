@@ -21,6 +21,8 @@ def same_reading(reference: Reading, answer: Reading) -> bool:
     """Return whether the answer says what the reference says, units and percentage included where both give them."""
     if reference.units and answer.units and not _compatible(reference.units, answer.units):
         return False
+    if reference.words and answer.words and not _compatible(reference.words, answer.words):
+        return False
     if reference.percentage == answer.percentage:
         return same(reference.node, answer.node)
     return any(same(right, given) for right in _percentages(reference) for given in _percentages(answer))
@@ -179,6 +181,7 @@ def _flat(rows: Sequence[Sequence[Node]]) -> list[Node]:
 
 
 def _same_series(right: Node, given: Node) -> bool:
+    right, given = _named_in_order(right, given), _named_in_order(given, right)
     if not isinstance(right, Series) or not isinstance(given, Series):
         return _is_lone(right, given) or _is_lone(given, right)
     if len(right.items) != len(given.items):
@@ -190,6 +193,16 @@ def _same_series(right: Node, given: Node) -> bool:
     if sets or not _same_brackets(right, given):
         return False
     return all(same(one, other) for one, other in zip(right.items, given.items, strict=True))
+
+
+def _named_in_order(node: Node, other: Node) -> Node:
+    """Return ``y = 2, x = 1`` as the point that it is beside another one."""
+    if not (isinstance(node, Series) and isinstance(other, Series) and other.brackets == "()"):
+        return node
+    named = {item.sides[0]: item for item in node.items if isinstance(item, Relation) and _is_name(item.sides[0])}
+    if len(named) != len(node.items) or not all(isinstance(name, Symbol) for name in named):
+        return node
+    return Series("()", tuple(named[name] for name in sorted(named, key=str)))
 
 
 def _is_lone(series: Node, value: Node) -> bool:
@@ -227,7 +240,7 @@ def written_out(node: Node) -> Node:
     if isinstance(node, Relation) and uses(node.sides[-1], *SIGNS):
         last = written_out(node.sides[-1])
         return Relation(node.operators, (*node.sides[:-1], last))
-    if isinstance(node, Apply) and uses(node, *SIGNS):
+    if isinstance(node, Apply | Series) and uses(node, *SIGNS):
         return Series(",", _both(node))
     return node
 
@@ -244,6 +257,8 @@ def _both(node: Node) -> tuple[Node, ...]:
 
 
 def _signed(node: Node, signs: dict[str, str]) -> Node:
+    if isinstance(node, Series):
+        return Series(node.brackets, tuple(_signed(item, signs) for item in node.items))
     if not isinstance(node, Apply):
         return node
     operands = tuple(_signed(operand, signs) for operand in node.operands)

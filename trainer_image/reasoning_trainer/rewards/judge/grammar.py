@@ -16,9 +16,9 @@ RELATIONS = {
     "=": "=", "approx": "=", "simeq": "=", "cong": "=", "<": "<", ">": ">", "lt": "<", "gt": ">", "le": "<=",
     "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!=", "in": "in",
 }  # fmt: skip
-TIMES = {"*": "*", "cdot": "*", "times": "*", "/": "/", "div": "/"}
+TIMES = {"*": "*", "cdot": "*", "times": "*", "ast": "*", "/": "/", "div": "/"}
 PLUS = {"+": "+", "-": "-", "pm": "pm", "mp": "mp"}
-FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac")
+FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac")
 BINOMIALS = ("binom", "dbinom", "tbinom")
 PAIRED = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs"), "vert": ("vert", "abs")}
 NAMES = names(
@@ -33,6 +33,7 @@ INVERSE = {name: f"arc{name}" for name in ("sin", "cos", "tan", "cot")}
 SAME_FUNCTION = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log"}
 SEPARATORS = (",", ";", "and", "or")
 EQUALS = ("=", "approx")
+SUCH_THAT = ("|", "mid", ":", "colon")
 END = Token("sign", "")
 
 
@@ -112,8 +113,10 @@ class _Parser:
         return Relation(tuple(operators), tuple(sides)) if operators else sides[0]
 
     def _union(self) -> Node:
-        """Read an expression, or intervals that are joined, in plain text by the letter U."""
+        """Read an expression, or intervals that are joined, in plain text by the letter U, or a set without another."""
         united = [self._expression()]
+        if self._take("setminus", "backslash"):
+            return Apply("setminus", (united[0], self._expression()))
         while self._take("cup") or (self._is_letter_union() and self._take("U")):
             united.append(self._expression())
         return Apply("cup", tuple(united)) if len(united) > 1 else united[0]
@@ -306,10 +309,18 @@ class _Parser:
     def _set(self, end: str) -> Node:
         if self._take(end):
             return Series("{}", ())
+        if self._next.kind == "letter" and self._ahead(1).text in SUCH_THAT:
+            self._position += 2
+            return self._last(end)
         inner = self._list(end)
         self._expect(end)
         several = isinstance(inner, Series) and inner.brackets in SEPARATORS
         return Series("{}", inner.items if several and isinstance(inner, Series) else (inner,))
+
+    def _last(self, end: str) -> Node:
+        inner = self._list(end)
+        self._expect(end)
+        return inner
 
     def _group(self) -> Node:
         """Read a group in braces, which in plain text is a set."""
@@ -519,6 +530,7 @@ def _names_a_call(tokens: list[Token]) -> bool:
     name, *rest = texts
     while rest and rest[0] == "'":
         rest = rest[1:]
-    simple = all(token.kind in ("letter", "number", "word") or token.text in "(),-'" for token in tokens)
+    rest = rest[5:] if rest[:5] == ["^", "{", "-", "1", "}"] else rest
+    simple = all(token.kind in ("letter", "number", "word") or token.text in "(),-'^{}" for token in tokens)
     enclosed = rest[:1] == ["("] and rest[-1] == ")" and rest.count("(") == rest.count(")") == 1
     return name in CALLED and enclosed and simple

@@ -11,7 +11,7 @@ from .grammar import parse
 from .text import settled
 from .tokens import CURRENCY, Token, cut
 from .tree import Apply, Node, Number, Relation, UnreadableError, bounded
-from .words import CHANGING, CHANGING_BEFORE, LETTER_UNITS, MAGNITUDES, POWERS, unit_of
+from .words import CHANGING, CHANGING_BEFORE, FILLERS, LETTER_UNITS, MAGNITUDES, POWERS, unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,15 @@ class Reading:
         Its mathematics.
     units
         The units that stand beside it, each with its power.
+    words
+        The words behind it that name no unit, in the singular: of what it is so many.
     percentage
         Whether it is followed by a percent sign, or the word.
     """
 
     node: Node
     units: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
     percentage: bool = False
 
 
@@ -47,15 +50,16 @@ def read(text: str, *, is_reference: bool = False) -> Reading | None:
     """
     try:
         tokens = cut(settled(text))
-        return _with_letter_unit(tokens, is_reference) or _read(tokens)
+        return _with_letter_unit(tokens, is_reference) or _read(tokens, is_reference)
     except (UnreadableError, RecursionError):
         return None
 
 
-def _read(tokens: list[Token]) -> Reading:
-    core, around = _core(tokens)
-    reading = Reading(bounded(parse(core)), units(around))
-    return _stripped(reading)
+def _read(tokens: list[Token], is_reference: bool) -> Reading:
+    before, core, after = _core(tokens)
+    if is_reference and words(before):
+        raise UnreadableError("words before the answer, which may be part of it: June 5")
+    return _stripped(Reading(bounded(parse(core)), units([*before, *after]), words(after)))
 
 
 def _stripped(reading: Reading) -> Reading:
@@ -85,7 +89,7 @@ def _with_letter_unit(tokens: list[Token], is_reference: bool) -> Reading | None
     if not _is_unit_tail(tail):
         return None
     try:
-        reading = _read(tokens[:start])
+        reading = _read(tokens[:start], is_reference)
     except UnreadableError:
         return None
     return replace(reading, units=reading.units | units(tail)) if is_literal(reading.node) else None
@@ -102,8 +106,8 @@ def _is_unit_tail(tail: list[Token]) -> bool:
     ) and not any(token.text in CHANGING for token in tail)
 
 
-def _core(tokens: list[Token]) -> tuple[list[Token], list[Token]]:
-    """Part the tokens into the mathematics, and the words and units on both sides of it."""
+def _core(tokens: list[Token]) -> tuple[list[Token], list[Token], list[Token]]:
+    """Part the tokens into the words before the mathematics, the mathematics, and the words and units behind it."""
     tokens = [_as_article(tokens, place) for place in range(len(tokens))]
     start = 0
     while start < len(tokens) and _leads(tokens[start]):
@@ -113,11 +117,11 @@ def _core(tokens: list[Token]) -> tuple[list[Token], list[Token]]:
         end -= 1
     while end < len(tokens) and not _begins_tail(tokens, end):
         end += 1
-    around = [*tokens[:start], *tokens[end:]]
-    if _changes(tokens[:start], CHANGING_BEFORE) or _changes(_beside_units(tokens[end:]), CHANGING):
+    before, after = tokens[:start], tokens[end:]
+    if _changes(before, CHANGING_BEFORE) or _changes(_beside_units(after), CHANGING):
         raise UnreadableError("words that change the answer")
     core, money = _without_currency(tokens[start:end])
-    return _multiplied(core, around), [*around, *money]
+    return before, _multiplied(core, after), [*after, *money]
 
 
 def _as_article(tokens: list[Token], place: int) -> Token:
@@ -217,6 +221,13 @@ def units(tokens: list[Token]) -> frozenset[str]:
     return frozenset(found)
 
 
+def words(tokens: list[Token]) -> frozenset[str]:
+    """Return the words that name no unit and say something of what is counted, in the singular."""
+    said = [token.text.casefold() for token in tokens if token.kind == "word" and unit_of(token.text) is None]
+    telling = [word for word in said if word not in FILLERS and word not in MAGNITUDES and word not in POWERS]
+    return frozenset(word.rstrip("s") for word in telling)
+
+
 def _power_after(tokens: list[Token], place: int) -> str:
     after = [token.text for token in tokens[place + 1 : place + 4] if token.text not in ("{", "}")]
     if after[:1] == ["^"] and len(after) > 1:
@@ -239,6 +250,8 @@ def is_literal(node: Node, *, lowest: bool = True) -> bool:
         return _is_fraction(node, lowest)
     if node.operator == "mixed":
         return is_literal(node.operands[1], lowest=lowest)
+    if _is_power_of_ten(node):
+        return True
     return node.operator == "*" and isinstance(node.operands[0], Number) and _is_power_of_ten(node.operands[1])
 
 

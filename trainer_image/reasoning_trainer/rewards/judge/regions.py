@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cmp_to_key
+from itertools import pairwise
 
 from .ball import UndefinedError, ball
 from .evaluate import Value, evaluate, variables
@@ -45,7 +46,7 @@ def is_explicit(node: Node) -> bool:
         return node.brackets in ("[)", "(]") or (node.brackets in ("or", "and") and all(map(is_explicit, node.items)))
     if isinstance(node, Relation):
         return any(operator != "=" for operator in node.operators) and not _is_plain_member(node)
-    return node == Symbol("reals") or (isinstance(node, Apply) and node.operator == "cup")
+    return node == Symbol("reals") or (isinstance(node, Apply) and node.operator in ("cup", "setminus"))
 
 
 def _is_plain_member(node: Relation) -> bool:
@@ -77,7 +78,18 @@ def _region(node: Node) -> Region:
         return _of_relation(node)
     if isinstance(node, Apply) and node.operator == "cup":
         return _united([_region(part) for part in node.operands])
+    if isinstance(node, Apply) and node.operator == "setminus":
+        return _without_points(*node.operands)
     raise UnreadableError("no part of the line")
+
+
+def _without_points(whole: Node, points: Node) -> Region:
+    """Return the whole line without a few points."""
+    if whole not in (Symbol("reals"), Series("()", (MINUS_INFINITY, INFINITY))) or not isinstance(points, Series):
+        raise UnreadableError("no line without points")
+    values = sorted((evaluate(point, {}) for point in points.items), key=lambda value: ball(value).real)
+    ends: list[Value | None] = [None, *values, None]
+    return Region(tuple((End(low, False), End(high, False)) for low, high in pairwise(ends)))
 
 
 def _of_series(node: Series) -> Region:

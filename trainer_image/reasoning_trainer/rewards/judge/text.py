@@ -13,7 +13,7 @@ SIGNS = {
     "∩": r"\cap ", "∈": r"\in ", "±": r"\pm ", "∓": r"\mp ", "°": r"^\circ ", "º": r"^\circ ", "˚": r"^\circ ",
     "∠": r"\angle ", "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "⟨": r"\langle ", "⟩": r"\rangle ", "…": r"\ldots ",
     "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"', "₊": "_+", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
-    "⌈": r"\lceil ", "⌉": r"\rceil ", "⇒": r"\Rightarrow ", "→": r"\to ",
+    "⌈": r"\lceil ", "⌉": r"\rceil ", "⇒": r"\Rightarrow ", "→": r"\to ", "、": ", ", "。": ". ", "∖": r"\setminus ",
 }  # fmt: skip
 GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -40,6 +40,23 @@ EMPHASIS = re.compile(r"^\s*([*_])(?=\S)(.*\S)\1\s*$", re.DOTALL)
 TRAILING = re.compile(r"\s*[.;,]?\s*\Z")
 DOTS = re.compile(r"\.{2,}")
 HEADING = re.compile(r"^\s*#+\s+")
+BOX_OF_NONE = re.compile(r"\\(?:boxed|fbox)\s+([^\s{}$]+)")
+LOGARITHM = re.compile(r"(?<![a-zA-Z\\])log(\d+)(?=\s*\()")
+BASE = re.compile(
+    r"(?<=\w)\s*\(?(?:\\text\{\s*)?\(?base[\s~]+(\d+)\)?\}?\)?\s*\Z|_\{?\\text\{(?:base )?([a-z]+)\}\}?\Z"
+)
+BASES = {
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twelve": 12,
+}
 BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
 STYLES = re.compile(
     r"\\(?:textbf|textit|textrm|textsf|texttt|mathbf|boldsymbol|bm|emph|mathit|mathsf|mathcal)\s*(?=\{)"
@@ -59,7 +76,7 @@ LEAD = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 SAID = re.compile(r"\A\\(?:text|mbox)\s*\{([^{}]*(?:\bis|\banswer|[:=])\s*)\}", re.IGNORECASE)
-TAIL = re.compile(r"\s+is\s+the\s+(?:final\s+|correct\s+)?answer\Z", re.IGNORECASE)
+TAIL = re.compile(r"\s+is\s+(?:correct|(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|choice|option))\Z", re.IGNORECASE)
 DECORATION = re.compile(
     r"</?(?:b|i|u|em|strong|br|p|code)\s*/?>|[✓✔✅☑]|\\(?:checkmark|large|Large|huge|small|normalsize)(?![a-zA-Z])"
     r"|\\(?:color|textcolor)\s*\{[a-zA-Z]+\}|\\underline(?=\s*\{)"
@@ -73,10 +90,17 @@ CROSS = re.compile(r"(?<=\d)\s*[xX]\s*(?=\d)")
 def settled(text: str) -> str:
     """Return the answer itself, in ASCII where that is possible: out of its box, its markdown, its sentence."""
     text = CROSS.sub(r"\\times ", DECORATION.sub("", _out_of_lines(text)))
-    text = unboxed(HEADING.sub("", MARKDOWN.sub("", DOTS.sub(r"\\ldots ", plain(text)))))
+    text = BOX_OF_NONE.sub(r"\\boxed{\1}", DOTS.sub(r"\\ldots ", plain(text)))
+    text = unboxed(HEADING.sub("", MARKDOWN.sub("", LOGARITHM.sub(r"log_{\1}", text))))
     text = EMPHASIS.sub(r"\2", text)
     text = STYLES.sub(r"\\text", undelimited(text))
-    return without_lead(TAIL.sub("", TRAILING.sub("", " ".join(without_sizes(text).split()))))
+    text = TAIL.sub("", TRAILING.sub("", " ".join(without_sizes(text).split())))
+    return BASE.sub(_base, without_lead(text))
+
+
+def _base(base: re.Match[str]) -> str:
+    number = base[1] or BASES.get(base[2])
+    return f"_{{{number}}}" if number else base[0]
 
 
 def _out_of_lines(text: str) -> str:

@@ -84,6 +84,12 @@ CHANGING = names(
 """Words beside a number that make another answer of it."""
 CHANGING_BEFORE = CHANGING | names("least most more less fewer over under above below without times every any all for")
 """Words that do so before the number alone: three more pens are three."""
+FILLERS = names(
+    "a an the of in on at for is are was be it there he she they we you has have had with per each every more less "
+    "fewer left over total altogether about approximately around roughly exactly only nearly almost just unit units "
+    "st nd rd th long old away apart equal equals value number amount answer"
+)
+"""Words that tell nothing of what is counted."""
 SHORT_WORDS = names(
     "an as at by if in is it no of on or so to up us we he am pm mm cm km ft yd mi kg mg lb oz ml mL kJ kW Pa Hz MB GB "
     "hr ms sq cu Rs mph kph kmh rpm hrs sec min lbs kgs yds mol atm cal gal deg usd eur gbp yen pct kHz MHz kPa kWh "

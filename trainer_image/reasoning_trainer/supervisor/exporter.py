@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -36,6 +37,21 @@ def family_of(series: Series) -> GaugeMetricFamily | CounterMetricFamily:
     return kind(f"{PREFIX}{series.name}", series.text, labels=[series.label] if series.label else [])
 
 
+class _Server(ThreadingHTTPServer):
+    """Listens on IPv6 and IPv4 at once, where there is IPv6: on a cluster of either kind probes must get through."""
+
+    def __init__(self, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._dual = socket.has_dualstack_ipv6()
+        self.address_family = socket.AF_INET6 if self._dual else socket.AF_INET
+        super().__init__(("", port), handler)
+
+    def server_bind(self) -> None:
+        """Take IPv4 in, which a machine's settings may keep out of an IPv6 socket."""
+        if self._dual:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 class Exporter:
     """An HTTP server in a thread of its own.
 
@@ -45,12 +61,16 @@ class Exporter:
         Port to listen on, on all addresses; 0 for any free one.
     progress
         Gives the report of the moment.
+    pid
+        Gives the process whose memory, CPU time and descriptors are told.
     """
 
-    def __init__(self, port: int, progress: Callable[[], Progress]) -> None:
+    def __init__(
+        self, port: int, progress: Callable[[], Progress], pid: Callable[[], int | str] = lambda: "self"
+    ) -> None:
         registry = CollectorRegistry()
         registry.register(ProgressCollector(progress))
-        ProcessCollector(registry=registry)
+        ProcessCollector(pid=pid, registry=registry)
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -74,7 +94,7 @@ class Exporter:
             def log_message(self, *arguments: object) -> None:
                 """Keep probes and scrapes out of the log."""
 
-        self._server = ThreadingHTTPServer(("", port), Handler)
+        self._server = _Server(port, Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, name="exporter", daemon=True).start()
 
