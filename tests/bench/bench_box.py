@@ -2,8 +2,8 @@
 
 ``python tests/bench/bench_box.py``: batches of 64 completions of 2,000 characters by a function that does next to
 nothing, in the box as a child process and behind the sidecar's socket, with what the same function takes in this
-process; and how long a box takes to start. Beside the wall time of a batch it gives the CPU time of both sides together,
-which a busy machine does not stretch as much.
+process; and how long a box takes to start. Beside the wall time of a batch it gives the CPU time of both sides, which
+a busy machine does not stretch as much.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 
 from .answers import read_answer, read_walls
 from .child import START_SECONDS
+from .inside.columns import pack
 from .inside.frames import ANSWER_LIMIT, REQUEST_LIMIT, FrameError, encode, receive
 from .inside.walls import Walls
 from .interface import BoxAnswer, BoxError, Function, OnMissingWall, Problem, demand, rows_of
@@ -97,7 +98,13 @@ def _ask(
 ) -> BoxAnswer:
     until = time.monotonic() + TRIES * (deadline + START_SECONDS) + GRACE_SECONDS
     batch = secrets.token_hex(16)
-    question = {"id": batch, "function": function.document(), "arguments": dict(arguments), "deadline": deadline}
+    question = {
+        "id": batch,
+        "function": function.document(),
+        "arguments": pack(arguments),
+        "rows": rows,
+        "deadline": deadline,
+    }
     frame = encode(question, REQUEST_LIMIT)
     connection.settimeout(until - time.monotonic())
     connection.sendall(frame)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .inside.frames import ANSWER_LIMIT, REQUEST_LIMIT, FrameError, encode, receive
-from .interface import Box, BoxError, Function
+from .interface import BoxError, Function
+from .process import BoxProcess
 
 CONNECTIONS = 8
 """Boxes at a time: a trainer needs one for each of its rewards."""
@@ -27,7 +28,7 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, make_box: Callable[[], Box]) -> None:
+def serve(listener: socket.socket, make_box: Callable[[], BoxProcess]) -> None:
     """Answer connections until the listener is closed."""
     room = threading.BoundedSemaphore(CONNECTIONS)
     while True:
@@ -36,7 +37,7 @@ def serve(listener: socket.socket, make_box: Callable[[], Box]) -> None:
         threading.Thread(target=_attend, args=(connection, make_box, room), daemon=True).start()
 
 
-def _attend(connection: socket.socket, make_box: Callable[[], Box], room: threading.BoundedSemaphore) -> None:
+def _attend(connection: socket.socket, make_box: Callable[[], BoxProcess], room: threading.BoundedSemaphore) -> None:
     """Serve one connection to its end."""
     box = make_box()
     try:
@@ -51,6 +52,7 @@ def _attend(connection: socket.socket, make_box: Callable[[], Box], room: thread
         room.release()
 
 
-def _answer(box: Box, request: dict[str, Any]) -> dict[str, Any]:
-    answer = box.call(Function(**request["function"]), request["arguments"], float(request["deadline"]))
+def _answer(box: BoxProcess, request: dict[str, Any]) -> dict[str, Any]:
+    function, deadline = Function(**request["function"]), float(request["deadline"])
+    answer = box.call_packed(function, request["arguments"], int(request["rows"]), deadline)
     return {"id": request["id"]} | asdict(answer)
