@@ -673,6 +673,10 @@ CASES: dict[str, Any] = {
     "warmup.warmupRatio": Shown(0.2, sft, {"warmup_steps": 0.2}),
     "warmup.batchSize": Shown(3, sft, {"per_device_train_batch_size": 3}),
     "warmup.gradientAccumulation": Shown(7, sft, {"gradient_accumulation_steps": 7}),
+    "warmup.optimizer": [
+        Refused("adamw_8bit", "8-bit optimizers need a GPU"),
+        Shown("adamw", sft, {"optim": "adamw_torch"}, UNSLOTH),
+    ],
     "warmup.trainOnResponsesOnly": Shown(False, prompt, {"learned": "1+1?"}),
     "reinforce.algorithm": Shown("GSPO", rl, {"importance_sampling_level": "sequence"}),
     "reinforce.steps": Shown(7, rl, {"max_steps": 7}),

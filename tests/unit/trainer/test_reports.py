@@ -30,7 +30,7 @@ from reasoning_contract.report import (
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.outcomes import outcome_of
 from reasoning_trainer.reporting.display import Display
-from reasoning_trainer.reporting.metrics import presentable, training_status
+from reasoning_trainer.reporting.step_figures import presentable, training_status
 from reasoning_trainer.supervisor.exporter import Exporter
 from reasoning_trainer.worker import summary
 
