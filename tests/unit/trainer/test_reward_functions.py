@@ -29,14 +29,14 @@ class Scorer:
 def test_rows_are_found_by_their_number_and_keep_what_arrow_would_change() -> None:
     rows = [Example("q", "1", columns={"level": 1.0, "tests": {"a": 1}}), Example("r", "2", columns={"level": None})]
     scorer = Scorer()
-    (function,) = reward_functions(RewardSet((RewardFunction(scorer),)), rows)
+    (function,) = reward_functions(RewardSet((RewardFunction(scorer),)), rows, lambda ids: f"{len(ids)} tokens")
     assert function.__name__ == "mine"
     prompts: list[Any] = [[{"role": "user", "content": "q"}]] * 3
-    completions: list[Any] = [[{"role": "assistant", "content": "a"}]] * 3
-    given = {"prompts": prompts, "completions": completions, "completion_ids": [[1]] * 3}
+    given = {"prompts": prompts, "completions": ["what TRL made of it"] * 3, "completion_ids": [[1]] * 3}
     assert function(**given, row=[0, 0, 1], trainer_state=None, log_metric=print) == [1.0, 1.0, None]
     (batch,) = scorer.batches
     assert batch.prompts == prompts
+    assert batch.completions[0] == [{"role": "assistant", "content": "1 tokens"}]
     assert batch.columns == {
         "level": [1.0, 1.0, None],
         "tests": [{"a": 1}, {"a": 1}, None],
