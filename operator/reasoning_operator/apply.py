@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 
 from reasoning_contract.api import MANAGER
-from reasoning_contract.status import Status
+from reasoning_contract.job_status import Status
 
 from .announcements import Announcement
 from .client import ApiError, Cluster, path_of

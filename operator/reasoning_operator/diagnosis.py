@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from reasoning_contract.memory import memory_settings
+from reasoning_contract.job_status import Failure
+from reasoning_contract.memory_settings import memory_settings
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import Failure
 
 from . import pods
 from .model import Json, Observed

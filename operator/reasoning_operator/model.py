@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import ValidationError
 
 from reasoning_contract.choice import Choice, choose
+from reasoning_contract.job_status import Status
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import Status
 
 Json: TypeAlias = dict[str, Any]
 """An object of the Kubernetes API as it stands on the wire."""

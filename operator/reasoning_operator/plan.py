@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from reasoning_contract.api import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.spec import Limits
+from reasoning_contract.spec.nature import CHANGEABLE_PHASES
 
 from . import pods, suspension
 from .acceptance import Verdict
@@ -21,8 +22,6 @@ from .model import FINISHED, Json, Observed, TrainingJob
 from .settings import Settings
 from .times import parse
 
-CHANGEABLE = (None, "Pending", "Suspended")
-"""Phases in which a rule of the CRD lets the recipe change."""
 RETRY_SECONDS = 15.0
 """Pause before what is not watched is looked at again: a missing claim, events of a pod that does not start."""
 
@@ -155,7 +154,7 @@ def _to_replace(wanted: Json | None, observed: Observed) -> bool:
     It may while the job's spec may change, which is until the status says Starting, and no container runs.
     """
     live = observed.batch_job
-    if live is None or wanted is None or observed.status.phase not in CHANGEABLE:
+    if live is None or wanted is None or observed.status.phase not in (None, *CHANGEABLE_PHASES):
         return False
     at_work = any(pods.started_at(each) and not pods.is_over(each) for each in observed.pods)
     return not at_work and _made_with(live) != _made_with(wanted)

@@ -10,6 +10,8 @@ import pytest
 from tools.generate.crd import crd
 from tools.generate.files import generated
 
+from reasoning_contract.unbuilt import UNBUILT
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,3 +47,13 @@ def test_printer_columns_point_at_fields_that_exist() -> None:
     for column in version["additionalPrinterColumns"]:
         if not column["jsonPath"].startswith(".metadata"):
             assert column["jsonPath"] in fields
+
+
+def test_what_is_not_built_is_marked_where_it_is_read_and_nowhere_else() -> None:
+    fields = [(path, schema.get("description", "")) for path, schema in _spec_fields()]
+    marked = {path.removeprefix("spec.") for path, text in fields if "Not built" in text}
+    assert marked == {each.field for each in UNBUILT}
+    rows = (ROOT / "docs/api.md").read_text(encoding="utf-8").splitlines()
+    for each in UNBUILT:
+        (name,) = each.field.split(".")[-1:]
+        assert any(row.startswith(f"| `{name}` |") and row.endswith(f"{each.mark} |") for row in rows), each.field

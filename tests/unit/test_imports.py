@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +83,15 @@ def test_only_one_module_writes_to_the_cluster() -> None:
                 owner = ast.unparse(node.value)
                 writers |= {name} if owner in ("cluster", "self._cluster") else set()
     assert writers == {"apply", "lease"}
+
+
+def test_nothing_of_the_contract_lies_unused_in_the_operators_image() -> None:
+    """The contract is copied whole: what only the trainer needs has its place there."""
+    names = [f"reasoning_operator.{name}" for name in modules() if name != "__main__"]
+    code = f"import importlib, sys; [importlib.import_module(name) for name in {names}]; print(*sys.modules)"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    root = PACKAGE.parents[1] / "trainer_image"
+    files = {path.relative_to(root).with_suffix("") for path in (root / "reasoning_contract").rglob("*.py")}
+    contract = {".".join(path.parts).removesuffix(".__init__") for path in files}
+    assert contract - set(done.stdout.split()) == set()

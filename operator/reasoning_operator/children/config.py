@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from reasoning_contract.api import API_VERSION, KIND, SPEC_HASH
+from reasoning_contract.spec.nature import pick
 
 from ..model import Json, TrainingJob
 from ..names import spec_config_map
@@ -62,15 +63,11 @@ def spec_hash(job: TrainingJob) -> str:
 
 
 def _manifest(job: TrainingJob) -> Json:
-    spec = job.given.model_dump(by_alias=True, exclude_none=True)
-    # the operator's business, and free to change at any time: with it here, that would look like another spec
-    del spec["suspend"], spec["storage"]["retain"]
-    spec["limits"] = {name: value for name, value in spec["limits"].items() if name == _BUDGET}
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {"name": job.name, "namespace": job.namespace, "uid": job.uid},
-        "spec": spec,
+        "spec": pick(job.given, lambda nature: nature.is_trainers),
         "choice": job.choice.model_dump(by_alias=True),
     }
 

@@ -20,7 +20,7 @@ from tests.unit.operator.objects import (
     training_job,
 )
 
-from reasoning_contract.status import Failure
+from reasoning_contract.job_status import Failure
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.diagnosis import diagnose
 from reasoning_operator.model import Json, Observed
