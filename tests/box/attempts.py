@@ -396,7 +396,16 @@ ATTEMPTS = (
     Attempt(
         "use up the files that may be open",
         LIMIT + ": open files",
-        "return len([os.open('/dev/null', os.O_RDONLY) for _ in range(300)]) == 300",
+        """
+        files = []
+        try:
+            for _ in range(300):
+                files.append(os.open("/dev/null", os.O_RDONLY))
+        finally:
+            for file in files:
+                os.close(file)
+        return True
+        """,
     ),
     Attempt(
         "raise its own limits",

@@ -229,13 +229,11 @@ def test_variables_of_the_interpreter_do_not_reach_the_box(tmp_path: Path, monke
     assert marker.exists()
 
 
-KERNEL_WITHOUT = """
-import errno, sys
+LACKING = """
+import errno, os
 from reasoning_trainer.rewards.box import BoxProcess, Function, MissingWallError
 from reasoning_trainer.rewards.box.inside import libc, seccomp
-refused, allowed = (6, 0, 0, 0x50000 | errno.{error}), (6, 0, 0, 0x7FFF0000)
-libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
-seccomp.load([(0x20, 0, 0, 0), (0x15, 0, {skip}, {number}), {check} refused, allowed])
+{lack}
 try:
     BoxProcess().start()
 except MissingWallError as refused:
@@ -245,20 +243,36 @@ print(list(box.start().missing))
 print(box.call(Function("f", source="def f(n): return n"), {{"n": [1]}}, 20).values)
 box.close()
 """
+FILTER = """
+refused, allowed = (6, 0, 0, 0x50000 | errno.{error}), (6, 0, 0, 0x7FFF0000)
+libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
+seccomp.load([(0x20, 0, 0, 0), (0x15, 0, {skip}, {number}), {check} refused, allowed])
+"""
 PRCTL = {"x86_64": 157, "aarch64": 167}[os.uname().machine]
-NO_LANDLOCK = {"skip": 1, "number": 444, "check": "", "error": "ENOSYS"}
-NO_SECCOMP = {"skip": 3, "number": PRCTL, "check": "(0x20, 0, 0, 16), (0x15, 0, 1, 22),", "error": "EINVAL"}
+NO_LANDLOCK = FILTER.format(skip=1, number=444, check="", error="ENOSYS")
+NO_SECCOMP = FILTER.format(skip=3, number=PRCTL, check="(0x20, 0, 0, 16), (0x15, 0, 1, 22),", error="EINVAL")
+NO_CHANGE_OF_USER = "libc.prctl(24, 6)\nlibc.prctl(24, 7)"
+"""Without CAP_SETGID and CAP_SETUID, as root in a container that has dropped them."""
 
 
 @pytest.mark.parametrize(
     ("lack", "wall", "fix"),
-    [(NO_LANDLOCK, "files", "Linux 5.13"), (NO_SECCOMP, "system calls", "seccomp")],
-    ids=("no Landlock", "no seccomp"),
+    [
+        pytest.param(NO_LANDLOCK, "files", "Linux 5.13", id="no Landlock"),
+        pytest.param(NO_SECCOMP, "system calls", "seccomp", id="no seccomp"),
+        pytest.param(
+            NO_CHANGE_OF_USER,
+            "processes",
+            "run as an ordinary user",
+            id="root that stays root",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root is root"),
+        ),
+    ],
 )
-def test_kernel_without_a_wall_is_refused_unless_it_is_allowed(lack: dict[str, Any], wall: str, fix: str) -> None:
+def test_box_without_a_wall_is_refused_unless_it_is_allowed(lack: str, wall: str, fix: str) -> None:
     assert os.uname().machine in MACHINES
     environment = {"PYTHONPATH": str(ROOT / "trainer_image")}
-    command = [sys.executable, "-c", KERNEL_WITHOUT.format(**lack)]
+    command = [sys.executable, "-c", LACKING.format(lack=lack)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     refused, missing, values = done.stdout.splitlines()
     assert f"no wall around {wall}" in refused
