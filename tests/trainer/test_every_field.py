@@ -373,16 +373,17 @@ def prompt(spec: Spec, world: World) -> Any:
 
     from reasoning_trainer.attempt import Chat
     from reasoning_trainer.chat.conversation import demonstrations
-    from reasoning_trainer.chat.template import apply_template, learned_tokens, question, render
+    from reasoning_trainer.chat.template import apply_template
     from reasoning_trainer.data.examples import Example
 
     chat = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
     apply_template(spec, chat)
     example = Example("1+1?", "2", "one and one")
     (row,) = demonstrations(example, spec.chat_template, system_role=chat.system_role)
-    learned = learned_tokens(spec, chat, row["prompt"], row["completion"]) or {"labels": []}
+    only = spec.warmup.train_on_responses_only
+    learned = chat.learn(row["prompt"], row["completion"], responses_only=only) or {"labels": []}
     return {
-        "text": render(chat, question(spec, chat, "1+1?")),
+        "text": chat.prompt(Example("1+1?")),
         "learned": chat.tokenizer.decode([token for token in learned["labels"] if token >= 0]),
         "end": chat.tokenizer.eos_token,
         "new": chat.tokenizer.convert_ids_to_tokens(chat.new_tokens),

@@ -135,8 +135,6 @@ def _recipe(attempt: Attempt, splits: Splits) -> dict[str, Any]:
 
 def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
     """Leave out rows whose prompts are longer than ``reinforce.maxPromptLength``, and say how many."""
-    from .chat.template import prompt_tokens
-
     spec = context.spec
     limit = spec.reinforce.max_prompt_length
     if limit is None:
@@ -144,7 +142,7 @@ def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], fie
     if not rows:
         return rows
     what = f"prompts of {field}"
-    kept, left_out = within_length(rows, lambda row: prompt_tokens(spec, policy, row.prompt or ""), limit, what, PROMPT)
+    kept, left_out = within_length(rows, policy.prompt_length, limit, what, PROMPT)
     if left_out:
         context.say(left_out)
     return tuple(kept)
@@ -178,11 +176,9 @@ def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field
 
 def _pair_tokens(spec: Spec, policy: Policy, row: Example) -> int:
     """Return the length of the longer completion with its prompt."""
-    from .chat.template import continuation, count_tokens, prompt_tokens
-
-    prompt, both = row.prompt or "", (row.chosen or "", row.rejected or "")
-    longest = max(count_tokens(policy, continuation(spec, policy, prompt, each)) for each in both)
-    return prompt_tokens(spec, policy, prompt) + longest + ADDED_BY_ORPO
+    both = (row.chosen or "", row.rejected or "")
+    longest = max(policy.length(policy.continuation(row, each)) for each in both)
+    return policy.prompt_length(row) + longest + ADDED_BY_ORPO
 
 
 def plan(spec: Spec, splits: Splits) -> list[Phase]:

@@ -54,6 +54,16 @@ def test_collapsed_run_is_stopped_with_figures_and_hint() -> None:
     assert verdict.to_report().ok is False
 
 
+def test_cut_completions_are_named_and_not_the_warm_up() -> None:
+    steps = [TrainingStatus(zero_variance_share=1.0, rewards={"correct": 0.0}, clipped_share=0.95) for _ in range(4)]
+    collapsed = guard()
+    verdict = last([collapsed.update(step) for step in steps])
+    assert "95.0% of the completions are cut at reinforce.maxCompletionLength" in verdict.message
+    assert verdict.problem
+    assert "raise reinforce.maxCompletionLength" in verdict.problem.hint
+    assert "data.warmup" not in verdict.problem.hint
+
+
 def test_solved_task_is_not_taken_for_a_collapsed_run() -> None:
     verdict = last(feed(guard(), [1.0] * 4, right=0.99))
     assert verdict.ok

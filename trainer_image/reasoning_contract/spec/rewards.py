@@ -83,9 +83,9 @@ class ModelReward(ModelSource):
 class RewardParams(Part):
     """Settings of the built-in rewards; each belongs to the one that its text names."""
 
-    parser: Literal["math", "exact", "number", "choice"] | None = None
+    parser: Literal["math", "exact", "number", "choice", "pattern"] | None = None
     """correctness: how answers are compared. `math` by value of the expression, `number` by number, `choice` by the
-    letter that is chosen, `exact` by text."""
+    letter that is chosen, `pattern` by the row's answer as a regular expression, `exact` by text."""
     target_tokens: Positive | None = None
     """lengthPenalty: completions up to this length cost nothing."""
     max_tokens: Positive | None = None
