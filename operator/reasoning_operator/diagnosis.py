@@ -10,11 +10,10 @@ from reasoning_contract.job_status import Failure
 from reasoning_contract.memory_settings import memory_settings
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import Spec
 
 from . import pods
 from .model import Json, Observed
+from .specs import decide
 from .times import parse
 
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
@@ -53,6 +52,24 @@ def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Fa
         return problem
     before = [each.lead for each in earlier if pods.is_over(each.lead)]
     return of_end(before[-1], observed) if before else None
+
+
+def turning_points(observed: Observed, image_deadline: timedelta) -> list[datetime]:
+    """Return when time alone makes another problem of what is observed.
+
+    Parameters
+    ----------
+    observed
+        What is there.
+    image_deadline
+        How long an image may fail to be pulled before the job fails.
+    """
+    pod = observed.attempts[-1].lead if observed.attempts else None
+    if pod is None or pods.is_running(pod) or pods.is_over(pod):
+        return []
+    settled = parse(pod["metadata"]["creationTimestamp"]) + SETTLING
+    pulls = (pods.waiting(pod) or {}).get("reason") in _IMAGE_REASONS
+    return [settled, _scheduled(pod) + image_deadline] if pulls else [settled]
 
 
 def of_end(pod: Json, observed: Observed) -> Failure | None:
@@ -114,10 +131,14 @@ def _of_image(pod: Json, deadline: timedelta, now: datetime) -> Problem | None:
     image = pod["spec"]["containers"][0]["image"]
     message = f"the image {image} cannot be pulled: {state.get('message') or reason}"
     hint = "check spec.pod.image (or the operator's trainer image), its tag, and spec.pod.imagePullSecrets"
-    scheduled: Json = pods.conditions(pod).get("PodScheduled") or pod["metadata"]
-    since = scheduled.get("lastTransitionTime", pod["metadata"]["creationTimestamp"])
-    final = reason == "InvalidImageName" or now >= parse(since) + deadline
+    final = reason == "InvalidImageName" or now >= _scheduled(pod) + deadline
     return Problem(reason="ImagePullFailed", message=message, hint=hint, final=final)
+
+
+def _scheduled(pod: Json) -> datetime:
+    """Return since when a pod has a node, where it can be told."""
+    scheduled: Json = pods.conditions(pod).get("PodScheduled") or pod["metadata"]
+    return parse(scheduled.get("lastTransitionTime", pod["metadata"]["creationTimestamp"]))
 
 
 def _of_config(pod: Json) -> Problem | None:
@@ -216,10 +237,10 @@ def _out_of_memory(pod: Json, observed: Observed) -> Problem:
 
 def _what_to_lower(spec: Json, report: Progress | None) -> str:
     try:
-        resolved = resolve(Spec.model_validate(spec))
+        settings = memory_settings(decide(spec).spec, report.stage if report else None)
     except ValidationError:  # an earlier version took this spec
         return "ask for less"
-    return f"lower one of these, as they are: {memory_settings(resolved, report.stage if report else None)}"
+    return f"lower one of these, as they are: {settings}"
 
 
 def _killed(pod: Json, observed: Observed) -> Problem:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reasoning_contract.api import CONTAINER
+from reasoning_contract.api import CONTAINER, UID_LABEL
 from reasoning_contract.exit_codes import USERS_FAULT, ExitCode
 from reasoning_contract.outcome import Outcome
 
-from .model import Json
+from . import names
+from .kinds import JOB
+from .model import Json, owners
 
 
 def conditions(thing: Json) -> dict[str, Json]:
@@ -44,6 +46,26 @@ def waiting(pod: Json) -> Json | None:
 def terminated(pod: Json) -> Json | None:
     """Return how the trainer's container ended."""
     return _state(pod, "terminated")
+
+
+def belongs(pod: Json, job: Json, batch_job: Json | None) -> bool:
+    """Whether a pod is of a job's Job, by the owner that its controller wrote: anybody may copy its labels.
+
+    Parameters
+    ----------
+    pod
+        A pod.
+    job
+        The ReasoningTrainingJob.
+    batch_job
+        Its Job; where that is gone, its pods may still be at work.
+    """
+    if pod["metadata"].get("labels", {}).get(UID_LABEL) != job["metadata"]["uid"]:
+        return False  # of an earlier job of this name
+    owner = next((each for each in owners(pod) if each.get("controller")), None)
+    if owner is None or (owner["kind"], owner["name"]) != (JOB.name, names.batch_job(job["metadata"]["name"])):
+        return False
+    return batch_job is None or owner["uid"] == batch_job["metadata"]["uid"]
 
 
 def is_running(pod: Json) -> bool:

@@ -27,7 +27,7 @@ def build(job: TrainingJob) -> Json:
     }
 
 
-def for_attempts_of(batch_job: Json, live: Json, job: TrainingJob) -> Json:
+def for_attempts_of(batch_job: Json, live: Json, wanted: Json, budget: float | None) -> Json:
     """Return the ConfigMap for the next attempt of a Job that is at work.
 
     What the Job was made with stays as it is: its image may be of an earlier version, which refuses a field that it
@@ -39,11 +39,13 @@ def for_attempts_of(batch_job: Json, live: Json, job: TrainingJob) -> Json:
         The Job.
     live
         The ConfigMap as it is.
-    job
-        The job as this version reads it.
+    wanted
+        The ConfigMap as this version would make it.
+    budget
+        GPU-hours that the job may take; None without a limit.
     """
-    wanted, text = build(job), live.get("data", {}).get(KEY, "")
-    made_with, budget = batch_job["metadata"].get("annotations", {}).get(SPEC_HASH), job.spec.limits.gpu_hours
+    text = live.get("data", {}).get(KEY, "")
+    made_with = batch_job["metadata"].get("annotations", {}).get(SPEC_HASH)
     try:
         manifest = json.loads(text)
         if made_with not in (None, _hash(manifest)):

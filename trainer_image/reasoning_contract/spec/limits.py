@@ -26,7 +26,7 @@ class Limits(Part):
     """How much the job may take."""
 
     active_deadline_seconds: Annotated[Positive | None, OPERATORS] = None
-    """Longest time from the first start to the end."""
+    """Longest time from the first start to the end; the time goes on while the job is suspended or waits for a node."""
     max_attempts: Annotated[int, Field(ge=1, le=100), OPERATORS] = 3
     """How often the job is started; an interruption that saved a checkpoint costs no attempt."""
     gpu_hours: Annotated[float, Field(gt=0)] | None = None
