@@ -100,6 +100,7 @@ def _missing_image(job: TrainingJob, observed: Observed, settings: Settings) -> 
         reason="ImageMissing",
         message=message,
         hint="name the trainer image in spec.pod.image, or set the operator's default",
+        field="spec.pod.image",
     )
 
 
@@ -116,7 +117,10 @@ def _missing(job: TrainingJob, observed: Observed) -> Problem | None:
             there = ", ".join(sorted(keys)) or "none"
             message = f"{each.field}: the ConfigMap {each.name} has no key {each.key} (it has: {there})"
             return Problem(
-                reason="ConfigMapKeyNotFound", message=message, hint="add the key: the job then goes on by itself"
+                reason="ConfigMapKeyNotFound",
+                message=message,
+                hint="add the key: the job then goes on by itself",
+                field=each.field,
             )
     return None
 
@@ -124,7 +128,7 @@ def _missing(job: TrainingJob, observed: Observed) -> Problem | None:
 def _not_found(kind: str, name: str, field: str) -> Problem:
     reason = "ClaimNotFound" if kind == "PersistentVolumeClaim" else "ConfigMapNotFound"
     message = f"{field}: there is no {kind} {name} in the job's namespace"
-    return Problem(reason=reason, message=message, hint="create it: the job then goes on by itself")
+    return Problem(reason=reason, message=message, hint="create it: the job then goes on by itself", field=field)
 
 
 def _taken(job: TrainingJob, observed: Observed) -> Problem | None:

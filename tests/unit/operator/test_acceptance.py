@@ -39,7 +39,7 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
     job = rtj()
     job["spec"]["lora"]["rank"] = -1
     verdict = refusal(Observed(job))
-    assert (verdict.reason, verdict.final) == ("SpecInvalid", True)
+    assert (verdict.reason, verdict.field, verdict.final) == ("SpecInvalid", "spec.lora.rank", True)
     assert "spec.lora.rank" in verdict.message
 
 
@@ -73,7 +73,7 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
 def test_what_is_not_supported_is_named(parts: dict[str, Any], field: str) -> None:
     assert [name for name, _ in unsupported(training_job(**parts).spec)] == [field]
     verdict = refusal(Observed(rtj(**parts), inputs={}))
-    assert (verdict.reason, verdict.final) == ("NotSupported", True)
+    assert (verdict.reason, verdict.field, verdict.final) == ("NotSupported", field, True)
     assert field in verdict.message
 
 
@@ -114,7 +114,7 @@ def test_missing_input_is_waited_for(inputs: Any, reason: str, says: str) -> Non
 def test_missing_cache_claim_is_waited_for() -> None:
     job = rtj(storage={"cacheClaim": "caches"})
     verdict = refusal(Observed(job, inputs={}))
-    assert (verdict.reason, verdict.final) == ("ClaimNotFound", False)
+    assert (verdict.reason, verdict.field, verdict.final) == ("ClaimNotFound", "spec.storage.cacheClaim", False)
     assert "spec.storage.cacheClaim: there is no PersistentVolumeClaim caches" in verdict.message
     there = {("PersistentVolumeClaim", "caches"): frozenset[str]()}
     assert isinstance(accept(Observed(job, inputs=there), SETTINGS), TrainingJob)

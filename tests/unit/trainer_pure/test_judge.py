@@ -77,7 +77,8 @@ RIGHT = {
         (r"(-\infty,1) \cup (4,\infty)", r"(4,\infty) \cup (-\infty,1)", "x<1 or x>4", "(-inf,1) U (4,inf)"),
         (r"x \neq 3", r"(-\infty,3)\cup(3,\infty)", "x ≠ 3"),
         ("(1,5)", "x > 1 and x < 5", "1 < x < 5"),
-        (r"\mathbb{R}", r"(-\infty, \infty)", "ℝ"),
+        ("[-4,4]", r"|x| \le 4", r"-4 \le x \le 4"),
+        (r"\mathbb{R}", "all real numbers", r"(-\infty, \infty)", "ℝ"),
         (r"\mathbb{R} \setminus \{3\}", r"x \ne 3", r"(-\infty,3)\cup(3,\infty)"),
         ("x > 3", r"\{x \mid x > 3\}", r"\{x : 3 < x\}"),
     ],
@@ -212,6 +213,7 @@ WRONG = {
     "intervals": [
         ("[7, 8)", "(7, 8]", "[7, 8]", "(7, 8)", r"7 \le x \le 8", r"7 < x \le 8"),
         (r"x \in [7,8]", r"y \in [7,8]", r"x \in (7,8)"),
+        ("(-4,4)", "|x| < 5", r"|x| \le 4", "|x| > 4"),
         ("x > 7", r"x \ge 7", "x < 7", "y > 7", "7", "x = 7", "x > 8"),
         (r"(-\infty, 2) \cup (3, \infty)", r"(-\infty, 3) \cup (3, \infty)", r"(-\infty, 2)", "2 < x < 3"),
         (r"(-\infty, 2)", r"(+\infty, 2)", r"(\infty, 2)"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -58,22 +59,21 @@ class Mark(NamedTuple):
 
 def marks(part: type[Part], at: str = "", around: Nature | None = None) -> Iterator[Mark]:
     """Yield the marked fields of a part by their camelCase paths, those of inner parts after their own."""
-    for field in part.model_fields.values():
-        own = _own(field)
-        if own is not None:
-            yield Mark(f"{at}{field.alias}", own, around, type(None) in get_args(field.annotation))
-        if inner := _inner(field):
-            yield from marks(inner.part, f"{at}{field.alias}{inner.each}.", own or around)
+    for field in _fields(part):
+        if field.nature is not None:
+            yield Mark(f"{at}{field.name}", field.nature, around, field.is_optional)
+        if field.part is not None:
+            yield from marks(field.part, f"{at}{field.name}{field.each}.", field.nature or around)
 
 
 def natures(part: type[Part], at: str = "", around: Nature | None = None) -> Iterator[tuple[str, Nature | None]]:
     """Yield every field that is no part itself, with what is true of it; None where no mark says so."""
-    for field in part.model_fields.values():
-        nature = _own(field) or around
-        if inner := _inner(field):
-            yield from natures(inner.part, f"{at}{field.alias}{inner.each}.", nature)
+    for field in _fields(part):
+        nature = field.nature or around
+        if field.part is not None:
+            yield from natures(field.part, f"{at}{field.name}{field.each}.", nature)
         else:
-            yield f"{at}{field.alias}", nature
+            yield f"{at}{field.name}", nature
 
 
 def pick(part: Part, wanted: Callable[[Nature], bool]) -> dict[str, Any]:
@@ -85,46 +85,59 @@ def _picked(
     part: type[Part], document: Mapping[str, Any], wanted: Callable[[Nature], bool], around: Nature | None
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field in part.model_fields.values():
-        name = field.alias or ""
-        if name not in document:
+    for field in _fields(part):
+        if field.name not in document:
             continue
-        nature = _own(field) or around
-        rest = _rest(field, document[name], wanted, nature)
-        if rest or (nature is not None and wanted(nature)):
-            found[name] = rest
+        nature = field.nature or around
+        is_wanted = nature is not None and wanted(nature)
+        rest = _rest(field, document[field.name], wanted, nature) if field.is_mixed else document[field.name]
+        if is_wanted or (field.is_mixed and rest):
+            found[field.name] = rest
     return found
 
 
-def _rest(field: FieldInfo, value: Any, wanted: Callable[[Nature], bool], nature: Nature | None) -> Any:
-    """Return what is wanted of a value: all or nothing of one that is no part."""
-    inner = _inner(field)
-    if inner is None:
-        return value if nature is not None and wanted(nature) else None
-    if inner.each:
-        picked = [_picked(inner.part, each, wanted, nature) for each in value]
-        return picked if any(picked) else []
-    return _picked(inner.part, value, wanted, nature)
+def _rest(field: _Field, value: Any, wanted: Callable[[Nature], bool], nature: Nature | None) -> Any:
+    """Return what is wanted of a part, or of each of a list of them."""
+    part = field.part or Part
+    if not field.each:
+        return _picked(part, value, wanted, nature)
+    picked = [_picked(part, each, wanted, nature) for each in value]
+    return picked if any(picked) else []
 
 
-class _Inner(NamedTuple):
-    part: type[Part]
+class _Field(NamedTuple):
+    """What a field of a class is, read once."""
+
+    name: str
+    nature: Nature | None
+    is_optional: bool
+    part: type[Part] | None
+    """The part that it holds, perhaps in a list."""
     each: str
     """`[]` where there is a list of them."""
+    is_mixed: bool
+    """Whether a field under it has a mark of its own."""
 
 
-def _own(field: FieldInfo) -> Nature | None:
-    return next((each for each in field.metadata if isinstance(each, Nature)), None)
+@cache
+def _fields(part: type[Part]) -> tuple[_Field, ...]:
+    return tuple(_read(field) for field in part.model_fields.values())
 
 
-def _inner(field: FieldInfo) -> _Inner | None:
-    """Return the part that a field holds, perhaps in a list; None where it holds none."""
+def _read(field: FieldInfo) -> _Field:
+    own = next((each for each in field.metadata if isinstance(each, Nature)), None)
+    part, each = _inner(field)
+    is_mixed = part is not None and next(marks(part), None) is not None
+    return _Field(field.alias or "", own, type(None) in get_args(field.annotation), part, each, is_mixed)
+
+
+def _inner(field: FieldInfo) -> tuple[type[Part] | None, str]:
     for kind in map(_bare, (field.annotation, *get_args(field.annotation))):
         if get_origin(kind) is list and _is_part(element := _bare(get_args(kind)[0])):
-            return _Inner(element, "[]")
+            return element, "[]"
         if _is_part(kind) and get_origin(field.annotation) is not list:
-            return _Inner(kind, "")
-    return None
+            return kind, ""
+    return None, ""
 
 
 def _bare(kind: Any) -> Any:
