@@ -18,6 +18,7 @@ from tests.box.hosts import ROOT, Sidecar
 from tests.polling import eventually
 
 from reasoning_trainer.rewards.box import Box, BoxAnswer, BoxClient, BoxError, BoxProcess, Function
+from reasoning_trainer.rewards.box.__main__ import OWN_MEMORY
 from reasoning_trainer.rewards.box.inside.frames import encode, receive
 from reasoning_trainer.rewards.box.inside.syscalls import MACHINES
 
@@ -344,7 +345,7 @@ def test_client_waits_for_a_sidecar_that_is_started_again(tmp_path: Path) -> Non
 
 
 def test_sidecar_gives_its_tmp_and_its_memory_to_the_boxes(tmp_path: Path) -> None:
-    sidecar = Sidecar([sys.executable], os.geteuid(), "--tmp", str(tmp_path), "--memory", str(2**29))
+    sidecar = Sidecar([sys.executable], os.geteuid(), "--tmp", str(tmp_path), "--memory", str(2**29 + OWN_MEMORY))
     source = "import resource, tempfile, json\ndef reward(n):\n    print(tempfile.gettempdir())\n"
     source += "    return [resource.getrlimit(resource.RLIMIT_AS)[0]]"
     os.chmod(tmp_path, 0o777)

@@ -67,7 +67,7 @@ class RewardBox(Part):
     """The container beside the trainer in which Python rewards run."""
 
     resources: Resources = Resources()
-    """CPU and memory. Empty: limits of 1 CPU and 2Gi of memory."""
+    """CPU and memory. Empty: up to 1 CPU and 2Gi of memory, of which the scheduler sets 100m and 256Mi aside."""
     on_missing_wall: Literal["refuse", "run"] = "refuse"
     """What happens where the node's kernel lacks a wall of the box (Landlock, seccomp): refuse to run code of the
     user's, or run it with the walls that there are, where something else, such as a runtimeClassName, shuts it in."""

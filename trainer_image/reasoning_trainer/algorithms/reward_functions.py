@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Any
 
 from ..data.examples import Example
@@ -37,7 +38,31 @@ def _as_trl_calls_it(
 ) -> Callable[..., list[float | None]]:
     def score(prompts: list[Any], completion_ids: list[list[int]], row: list[int], **_: Any) -> list[float | None]:
         said = [[{"role": "assistant", "content": text(ids)}] for ids in completion_ids]
-        return function.score(batch_of([rows[number] for number in row], prompts, said, completion_ids))
+        scores = function.score(batch_of([rows[number] for number in row], prompts, said, completion_ids))
+        return without_advantage(scores, row)
 
     score.__name__ = function.name
     return score
+
+
+def without_advantage(scores: Sequence[float | None], groups: Sequence[int]) -> list[float | None]:
+    """Give an unscored completion the mean of its group, which is neither reward nor punishment: TRL would add 0.
+
+    Parameters
+    ----------
+    scores
+        Scores of completions; None where one is not scored.
+    groups
+        The group of each.
+
+    Returns
+    -------
+    list of float or None
+        The scores; None in groups in which none is scored.
+    """
+    scored: dict[int, list[float]] = {}
+    for score, group in zip(scores, groups, strict=True):
+        if score is not None:
+            scored.setdefault(group, []).append(score)
+    means = {group: fmean(found) for group, found in scored.items()}
+    return [means.get(group) if score is None else score for score, group in zip(scores, groups, strict=True)]
