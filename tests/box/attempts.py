@@ -154,7 +154,9 @@ ATTEMPTS = (
         "return open(f'/proc/{os.getppid()}/environ', 'rb').read() is not None",
     ),
     Attempt(
-        "list /proc and read command lines", LANDLOCK, "return [open(p).read() for p in glob.glob('/proc/*/cmdline')]"
+        "list /proc and read command lines",
+        LANDLOCK,
+        "return str(target['pid']) in os.listdir('/proc') and open(f\"/proc/{target['pid']}/cmdline\").read()",
     ),
     Attempt(
         "where the trainer works, by the links of /proc",

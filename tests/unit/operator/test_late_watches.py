@@ -83,7 +83,7 @@ class World:
         choice = self.rng.random()
         job, there = (TRAINING_JOB, KEY), (TRAINING_JOB, KEY) in self.cluster.things
         if not there:
-            self.cluster.add(_fresh(retain=self.rng.random() < 0.5))
+            self.cluster.add(fresh(retain=self.rng.random() < 0.5))
         elif choice < 0.08:
             self.cluster.drop(*job)
         elif choice < 0.16:
@@ -111,7 +111,7 @@ def _selected(kind: Kind, thing: Json) -> bool:
     return kind in (TRAINING_JOB, CLAIM) or JOB_LABEL in thing["metadata"].get("labels", {})
 
 
-def _fresh(*, retain: bool) -> Json:
+def fresh(*, retain: bool) -> Json:
     job = rtj(storage={"retain": retain})
     job["metadata"] = {"namespace": NAMESPACE, "name": KEY.name, "generation": 1}
     return job
@@ -128,7 +128,7 @@ async def live(seed: int) -> World:
         await world.look()
         world.check()
     if (TRAINING_JOB, KEY) not in world.cluster.things:
-        world.cluster.add(_fresh(retain=True))
+        world.cluster.add(fresh(retain=True))
     await world.settle()
     return world
 
@@ -158,7 +158,7 @@ def test_job_that_is_gone_is_not_given_children_again() -> None:
 
     async def scenario() -> None:
         world = World(0)
-        world.cluster.add(_fresh(retain=True))
+        world.cluster.add(fresh(retain=True))
         world.list_again()
         world.cluster.things.clear()
         await world.look()
@@ -171,7 +171,7 @@ def test_job_that_is_gone_is_not_given_children_again() -> None:
 def test_claim_that_no_watch_has_brought_is_not_taken_for_lost() -> None:
     async def scenario() -> None:
         world = World(0)
-        world.cluster.add(_fresh(retain=True))
+        world.cluster.add(fresh(retain=True))
         await world.settle()
         world.store.gone(CLAIM, Key(NAMESPACE, "sums-output"))
         await world.look()
