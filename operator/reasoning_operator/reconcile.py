@@ -9,7 +9,7 @@ import aiohttp
 
 from reasoning_contract.job_status import Status
 
-from .acceptance import accept, refused
+from .acceptance import accept
 from .announcements import announcements
 from .apply import CONFLICT, TakenError, announce, apply, to_write, write_status
 from .client import ApiError, Cluster
@@ -20,6 +20,7 @@ from .observe import alive, observe, take_in
 from .pacing import Pace
 from .plan import RETRY_SECONDS, Plan, plan
 from .progress import ProgressPoller
+from .refusals import refused
 from .settings import Settings
 from .status import status
 from .store import Store
@@ -84,7 +85,7 @@ class Reconciler:
         except ApiError as error:
             if error.status not in REFUSED:
                 raise
-            verdict, again = refused(str(error)), RETRY_SECONDS
+            verdict, again = refused(str(error), verdict, self._settings), RETRY_SECONDS
         new = status(observed, verdict, self._settings, now)
         if (written := to_write(observed.job, new)) is not None:
             if wait := self._pace.wait(key, observed.status, new):

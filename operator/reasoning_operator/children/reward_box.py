@@ -59,7 +59,12 @@ def build(job: TrainingJob, image: str) -> Json:
 def _resources(given: Resources) -> Json:
     """Return limits and requests; of what the user limits, Kubernetes requests as much unless the user says less."""
     requests = {name: quantity for name, quantity in _REQUESTS.items() if name not in given.limits}
-    return {"requests": requests | given.requests, "limits": _LIMITS | given.limits}
+    return {"requests": requests | given.requests, "limits": limits(given)}
+
+
+def limits(given: Resources) -> dict[str, str]:
+    """Return what the container may use: what the user says, and the defaults for the rest."""
+    return _LIMITS | given.limits
 
 
 def volumes() -> list[Json]:
