@@ -116,7 +116,7 @@ def _of_reinforce(gain: float | None) -> str:
         return ""
     if gain < 0:
         return f"; RL lost {-gain:.3f} of what the warm-up had reached"
-    return f"; RL gained {gain:.3f} over the warm-up"
+    return f"; RL gained {gain:.3f} over the warm-up" if gain else "; RL neither gained nor lost"
 
 
 if __name__ == "__main__":

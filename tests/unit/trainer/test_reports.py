@@ -225,6 +225,7 @@ def test_what_is_preferred_is_shown_where_nothing_can_be_right() -> None:
     [
         (None, "held-out accuracy 0.900, +0.400 against the base"),
         (-0.05, "held-out accuracy 0.900, +0.400 against the base; RL lost 0.050 of what the warm-up had reached"),
+        (0.0, "held-out accuracy 0.900, +0.400 against the base; RL neither gained nor lost"),
         (0.05, "held-out accuracy 0.900, +0.400 against the base; RL gained 0.050 over the warm-up"),
     ],
 )
