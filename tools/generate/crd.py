@@ -8,6 +8,7 @@ from reasoning_contract.api import GROUP, KIND, NAME_LIMIT, PLURAL, VERSION
 from reasoning_contract.job_status import Status
 from reasoning_contract.spec import Spec
 from reasoning_contract.spec.nature import CHANGEABLE_PHASES, Mark, marks
+from reasoning_operator.model import FINISHED
 
 from .schema import schema_of, spec_schema
 
@@ -30,7 +31,9 @@ _COLUMNS = [
     ("Message", "string", ".status.failure.message", 1),
 ]
 _BEFORE = "!has(oldSelf.status) || !has(oldSelf.status.phase)"
-_ADVICE = "cannot change once the run has begun: suspend the job first, or create another one"
+_STANDS = "cannot change once the run has begun"
+_AT_WORK = "suspend the job first, or create another one"
+_FINISHED = "and this job has finished: create another one, or delete it and apply it again"
 
 
 def _transition_rules() -> list[dict[str, str]]:
@@ -48,9 +51,12 @@ def _transition_rules() -> list[dict[str, str]]:
 
 def _frozen(mark: Mark) -> dict[str, str]:
     changeable = f"{_BEFORE} || oldSelf.status.phase in {list(CHANGEABLE_PHASES)}"
+    stands = f"spec.{mark.path} {_STANDS}"
+    at_work, finished = f"{stands}: {_AT_WORK}", f"{stands}, {_FINISHED}"
     return {
         "rule": f"{changeable} || {_unchanged(mark)}",
-        "message": f"spec.{mark.path} {_ADVICE}",
+        "message": at_work,
+        "messageExpression": f"oldSelf.status.phase in {list(FINISHED)} ? '{finished}' : '{at_work}'",
         "fieldPath": f".spec.{mark.path}",
     }
 
