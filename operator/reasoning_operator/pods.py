@@ -38,9 +38,13 @@ def _state(pod: Json, name: str) -> Json | None:
 
 
 def waiting(pod: Json) -> Json | None:
-    """Return why the trainer's container, or the one that comes before it, has not started, as the kubelet says it."""
-    before = [each.get("state", {}) for each in pod.get("status", {}).get("initContainerStatuses", [])]
-    return next((state["waiting"] for state in before if "waiting" in state), None) or _state(pod, "waiting")
+    """Return why the trainer's container, or the one that comes before it, has not started, as the kubelet says it.
+
+    One that has started and is to be started anew keeps the trainer from nothing.
+    """
+    before = [each.get("state", {}).get("waiting") for each in pod.get("status", {}).get("initContainerStatuses", [])]
+    unstarted = (each for each in before if each and each.get("reason") != "CrashLoopBackOff")
+    return next(unstarted, None) or _state(pod, "waiting")
 
 
 def terminated(pod: Json) -> Json | None:

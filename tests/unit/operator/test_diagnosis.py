@@ -86,6 +86,18 @@ CASES: list[tuple[str, Observed, str, str, str]] = [
         "create what the message names",
     ),
     (
+        "secret beside a box that crashes",
+        observed(
+            pod(
+                {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "hf" not found'}},
+                initContainerStatuses=[{"name": "reward-box", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}],
+            )
+        ),
+        "CreateContainerConfigError",
+        'secret "hf" not found',
+        "create what the message names",
+    ),
+    (
         "mount",
         observed(waiting("ContainerCreating"), events=(event("FailedMount", "no such disk"),)),
         "FailedMount",
