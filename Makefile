@@ -45,7 +45,7 @@ clean: down ## Delete everything that was made here: cluster, images, caches, vi
 
 ##@ Test
 .PHONY: test
-test: setup lint types verify test-unit test-watch setup-trainer test-trainer test-cluster ## Everything: what CI runs; sets itself up on a bare machine
+test: setup lint types verify test-unit test-box test-watch setup-trainer test-trainer test-cluster ## Everything: what CI runs; sets itself up on a bare machine
 
 .PHONY: unit
 unit: .venv/.done test-unit ## Unit tests alone: no root, no torch, no cluster, under a minute
@@ -76,6 +76,10 @@ verify: .venv/.done ## What is generated is up to date
 test-unit: .venv/.done
 	$(PYTEST) -q tests/unit
 
+.PHONY: test-box
+test-box: .venv/.done ## Escape attempts against the box for reward functions; as root it tries them as child of root too
+	$(PYTEST) -q -n auto --maxprocesses 3 tests/box
+
 .PHONY: test-watch
 test-watch: .venv/.done $(STATE_DIR)/prometheus/.done ## Alerts and dashboards against a real Prometheus
 	$(PYTEST) -q tests/watch
@@ -91,6 +95,7 @@ test-cluster: .venv/.done tools images ## The operator against a real API server
 .PHONY: bench
 bench: .venv-trainer/.done tools ## Idle cost and latencies of the operator, and what our code costs a training step
 	.venv/bin/python tests/bench/bench_operator.py
+	.venv/bin/python tests/bench/bench_box.py
 	.venv-trainer/bin/python tests/bench/bench_step_overhead.py
 
 ##@ Develop

@@ -41,7 +41,7 @@ class Step:
     title
         What it does, for a person.
     seconds
-        What it took at most where it was measured: from nothing, on two free cores (docs/demo.md).
+        What it takes at most, from nothing on two free cores: together what was measured there (docs/demo.md).
     beside
         Whether the steps after it need not wait for it, but for those that name it in `needs`.
     needs
@@ -58,12 +58,12 @@ class Step:
 STEPS = {
     step.target: step
     for step in (
-        Step("environment", "Python environment of operator and tools", 60),
-        Step("trainer-environment", "Python environment of the trainer: 3 GB, and compiling llama.cpp", 420),
+        Step("environment", "Python environment of operator and tools", 90),
+        Step("trainer-environment", "Python environment of the trainer: 3 GB, and compiling llama.cpp", 300),
         Step("tools", "kubectl and helm", 20),
         Step("kubernetes", "Kubernetes, built from source", 720, beside=True),
-        Step("operator-image", "the operator's image", 150),
-        Step("libraries", "the trainer's libraries: 3 GB, and compiling llama.cpp", 600),
+        Step("operator-image", "the operator's image", 90),
+        Step("libraries", "the trainer's libraries: 3 GB, and compiling llama.cpp", 420),
         Step("models", "the demo's models: a tiny one is trained", 480),
         Step("trainer-image", "the trainer's image", 30),
         Step("demo-image", "the trainer's image with the demo's models", 30),
@@ -105,9 +105,9 @@ class Running:
         return self._ended is not None
 
     def end(self) -> None:
-        """Interrupt it with all that it started, and wait for its end."""
+        """End it with all that it started."""
         if not self.has_ended():
-            os.killpg(self.process.pid, signal.SIGINT)
+            os.killpg(self.process.pid, signal.SIGTERM)
             self.process.wait()
 
     def notes(self) -> list[str]:

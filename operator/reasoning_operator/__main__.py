@@ -22,6 +22,8 @@ from .lease import Lease
 from .model import Key
 from .reconcile import Reconciler
 from .settings import Settings, SettingsError, read
+from .store import Store
+from .watches import Vitals, Watches
 from .workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -45,8 +47,9 @@ async def serve(settings: Settings) -> int:
     end = _End()
     end.heed_signals()
     async with await connect() as api:
-        probe = await _serve_probe(settings.liveness_listen_port)
-        work = asyncio.create_task(_work(Cluster(api), settings, end))
+        vitals = Vitals()
+        probe = await _serve_probe(settings.liveness_listen_port, vitals)
+        work = asyncio.create_task(_work(Cluster(api), settings, vitals, end))
         code = await end.code
         work.cancel()
         await asyncio.wait([work])
@@ -69,10 +72,12 @@ class _End:
             asyncio.get_running_loop().add_signal_handler(number, self.now, 0)
 
 
-async def _serve_probe(port: int) -> web.AppRunner:
-    """Serve /healthz from the loop that everything runs in: it answers as long as the loop turns."""
+async def _serve_probe(port: int, vitals: Vitals) -> web.AppRunner:
+    """Serve /healthz from the loop that everything runs in: it is well as long as that turns and the watches live."""
 
     async def healthz(_: web.Request) -> web.Response:
+        if silent := vitals.silent():
+            return web.Response(status=503, text=f"nothing is heard by the watches of: {', '.join(silent)}")
         return web.Response(text="ok")
 
     app = web.Application()
@@ -83,44 +88,49 @@ async def _serve_probe(port: int) -> web.AppRunner:
     return runner
 
 
-async def _work(cluster: Cluster, settings: Settings, end: _End) -> None:
+async def _work(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
     """Operate until cancelled; whatever breaks ends the process, for Kubernetes to start another."""
     try:
         if settings.lease_namespace:
-            await _lead(cluster, settings, end)
+            await _lead(cluster, settings, vitals, end)
         else:
-            await _follow(cluster, settings, end)
+            await _follow(cluster, settings, vitals, end)
     except Exception:
         logger.exception("the operator broke")
         end.now(1)
 
 
-async def _lead(cluster: Cluster, settings: Settings, end: _End) -> None:
+async def _lead(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
     lease = Lease(cluster, settings.lease_namespace, MANAGER, f"{socket.gethostname()}-{os.getpid()}")
     await lease.acquire()
     logger.info("leading: this operator holds the Lease %s/%s", settings.lease_namespace, MANAGER)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(lease.keep())
-            group.create_task(_follow(cluster, settings, end))
+            group.create_task(_follow(cluster, settings, vitals, end))
     finally:
         await lease.release()
 
 
-async def _follow(cluster: Cluster, settings: Settings, end: _End) -> None:
+async def _follow(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
     metrics.LEADER.set(1)
     await _wait_for_crd(cluster)
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         route = progress.straight(session) if settings.progress_route == "pod" else progress.through_api_server(cluster)
         poller = progress.ProgressPoller(route, settings.progress_interval_seconds, lambda key: queue.add(key))
-        reconciler = Reconciler(cluster, settings, poller, metrics.JobMetrics(settings.metrics_keep_seconds))
+        store = Store(lambda key: queue.add(key))
+        job_metrics = metrics.JobMetrics(settings.metrics_keep_seconds)
+        reconciler = Reconciler(store, cluster, settings, poller, job_metrics)
         queue: WorkQueue[Key] = WorkQueue(reconciler.reconcile, settings.workers)
+        watches = Watches(cluster, store, settings.namespaces, vitals)
+        group.create_task(watches.run())
+        await watches.ready.wait()  # a job is looked at when its children are known
         group.create_task(queue.run())
         group.create_task(poller.run())
-        group.create_task(_watch(queue, settings, end))
+        group.create_task(_watch_jobs(store, settings, end))
 
 
-async def _watch(queue: WorkQueue[Key], settings: Settings, end: _End) -> None:
+async def _watch_jobs(store: Store, settings: Settings, end: _End) -> None:
     ready = asyncio.Event()
 
     async def take_signals_back() -> None:
@@ -130,7 +140,7 @@ async def _watch(queue: WorkQueue[Key], settings: Settings, end: _End) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(take_signals_back())
         watches = kopf.operator(
-            registry=handlers.registry(queue.add),
+            registry=handlers.registry(store),
             settings=handlers.kopf_settings(),
             ready_flag=ready,
             identity=MANAGER,  # else kopf looks for a user's name, and in a container there is none

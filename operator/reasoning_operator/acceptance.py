@@ -13,11 +13,15 @@ from reasoning_contract.rules import Fault, faults
 from reasoning_contract.unbuilt import unsupported
 
 from .children import pod, volume
+from .children.table import built
 from .inputs import output_claim_of, references
 from .model import Json, Observed, TrainingJob, owners
+from .pod_rules import pod_faults
 from .settings import Settings
 
 Verdict: TypeAlias = TrainingJob | Problem
+_CONFIG_MAP_LIMIT = 1024 * 1024
+"""Bytes of text that the API server lets a ConfigMap hold."""
 
 
 def accept(observed: Observed, settings: Settings) -> Verdict:
@@ -36,8 +40,14 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
         job = TrainingJob.of(observed.job)
     except ValidationError as error:
         return _invalid(faults(error, "spec"), observed)
-    lasting = _unrunnable(job, observed)
-    return lasting or _missing_image(job, observed, settings) or _missing(job, observed) or _taken(job, observed) or job
+    return (
+        _unrunnable(job, observed)
+        or _unmakeable(job, observed, settings)
+        or _missing_image(job, observed, settings)
+        or _missing(job, observed)
+        or _taken(job, observed)
+        or job
+    )
 
 
 def _begun(observed: Observed) -> bool:
@@ -50,12 +60,6 @@ def _correct(observed: Observed) -> str:
     if _begun(observed):
         return "set spec.suspend to true, correct these fields and set it to false: the run goes on where it was"
     return "delete the job, correct these fields and apply it again"
-
-
-def refused(message: str) -> Problem:
-    """Return the refusal of a job for which the API server refused a child."""
-    hint = "correct what the message names, or spec.pod, suspended if a pod has run: it is tried again"
-    return Problem(reason="ChildRefused", message=f"the API server refuses an object of this job: {message}", hint=hint)
 
 
 def _invalid(found: Sequence[Fault], observed: Observed, reason: str = "SpecInvalid") -> Problem:
@@ -75,6 +79,29 @@ def _unrunnable(job: TrainingJob, observed: Observed) -> Problem | None:
     if clash := pod.reserved(job):
         return _invalid([clash], observed)
     return None
+
+
+def _unmakeable(job: TrainingJob, observed: Observed, settings: Settings) -> Problem | None:
+    """Return the refusal of a job of which the API server would refuse a child: it may be corrected where it stands."""
+    found = [*pod_faults(job), *_too_large(job, settings)]
+    if not found:
+        return None
+    hint = _correct(observed) if _begun(observed) else "correct these fields: the job then goes on by itself"
+    return Problem(reason="SpecInvalid", message="; ".join(map(str, found)), hint=hint, field=found[0].field)
+
+
+def _too_large(job: TrainingJob, settings: Settings) -> list[Fault]:
+    """Return the rows of a spec that its ConfigMap cannot hold."""
+    size = sum(len(text.encode()) for text in (built(job, settings)["config_map"] or {})["data"].values())
+    if size <= _CONFIG_MAP_LIMIT:
+        return []
+    sets: Json = job.given.data.model_dump(by_alias=True, exclude_none=True)
+    with_rows = [name for name, each in sets.items() if isinstance(each, dict) and "rows" in each]
+    largest = max(with_rows, key=lambda name: len(str(sets[name]["rows"])), default=None)
+    field = f"spec.data.{largest}.rows" if largest else "spec"
+    kept = f"the whole spec takes {size:,} bytes of the {_CONFIG_MAP_LIMIT:,} that a ConfigMap holds"
+    advice = "put rows into a ConfigMap of their own (source: configmap://name/key) or on a claim (pvc://claim/path)"
+    return [Fault(field, f"{kept}: {advice}")]
 
 
 def _lost_claim(observed: Observed) -> Problem | None:
@@ -100,6 +127,7 @@ def _missing_image(job: TrainingJob, observed: Observed, settings: Settings) -> 
         reason="ImageMissing",
         message=message,
         hint="name the trainer image in spec.pod.image, or set the operator's default",
+        field="spec.pod.image",
     )
 
 
@@ -116,7 +144,10 @@ def _missing(job: TrainingJob, observed: Observed) -> Problem | None:
             there = ", ".join(sorted(keys)) or "none"
             message = f"{each.field}: the ConfigMap {each.name} has no key {each.key} (it has: {there})"
             return Problem(
-                reason="ConfigMapKeyNotFound", message=message, hint="add the key: the job then goes on by itself"
+                reason="ConfigMapKeyNotFound",
+                message=message,
+                hint="add the key: the job then goes on by itself",
+                field=each.field,
             )
     return None
 
@@ -124,7 +155,7 @@ def _missing(job: TrainingJob, observed: Observed) -> Problem | None:
 def _not_found(kind: str, name: str, field: str) -> Problem:
     reason = "ClaimNotFound" if kind == "PersistentVolumeClaim" else "ConfigMapNotFound"
     message = f"{field}: there is no {kind} {name} in the job's namespace"
-    return Problem(reason=reason, message=message, hint="create it: the job then goes on by itself")
+    return Problem(reason=reason, message=message, hint="create it: the job then goes on by itself", field=field)
 
 
 def _taken(job: TrainingJob, observed: Observed) -> Problem | None:

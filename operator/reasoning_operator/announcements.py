@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reasoning_contract.status import Condition, Status
+from reasoning_contract.job_status import Condition, Status
 
 
 class Announcement(NamedTuple):

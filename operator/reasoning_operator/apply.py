@@ -3,47 +3,71 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 
 from reasoning_contract.api import MANAGER
-from reasoning_contract.status import Status
+from reasoning_contract.job_status import Status
 
 from .announcements import Announcement
 from .client import ApiError, Cluster, path_of
-from .model import Json, Observed, read_status
+from .model import Json, read_status
 from .plan import Plan
 from .status import as_json
 from .times import text
 
 
-async def apply(cluster: Cluster, plan: Plan) -> None:
+class TakenError(Exception):
+    """A child could not be made: something has its name that was not known of.
+
+    Attributes
+    ----------
+    child
+        The child.
+    """
+
+    def __init__(self, child: Json) -> None:
+        super().__init__(f"{child['kind']} {child['metadata']['name']} is there already")
+        self.child = child
+
+
+async def apply(cluster: Cluster, plan: Plan, made: Callable[[Json], None]) -> None:
     """Carry out a plan.
 
     Every request fails, rather than hit another object, if the cluster is no longer as it was observed: creation if the
-    name is taken, and patches and deletions by the UID. The caller then starts over.
+    name is taken, and patches and deletions by UID and version. The caller then starts over.
+
+    Parameters
+    ----------
+    cluster
+        The API server.
+    plan
+        What to do.
+    made
+        Called with each object as the API server answered that it is now.
+
+    Raises
+    ------
+    TakenError
+        If the name of a child is taken.
     """
     for thing in plan.delete:
-        await cluster.delete(path_of(thing), thing["metadata"]["uid"])
+        await cluster.delete(thing)
     for live, patch in plan.patch:
-        uid = {"uid": live["metadata"]["uid"]}
-        await cluster.patch(path_of(live), patch | {"metadata": patch.get("metadata", {}) | uid})
+        seen = {name: live["metadata"][name] for name in ("uid", "resourceVersion")}
+        made(await cluster.patch(path_of(live), patch | {"metadata": patch.get("metadata", {}) | seen}))
     for child in plan.create:  # last: a Job that is made reads the spec as it is then
-        await cluster.create(child)
+        try:
+            made(await cluster.create(child))
+        except ApiError as error:
+            if error.status != CONFLICT:
+                raise
+            raise TakenError(child) from error
 
 
-async def write_status(cluster: Cluster, observed: Observed, new: Status) -> bool:
-    """Write a status, unless it says what the object says already; refused if the object has changed since it was read.
-
-    Returns
-    -------
-    bool
-        Whether it was written.
-    """
-    status = to_write(observed.job, new)
-    if status is None:
-        return False
-    await cluster.replace(path_of(observed.job, "status"), observed.job | {"status": status})
-    return True
+async def write_status(cluster: Cluster, job: Json, status: Json) -> Json:
+    """Write a status, and return the job as it is now; refused if the job has changed since it was read."""
+    return await cluster.replace(path_of(job, "status"), job | {"status": status})
 
 
 def to_write(job: Json, new: Status) -> Json | None:
@@ -80,9 +104,10 @@ async def announce(cluster: Cluster, job: Json, announcement: Announcement, now:
     try:
         await cluster.create(event)
     except ApiError as error:
-        if error.status != 409:
+        if error.status != CONFLICT:
             raise
 
 
+CONFLICT = 409
 _MESSAGE_LIMIT = 1000
 """Kubernetes refuses events with more than 1,024 characters."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
+import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -14,6 +14,9 @@ from .kinds import Kind, kind_of
 from .model import Json
 
 TIMEOUT_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+_JSON = "application/json"
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ApiError(Exception):
@@ -73,6 +76,25 @@ class Cluster:
         items: list[Json] = (await self._request("GET", path, query=query))["items"]
         return items
 
+    async def page(self, path: str, query: Mapping[str, str], *, names_only: bool = False) -> Json:
+        """Return a page of a listing: its `items`, whole or their metadata alone, and in `metadata` how to go on."""
+        accept = _NAMES_ONLY if names_only else _JSON
+        page: Json = json.loads(await self._send("GET", path, query, None, accept=accept))
+        return page
+
+    async def lines(self, path: str, query: Mapping[str, str], quiet_seconds: float) -> AsyncIterator[bytes]:
+        """Yield the lines of an answer that goes on and on, as they come; TimeoutError after too long a pause."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=quiet_seconds)
+        async with await self._open("GET", path, query, None, timeout=timeout) as response:
+            metrics.API_REQUESTS.labels("WATCH", response.status).inc()
+            if response.status != 200:
+                raise ApiError(response.status, _message(await response.read()))
+            rest = b""
+            async for chunk in response.content.iter_any():
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    yield line
+
     async def create(self, body: Json) -> Json:
         """Create an object."""
         where = path(kind_of(body["apiVersion"], body["kind"]), body["metadata"]["namespace"])
@@ -86,19 +108,27 @@ class Cluster:
         """Change an object by a merge patch."""
         return await self._request("PATCH", path, body=body, content_type="application/merge-patch+json")
 
-    async def delete(self, path: str, uid: str) -> None:
-        """Delete the object of this UID, and what it owns; nothing happens if it is gone."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+    async def delete(self, thing: Json) -> None:
+        """Delete an object as it was seen, and what it owns; nothing happens if it is gone."""
+        meta = thing["metadata"]
+        seen = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
         try:
-            await self._request("DELETE", path, body=body)
+            await self._request(
+                "DELETE", path_of(thing), body={"preconditions": seen, "propagationPolicy": "Background"}
+            )
         except ApiError as error:
             if error.status != 404:
                 raise
 
-    async def read(self, path: str, timeout_seconds: float) -> bytes:
-        """Return what is served under a path, whatever it is."""
-        async with asyncio.timeout(timeout_seconds):
-            return await self._send("GET", path, None, None, "application/json")
+    async def read(self, path: str, timeout_seconds: float, limit: int) -> bytes:
+        """Return what is served under a path; ConnectionError if it is longer than a number of bytes."""
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        async with await self._open("GET", path, {}, None, timeout=timeout) as response:
+            metrics.API_REQUESTS.labels("GET", response.status).inc()
+            data = await whole(response.content, limit)
+        if response.status != 200:
+            raise ApiError(response.status, _message(data))
+        return data
 
     async def _request(
         self,
@@ -107,28 +137,53 @@ class Cluster:
         *,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
     ) -> Json:
-        result: Json = json.loads(await self._send(method, path, query, body, content_type))
+        result: Json = json.loads(await self._send(method, path, query, body, content_type=content_type))
         return result
 
     async def _send(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None, content_type: str
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None, **headers: str
     ) -> bytes:
-        request = await self._api.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        response = await self._api.call_api(*request, _request_timeout=TIMEOUT_SECONDS)
-        data: bytes = await response.read()
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS, sock_connect=CONNECT_SECONDS)
+        async with await self._open(method, path, query, body, timeout=timeout, **headers) as response:
+            data: bytes = await response.read()
         metrics.API_REQUESTS.labels(method, response.status).inc()
         if not 200 <= response.status < 300:
             raise ApiError(response.status, _message(data))
         return data
+
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Json | None,
+        *,
+        timeout: aiohttp.ClientTimeout,
+        accept: str = _JSON,
+        content_type: str = _JSON,
+    ) -> aiohttp.ClientResponse:
+        request = await self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": accept, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response: aiohttp.ClientResponse = (await self._api.call_api(*request, _request_timeout=timeout)).response
+        return response
+
+
+async def whole(content: aiohttp.StreamReader, limit: int) -> bytes:
+    """Return all of an answer; ConnectionError as soon as it is longer than a number of bytes."""
+    body = b""
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise ConnectionError(f"the answer is longer than {limit} bytes")
+    return body
 
 
 def _message(data: bytes) -> str:

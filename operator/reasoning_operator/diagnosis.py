@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from reasoning_contract.memory import memory_settings
+from reasoning_contract.job_status import Failure
+from reasoning_contract.memory_settings import memory_settings
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import Spec
-from reasoning_contract.status import Failure
 
 from . import pods
 from .model import Json, Observed
+from .specs import decide
 from .times import parse
 
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError")
@@ -22,6 +21,19 @@ SETTLING = timedelta(seconds=20)
 """How long a new pod may lack a node or a volume before it is called a problem: volumes are made while it waits."""
 _KILLED = 137
 """Exit code of a process that was ended by SIGKILL."""
+_UNSCHEDULED = ("Unschedulable", "SchedulerError")
+_CLAIM_EVENTS = ("ProvisioningFailed", "FailedBinding", "ExternalProvisioning")
+_SELECTED_NODE = "volume.kubernetes.io/selected-node"
+"""Annotation of a claim: where its volume is to be made, once the scheduler has chosen."""
+_NODE_HINT = (
+    "free or add what the nodes lack, or ask for less: parallelism.gpusPerNode, pod.resources, pod.nodeSelector, "
+    "pod.tolerations; the pod starts by itself as soon as it fits"
+)
+_CLASS_HINT = "name a StorageClass that exists in spec.storage.storageClassName of a new job (kubectl get storageclass)"
+_CLAIM_HINT = (
+    "see what the job's claims wait for (kubectl describe pvc): a provisioner that runs, room, a volume on a node that "
+    "fits; the pod starts by itself as soon as they are bound"
+)
 
 
 def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Failure | None:
@@ -53,6 +65,24 @@ def diagnose(observed: Observed, image_deadline: timedelta, now: datetime) -> Fa
         return problem
     before = [each.lead for each in earlier if pods.is_over(each.lead)]
     return of_end(before[-1], observed) if before else None
+
+
+def turning_points(observed: Observed, image_deadline: timedelta) -> list[datetime]:
+    """Return when time alone makes another problem of what is observed.
+
+    Parameters
+    ----------
+    observed
+        What is there.
+    image_deadline
+        How long an image may fail to be pulled before the job fails.
+    """
+    pod = observed.attempts[-1].lead if observed.attempts else None
+    if pod is None or pods.is_running(pod) or pods.is_over(pod):
+        return []
+    settled = parse(pod["metadata"]["creationTimestamp"]) + SETTLING
+    pulls = (pods.waiting(pod) or {}).get("reason") in _IMAGE_REASONS
+    return [settled, _scheduled(pod) + image_deadline] if pulls else [settled]
 
 
 def of_end(pod: Json, observed: Observed) -> Failure | None:
@@ -91,8 +121,9 @@ def _deadline(limit: int) -> Failure:
 
 
 def _of_missing_pod(observed: Observed) -> Failure | None:
-    refused = _event(observed, "FailedCreate")
-    if refused is None:
+    made = observed.batch_job
+    refused = made and _event(observed, "FailedCreate", about=made)
+    if not refused:
         return None
     hint = "the cluster refuses the pod: mend what the message names (a quota, a ServiceAccount); it is tried again"
     return Failure(reason="PodRefused", message=refused, hint=hint)
@@ -102,7 +133,7 @@ def _of_waiting(pod: Json, observed: Observed, image_deadline: timedelta, now: d
     name = pod["metadata"]["name"]
     problem = _of_image(pod, image_deadline, now) or _of_config(pod)
     if problem is None and now >= parse(pod["metadata"]["creationTimestamp"]) + SETTLING:
-        problem = _of_volume(observed) or _of_scheduling(pod, observed)
+        problem = _of_scheduling(pod, observed) or _of_volume(pod, observed)
     return Failure.of(problem, pod=name) if problem else None
 
 
@@ -114,10 +145,14 @@ def _of_image(pod: Json, deadline: timedelta, now: datetime) -> Problem | None:
     image = pod["spec"]["containers"][0]["image"]
     message = f"the image {image} cannot be pulled: {state.get('message') or reason}"
     hint = "check spec.pod.image (or the operator's trainer image), its tag, and spec.pod.imagePullSecrets"
-    scheduled: Json = pods.conditions(pod).get("PodScheduled") or pod["metadata"]
-    since = scheduled.get("lastTransitionTime", pod["metadata"]["creationTimestamp"])
-    final = reason == "InvalidImageName" or now >= parse(since) + deadline
+    final = reason == "InvalidImageName" or now >= _scheduled(pod) + deadline
     return Problem(reason="ImagePullFailed", message=message, hint=hint, final=final)
+
+
+def _scheduled(pod: Json) -> datetime:
+    """Return since when a pod has a node, where it can be told."""
+    scheduled: Json = pods.conditions(pod).get("PodScheduled") or pod["metadata"]
+    return parse(scheduled.get("lastTransitionTime", pod["metadata"]["creationTimestamp"]))
 
 
 def _of_config(pod: Json) -> Problem | None:
@@ -129,9 +164,9 @@ def _of_config(pod: Json) -> Problem | None:
     return Problem(reason=str(reason), message=str(state.get("message", reason)), hint=hint)
 
 
-def _of_volume(observed: Observed) -> Problem | None:
+def _of_volume(pod: Json, observed: Observed) -> Problem | None:
     for reason in ("FailedMount", "FailedAttachVolume"):
-        if message := _event(observed, reason):
+        if message := _event(observed, reason, about=pod):
             return Problem(
                 reason=reason, message=message, hint="mend what the message names: the volume is tried again by itself"
             )
@@ -139,30 +174,49 @@ def _of_volume(observed: Observed) -> Problem | None:
 
 
 def _of_scheduling(pod: Json, observed: Observed) -> Problem | None:
+    """Return why a pod has no node: what the scheduler says, unless it waits for a volume alone."""
     condition = pods.conditions(pod).get("PodScheduled", {})
-    if condition.get("status") != "False" or condition.get("reason") != "Unschedulable":
+    if condition.get("status") == "True":
         return None
-    if _is_unbound(observed.claim):
-        return _unbound(observed)
-    hint = (
-        "free or add what the nodes lack, or ask for less: parallelism.gpusPerNode, pod.resources, pod.nodeSelector, "
-        "pod.tolerations; the pod starts by itself as soon as it fits"
-    )
-    return Problem(reason="Unschedulable", message=f"no node fits: {condition.get('message', '')}", hint=hint)
+    said = condition.get("message", "") if condition.get("reason") in _UNSCHEDULED else ""
+    claim = _unbound_claim(observed)
+    if claim and (_names_claims(said) or _has_failed(claim, said, observed)):
+        return _unbound(claim, said, observed)
+    if not said:
+        return None
+    hint = _CLAIM_HINT if _names_claims(said) else _NODE_HINT
+    return Problem(reason="Unschedulable", message=f"no node fits: {said}", hint=hint)
 
 
-def _is_unbound(claim: Json | None) -> bool:
-    return claim is not None and claim.get("status", {}).get("phase") == "Pending"
+def _names_claims(said: str) -> bool:
+    return any(words in said.lower() for words in ("persistentvolume", "persistent volume"))
 
 
-def _unbound(observed: Observed) -> Problem:
-    claim = observed.claim or {}
+def _unbound_claim(observed: Observed) -> Json | None:
+    claim = observed.claim
+    return claim if claim is not None and claim.get("status", {}).get("phase") == "Pending" else None
+
+
+def _has_failed(claim: Json, said: str, observed: Observed) -> bool:
+    """Whether no volume could be made for a claim once the scheduler had chosen a node for the pod.
+
+    The scheduler says no more then. What it said before it chose still stands in the pod's condition.
+    """
+    chosen = _SELECTED_NODE in claim["metadata"].get("annotations", {})
+    return (chosen or not said) and _event(observed, "ProvisioningFailed", about=claim) is not None
+
+
+def _unbound(claim: Json, scheduler: str, observed: Observed) -> Problem:
     name = claim["metadata"]["name"]
     storage_class = claim["spec"].get("storageClassName")
-    said = _event(observed, "ProvisioningFailed", "FailedBinding")
+    said = _event(observed, *_CLAIM_EVENTS, about=claim) or scheduler
     message = f"the claim {name} (StorageClass {storage_class or 'none: the cluster has no default'}) is not bound"
-    hint = "name a StorageClass that exists in spec.storage.storageClassName of a new job (kubectl get storageclass)"
-    return Problem(reason="ClaimUnbound", message=f"{message}: {said}" if said else message, hint=hint)
+    hint = _CLASS_HINT if not storage_class or _lacks_its_class(said) else _CLAIM_HINT
+    return Problem(reason="ClaimUnbound", message=f"{message}: {said}", hint=hint)
+
+
+def _lacks_its_class(said: str) -> bool:
+    return "storageclass" in said.lower() and "not found" in said
 
 
 def _of_lost(pod: Json) -> Problem | None:
@@ -183,9 +237,11 @@ def _of_exit(pod: Json, observed: Observed) -> Problem | None:
     if pods.was_interrupted(pod) or pod["status"]["phase"] == "Succeeded":
         return None
     end = pods.terminated(pod) or {}
-    if end.get("reason") == "OOMKilled":
+    outcome = pods.outcome(pod)
+    # A runtime says so, too, of a container in which another process was killed and that ended later, by itself.
+    if end.get("reason") == "OOMKilled" and (outcome is None or end["exitCode"] == _KILLED):
         return _out_of_memory(pod, observed)
-    if outcome := pods.outcome(pod):
+    if outcome:
         return outcome
     if not end:
         status = pod["status"]
@@ -216,10 +272,10 @@ def _out_of_memory(pod: Json, observed: Observed) -> Problem:
 
 def _what_to_lower(spec: Json, report: Progress | None) -> str:
     try:
-        resolved = resolve(Spec.model_validate(spec))
+        settings = memory_settings(decide(spec).spec, report.stage if report else None)
     except ValidationError:  # an earlier version took this spec
         return "ask for less"
-    return f"lower one of these, as they are: {memory_settings(resolved, report.stage if report else None)}"
+    return f"lower one of these, as they are: {settings}"
 
 
 def _killed(pod: Json, observed: Observed) -> Problem:
@@ -237,7 +293,12 @@ def _memory_seen(report: Progress | None) -> str:
     return f"; it had held {memory.peak_gi_b} of {memory.limit_gi_b} GiB when last heard of, in stage {report.stage}"
 
 
-def _event(observed: Observed, *reasons: str) -> str | None:
-    """Return the message of the last event with one of these reasons."""
-    messages = [event.get("message", "") for event in observed.events if event.get("reason") in reasons]
+def _event(observed: Observed, *reasons: str, about: Json) -> str | None:
+    """Return the message of the last event about an object with one of these reasons.
+
+    Events outlive what they tell of: those about an earlier pod say nothing of this one.
+    """
+    uid = about["metadata"]["uid"]
+    of_it = [each for each in observed.events if each["involvedObject"].get("uid") == uid]
+    messages = [event.get("message", "") for event in of_it if event.get("reason") in reasons]
     return messages[-1] if messages else None

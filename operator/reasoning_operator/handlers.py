@@ -1,35 +1,27 @@
-"""kopf's events, each turned into the key of the job that it concerns; nothing else.
+"""kopf's events about ReasoningTrainingJobs, taken into the store; nothing else.
 
 Only `kopf.on.event` is used: kopf then watches and writes nothing to any object, so that a finished job costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import kopf
 
-from reasoning_contract.api import GROUP, JOB_LABEL, PLURAL, VERSION
+from reasoning_contract.api import GROUP, PLURAL, VERSION
 
-from .model import Key
-
-CHILDREN = (
-    ("batch", "v1", "jobs"),
-    ("", "v1", "pods"),
-    ("", "v1", "persistentvolumeclaims"),
-    ("", "v1", "configmaps"),
-    ("networking.k8s.io", "v1", "networkpolicies"),
-)
+from .kinds import TRAINING_JOB
+from .store import Store
 
 
-def registry(add: Callable[[Key], None]) -> kopf.OperatorRegistry:
+def registry(store: Store) -> kopf.OperatorRegistry:
     """Return the handlers.
 
     Parameters
     ----------
-    add
-        Called with the key of each job that something happened to.
+    store
+        What the events are taken into.
     """
     handlers = kopf.OperatorRegistry()
 
@@ -37,23 +29,54 @@ def registry(add: Callable[[Key], None]) -> kopf.OperatorRegistry:
         # Not kopf.login_with_service_account: that one needs a cluster DNS.
         return kopf.login_via_client(**context)
 
-    async def job(namespace: str, name: str, **_: Any) -> None:
-        add(Key(namespace, name))
-
-    async def child(namespace: str, labels: kopf.Labels, **_: Any) -> None:
-        if name := labels[JOB_LABEL]:  # anybody may put an empty one on a pod
-            add(Key(namespace, name))
+    async def job(event: kopf.RawEvent, **_: Any) -> None:
+        if event["type"] == "DELETED":
+            store.remove(TRAINING_JOB, event["object"])
+        else:
+            store.put(TRAINING_JOB, event["object"])
 
     kopf.on.login(registry=handlers)(login)
     kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(job)
-    for resource in CHILDREN:
-        kopf.on.event(*resource, labels={JOB_LABEL: kopf.PRESENT}, registry=handlers)(child)
     return handlers
+
+
+class _NoProgress(kopf.ProgressStorage):  # type: ignore[misc]
+    """Keeps nothing: events have no progress, and to leave it out of each object kopf would copy them all."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+    def purge(self, **_: Any) -> None:
+        pass
+
+    def touch(self, **_: Any) -> None:
+        pass
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
+
+
+class _NoBase(kopf.DiffBaseStorage):  # type: ignore[misc]
+    """Keeps nothing: events are not compared with what was handled before."""
+
+    def build(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
 
 
 def kopf_settings() -> kopf.OperatorSettings:
     """Return settings that make kopf a patient watcher and nothing more."""
     settings = kopf.OperatorSettings()
+    settings.persistence.progress_storage = _NoProgress()
+    settings.persistence.diffbase_storage = _NoBase()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
@@ -62,6 +85,4 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 600
     settings.watching.chunk_size = 500
     settings.process.ultimate_exiting_timeout = 15
-    for group, _, plural in CHILDREN:
-        settings.watching.label_selectors[group, plural] = JOB_LABEL
     return settings

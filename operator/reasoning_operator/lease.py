@@ -45,6 +45,7 @@ class Lease:
         self._path = path(LEASE, namespace, name)
         self._metadata = {"name": name, "namespace": namespace}
         self._identity = identity
+        self._held: Json | None = None
         self._seen: tuple[str, str] = ("", "")
         self._seen_at = 0.0
 
@@ -76,16 +77,20 @@ class Lease:
             await self._cluster.replace(self._path, lease | {"spec": lease["spec"] | {"holderIdentity": ""}})
 
     async def _try(self) -> bool:
-        """Take or renew the Lease; False if another holds it or the API server does not answer."""
+        """Take or renew the Lease; False if another holds it or the API server does not answer.
+
+        What was written last is renewed without being read: nobody else wrote since if its version still stands.
+        """
         try:
-            lease = await self._cluster.get(self._path)
+            lease = self._held or await self._cluster.get(self._path)
             if lease is None:
-                await self._cluster.create(self._body({"metadata": self._metadata}))
+                self._held = await self._cluster.create(self._body({"metadata": self._metadata}))
             elif self._may_take(lease["spec"]):
-                await self._cluster.replace(self._path, self._body(lease))
+                self._held = await self._cluster.replace(self._path, self._body(lease))
             else:
                 return False
         except (ApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._held = None
             logger.warning("the Lease could not be had: %s", error)
             return False
         return True

@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reasoning_contract.job_status import Status
 from reasoning_contract.series import PREFIX, Series, figures
-from reasoning_contract.status import Status
 
 from .model import FINISHED, Json, Key
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
-from reasoning_contract.choice import Choice, choose
+from reasoning_contract.choice import Choice
+from reasoning_contract.job_status import Status
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
-from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import Status
+
+from .specs import KEPT, decide
 
 Json: TypeAlias = dict[str, Any]
 """An object of the Kubernetes API as it stands on the wire."""
@@ -45,7 +48,7 @@ class Attempt(NamedTuple):
         return self.pods[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingJob:
     """A job whose spec is valid.
 
@@ -70,16 +73,20 @@ class TrainingJob:
 
     @classmethod
     def of(cls, job: Json) -> TrainingJob:
-        """Read an object of the API.
+        """Read an object of the API: one whose spec is as it was is the same job, and what is built for it is kept.
 
         Raises
         ------
         pydantic.ValidationError
             If its spec is not valid.
         """
-        meta, given = job["metadata"], Spec.model_validate(job.get("spec", {}))
-        choice = choose(given)
-        return cls(meta["namespace"], meta["name"], meta["uid"], given, choice, resolve(given, choice))
+        meta = job["metadata"]
+        return _training_job(meta["namespace"], meta["name"], meta["uid"], json.dumps(job.get("spec", {})))
+
+
+@lru_cache(KEPT)
+def _training_job(namespace: str, name: str, uid: str, spec: str) -> TrainingJob:
+    return TrainingJob(namespace, name, uid, *decide(json.loads(spec)))
 
 
 @dataclass(frozen=True)

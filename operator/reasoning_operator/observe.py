@@ -1,34 +1,41 @@
-"""Reads a job and everything around it, straight from the API server."""
+"""Gathers a job and what is around it: from the store, and live where no watch would tell or a mistake would last."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 
-from reasoning_contract.api import UID_LABEL
+from reasoning_contract.api import JOB_LABEL, UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
-from reasoning_contract.spec import Spec
 
 from . import pods
+from .children.table import TABLE, Row
 from .client import Cluster, path
 from .inputs import output_claim_of, references
-from .kinds import CLAIM, CONFIG_MAP, EVENT, JOB, NETWORK_POLICY, POD, TRAINING_JOB, Kind, kind_of
+from .kinds import CLAIM, JOB, POD, TRAINING_JOB, Kind, kind_of
 from .model import FINISHED, Json, Key, Observed
-from .names import batch_job, network_policy, spec_config_map
+from .specs import decide
+from .store import Store
+
+_LASTING = ("batch_job", "claim")
+"""Children of which a run that has begun is lost, or begun twice, if they are wrongly taken for gone."""
 
 
 async def observe(
-    cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, Problem]
+    store: Store, cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, Problem]
 ) -> Observed | None:
     """Return what is there; None if the job itself is gone.
 
     Parameters
     ----------
+    store
+        What the watches have brought.
     cluster
-        The API server.
+        The API server, for what they do not bring.
     key
         Which job.
     progress
@@ -36,69 +43,81 @@ async def observe(
     silent
         Why nothing is heard of a running pod, by the pod's UID.
     """
-    job = await _get(cluster, TRAINING_JOB, *key)
+    job = store.get(TRAINING_JOB, *key)
     if job is None:
         return None
-    if job.get("status", {}).get("phase") in FINISHED:  # all that may be left to do is to end its Job
-        return Observed(job, await _get(cluster, JOB, key.namespace, batch_job(key.name)))
-    live_job, claim, config_map, policy, own_pods = await asyncio.gather(
-        _get(cluster, JOB, key.namespace, batch_job(key.name)),
-        _get(cluster, CLAIM, key.namespace, output_claim_of(job)),
-        _get(cluster, CONFIG_MAP, key.namespace, spec_config_map(key.name)),
-        _get(cluster, NETWORK_POLICY, key.namespace, network_policy(key.name)),
-        _pods(cluster, key.namespace, job["metadata"]["uid"]),
-    )
+    if job.get("status", {}).get("phase") in FINISHED:  # all that may be left to do is to end its Jobs
+        jobs = [row for row in TABLE if row.kind is JOB]
+        return Observed(job, **await _children(store, cluster, jobs, job))
+    children = await _children(store, cluster, TABLE, job)
+    live_job, claim = children["batch_job"], children["claim"]
+    own_pods = tuple(pod for pod in store.pods(key) if pods.belongs(pod, job, live_job))
+    uids = {pod["metadata"]["uid"] for pod in own_pods}
+    about = [thing for thing in (claim, *(own_pods or (live_job,))) if thing]
     return Observed(
         job=job,
-        batch_job=live_job,
-        claim=claim,
-        config_map=config_map,
-        network_policy=policy,
+        **children,
         pods=own_pods,
-        inputs=None if live_job else await _inputs(cluster, key.namespace, job["spec"]),
-        events=await _events(cluster, key.namespace, live_job, claim, own_pods),
-        progress=dict(progress),
-        silent=dict(silent),
+        inputs=None if live_job else await _inputs(store, cluster, key.namespace, job["spec"]),
+        events=store.events([thing["metadata"]["uid"] for thing in about]),
+        progress={uid: progress[uid] for uid in uids & progress.keys()},
+        silent={uid: silent[uid] for uid in uids & silent.keys()},
     )
 
 
-async def _get(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Json | None:
-    found = await cluster.get(path(kind, namespace, name))
-    return found and {**found, "apiVersion": kind.api_version, "kind": kind.name}
+async def take_in(store: Store, cluster: Cluster, kind: Kind, name: Key) -> Json | None:
+    """Have the store know an object as it is now, which its watch may bring later or, if it has no label, never."""
+    found = await cluster.get(path(kind, *name))
+    if found is None:
+        store.gone(kind, name)
+    elif kind in (TRAINING_JOB, CLAIM) or found["metadata"].get("labels", {}).get(JOB_LABEL):
+        store.put(kind, found)
+    else:
+        store.put_unwatched(kind, found)
+    return found
 
 
-async def _pods(cluster: Cluster, namespace: str, uid: str) -> tuple[Json, ...]:
-    found = await cluster.list(path(POD, namespace), {"labelSelector": f"{UID_LABEL}={uid}"})
-    return tuple(sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"])))
+async def alive(store: Store, cluster: Cluster, job: Json) -> bool:
+    """Whether a pod of a job is not over by what the API server says now; the store is told of each."""
+    meta = job["metadata"]
+    labels = f"{JOB_LABEL}={meta['name']},{UID_LABEL}={meta['uid']}"
+    found = await cluster.list(path(POD, meta["namespace"]), {"labelSelector": labels})
+    for pod in found:
+        store.put(POD, pod)
+    return any(pods.belongs(pod, job, None) and not pods.is_over(pod) for pod in found)
 
 
-async def _inputs(cluster: Cluster, namespace: str, spec: Json) -> Mapping[tuple[str, str], frozenset[str]]:
+async def _children(store: Store, cluster: Cluster, rows: Iterable[Row], job: Json) -> dict[str, Any]:
+    return {row.role: await _child(store, cluster, row, job) for row in rows}
+
+
+async def _child(store: Store, cluster: Cluster, row: Row, job: Json) -> Json | None:
+    """Return the object under a child's name, whoever made it."""
+    namespace = job["metadata"]["namespace"]
+    named = output_claim_of(job) if row.role == "claim" else row.name(job["metadata"]["name"])
+    found, name = store.get(row.kind, namespace, named), Key(namespace, named)
+    begun = "startTime" in job.get("status", {})
+    if (found is None and begun and row.role in _LASTING) or not store.is_watched(row.kind, name):
+        found = await cluster.get(path(row.kind, *name))
+        return found and {**found, "apiVersion": row.kind.api_version, "kind": row.kind.name}
+    return found
+
+
+async def _inputs(
+    store: Store, cluster: Cluster, namespace: str, spec: Json
+) -> Mapping[tuple[str, str], frozenset[str]]:
     """Look up what the spec refers to; a spec that cannot be read refers to nothing, and is refused elsewhere."""
     try:
-        wanted = {(each.kind, each.name) for each in references(Spec.model_validate(spec))}
+        wanted = {(each.kind, each.name) for each in references(decide(spec).given)}
     except ValidationError:
         return {}
     ordered = sorted(wanted)
-    found = await asyncio.gather(*(_get(cluster, kind_of("v1", kind), namespace, name) for kind, name in ordered))
+    found = await asyncio.gather(*(_input(store, cluster, kind, Key(namespace, name)) for kind, name in ordered))
     there = {which: each for which, each in zip(ordered, found, strict=True) if each}
     return {which: frozenset([*each.get("data", {}), *each.get("binaryData", {})]) for which, each in there.items()}
 
 
-async def _events(
-    cluster: Cluster, namespace: str, live_job: Json | None, claim: Json | None, own_pods: tuple[Json, ...]
-) -> tuple[Json, ...]:
-    """Read the events about what may keep a job from starting: its claim, and its pod or, without one, its Job."""
-    if live_job is None or pods.job_end(live_job) or live_job["spec"].get("suspend"):
-        return ()
-    last = own_pods[-1] if own_pods else None
-    if last and (pods.is_running(last) or pods.is_over(last)):
-        return ()
-    unbound = claim if claim and claim.get("status", {}).get("phase") == "Pending" else None
-    about = [thing["metadata"]["uid"] for thing in (unbound, last or live_job) if thing]
-    selectors = [{"fieldSelector": f"involvedObject.uid={uid}"} for uid in about]
-    lists = await asyncio.gather(*(cluster.list(path(EVENT, namespace), selector) for selector in selectors))
-    return tuple(sorted((event for found in lists for event in found), key=_when))
-
-
-def _when(event: Json) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])
+async def _input(store: Store, cluster: Cluster, kind: str, name: Key) -> Json | None:
+    if kind == CLAIM.name:  # all of them are watched
+        return store.get(CLAIM, *name)
+    return await cluster.get(path(kind_of("v1", kind), *name))

@@ -11,20 +11,20 @@ from pydantic import ValidationError
 from reasoning_contract.api import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.spec import Limits
+from reasoning_contract.spec.nature import CHANGEABLE_PHASES
 
 from . import pods, suspension
 from .acceptance import Verdict
 from .children import config, pod, training_job
-from .children.table import TABLE, OnDrift, Row
+from .children.table import TABLE, OnDrift, Row, built
+from .diagnosis import turning_points
 from .kinds import JOB
 from .model import FINISHED, Json, Observed, TrainingJob
 from .settings import Settings
 from .times import parse
 
-CHANGEABLE = (None, "Pending", "Suspended")
-"""Phases in which a rule of the CRD lets the recipe change."""
 RETRY_SECONDS = 15.0
-"""Pause before what is not watched is looked at again: a missing claim, events of a pod that does not start."""
+"""Pause before what no watch tells of is looked at again: a ConfigMap of the user's, a taken name, a refused child."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 
 
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
-    wanted = {row.role: row.build(job, settings) for row in TABLE}
+    wanted = built(job, settings)
     # an operator that has no image for a Job leaves it the one that it has
     to_replace = bool(pod.image(job, settings)) and _to_replace(wanted["batch_job"], observed)
     steps = [_step(row, wanted[row.role], job, observed, to_replace=to_replace) for row in TABLE]
@@ -114,7 +114,7 @@ def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: date
         create=tuple(child for step in steps for child in step.create),
         patch=tuple(patch for step in steps for patch in step.patch),
         delete=tuple(child for step in steps for child in step.delete),
-        requeue_after=_next_look(job, observed, now),
+        requeue_after=_next_look(job, observed, settings, now),
     )
 
 
@@ -155,7 +155,7 @@ def _to_replace(wanted: Json | None, observed: Observed) -> bool:
     It may while the job's spec may change, which is until the status says Starting, and no container runs.
     """
     live = observed.batch_job
-    if live is None or wanted is None or observed.status.phase not in CHANGEABLE:
+    if live is None or wanted is None or observed.status.phase not in (None, *CHANGEABLE_PHASES):
         return False
     at_work = any(pods.started_at(each) and not pods.is_over(each) for each in observed.pods)
     return not at_work and _made_with(live) != _made_with(wanted)
@@ -172,7 +172,7 @@ def _held_for_attempts(job: TrainingJob, wanted: Json, observed: Observed, *, to
         return wanted
     if batch_job is None or to_replace or batch_job["metadata"].get("deletionTimestamp"):
         return wanted | {"data": live.get("data", {})}
-    return config.for_attempts_of(batch_job, live, job)
+    return config.for_attempts_of(batch_job, live, wanted, job.spec.limits.gpu_hours)
 
 
 def _batch_job(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace: bool) -> Plan:
@@ -193,14 +193,14 @@ def _made_with(batch_job: Json) -> tuple[str | None, ...]:
     return annotations.get(TEMPLATE_HASH), annotations.get(SPEC_HASH)
 
 
-def _next_look(job: TrainingJob, observed: Observed, now: datetime) -> float | None:
-    """Return when to look again: soon while no pod runs, since events about it are not watched; or at the deadline."""
-    running = any(pods.is_running(pod) for pod in observed.pods)
-    if not running and not job.spec.suspend:
-        return RETRY_SECONDS
-    deadline = job.spec.limits.active_deadline_seconds
-    left = _seconds_left(observed.status.start_time, deadline, now) if deadline else None
-    return max(left, 1.0) if left is not None and not job.spec.suspend else None
+def _next_look(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> float | None:
+    """Return when time alone will have changed something: all else is watched. The deadline does not rest."""
+    moments = turning_points(observed, timedelta(seconds=settings.image_pull_deadline_seconds))
+    limit, start = job.spec.limits.active_deadline_seconds, observed.status.start_time
+    if limit and start:
+        moments.append(parse(start) + timedelta(seconds=limit))
+    ahead = [(moment - now).total_seconds() for moment in moments if moment > now]
+    return min(ahead, default=None)
 
 
 def difference(live: Any, wanted: Json) -> Json:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reasoning_contract.api import CONTAINER
+from reasoning_contract.api import CONTAINER, UID_LABEL
 from reasoning_contract.exit_codes import USERS_FAULT, ExitCode
 from reasoning_contract.outcome import Outcome
 
-from .model import Json
+from . import names
+from .kinds import JOB
+from .model import Json, owners
 
 
 def conditions(thing: Json) -> dict[str, Json]:
@@ -36,14 +38,38 @@ def _state(pod: Json, name: str) -> Json | None:
 
 
 def waiting(pod: Json) -> Json | None:
-    """Return why the trainer's container, or the one that comes before it, has not started, as the kubelet says it."""
-    before = [each.get("state", {}) for each in pod.get("status", {}).get("initContainerStatuses", [])]
-    return next((state["waiting"] for state in before if "waiting" in state), None) or _state(pod, "waiting")
+    """Return why the trainer's container, or the one that comes before it, has not started, as the kubelet says it.
+
+    One that has started and is to be started anew keeps the trainer from nothing.
+    """
+    before = [each.get("state", {}).get("waiting") for each in pod.get("status", {}).get("initContainerStatuses", [])]
+    unstarted = (each for each in before if each and each.get("reason") != "CrashLoopBackOff")
+    return next(unstarted, None) or _state(pod, "waiting")
 
 
 def terminated(pod: Json) -> Json | None:
     """Return how the trainer's container ended."""
     return _state(pod, "terminated")
+
+
+def belongs(pod: Json, job: Json, batch_job: Json | None) -> bool:
+    """Whether a pod is of a job's Job, by the owner that its controller wrote: anybody may copy its labels.
+
+    Parameters
+    ----------
+    pod
+        A pod.
+    job
+        The ReasoningTrainingJob.
+    batch_job
+        Its Job; where that is gone, its pods may still be at work.
+    """
+    if pod["metadata"].get("labels", {}).get(UID_LABEL) != job["metadata"]["uid"]:
+        return False  # of an earlier job of this name
+    owner = next((each for each in owners(pod) if each.get("controller")), None)
+    if owner is None or (owner["kind"], owner["name"]) != (JOB.name, names.batch_job(job["metadata"]["name"])):
+        return False
+    return batch_job is None or owner["uid"] == batch_job["metadata"]["uid"]
 
 
 def is_running(pod: Json) -> bool:

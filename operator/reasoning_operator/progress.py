@@ -17,7 +17,7 @@ from reasoning_contract.progress import Progress
 from reasoning_contract.rules import faults
 
 from . import pods
-from .client import ApiError, Cluster, path
+from .client import ApiError, Cluster, path, whole
 from .kinds import POD
 from .model import Json, Key
 
@@ -46,7 +46,7 @@ def through_api_server(cluster: Cluster) -> Route:
         meta = pod["metadata"]
         where = path(POD, meta["namespace"], f"{meta['name']}:{PORT}", "proxy/progress")
         try:
-            return await cluster.read(where, TIMEOUT_SECONDS)
+            return await cluster.read(where, TIMEOUT_SECONDS, LONGEST)
         except ApiError as error:
             raise ConnectionError(str(error)) from error
 
@@ -68,18 +68,9 @@ def straight(session: aiohttp.ClientSession) -> Route:
         async with session.get(where, timeout=timeout, allow_redirects=False) as response:
             if response.status != 200:
                 raise ConnectionError(f"status {response.status}")
-            return await _whole(response.content)
+            return await whole(response.content, LONGEST)
 
     return fetch
-
-
-async def _whole(content: aiohttp.StreamReader) -> bytes:
-    body = b""
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > LONGEST:
-            raise ConnectionError(f"the answer is longer than {LONGEST} bytes")
-    return body
 
 
 class ProgressPoller:

@@ -7,35 +7,44 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from .acceptance import accept, refused
+from reasoning_contract.job_status import Status
+
+from .acceptance import accept
 from .announcements import announcements
-from .apply import announce, apply, write_status
+from .apply import CONFLICT, TakenError, announce, apply, to_write, write_status
 from .client import ApiError, Cluster
+from .kinds import JOB, TRAINING_JOB, kind_of
 from .metrics import JobMetrics
-from .model import Key, Observed
-from .observe import observe
-from .plan import RETRY_SECONDS, plan
+from .model import Json, Key, Observed
+from .observe import alive, observe, take_in
+from .pacing import Pace
+from .plan import RETRY_SECONDS, Plan, plan
 from .progress import ProgressPoller
+from .refusals import refused
 from .settings import Settings
 from .status import status
+from .store import Store
 from .workqueue import RetryError
 
 logger = logging.getLogger(__name__)
 
-CONFLICT = 409
 REFUSED = (400, 403, 422)
 """What the API server answers to an object that it will not have: invalid, not allowed, over a quota."""
 CONFLICT_PAUSE_SECONDS = 0.2
 
 
 class Reconciler:
-    """Holds what every reconcile needs; it remembers nothing about jobs."""
+    """Holds what every reconcile needs; it remembers nothing about jobs but when their status was written."""
 
-    def __init__(self, cluster: Cluster, settings: Settings, poller: ProgressPoller, job_metrics: JobMetrics) -> None:
+    def __init__(
+        self, store: Store, cluster: Cluster, settings: Settings, poller: ProgressPoller, job_metrics: JobMetrics
+    ) -> None:
+        self._store = store
         self._cluster = cluster
         self._settings = settings
         self._poller = poller
         self._metrics = job_metrics
+        self._pace = Pace()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconcile one job.
@@ -51,11 +60,15 @@ class Reconciler:
             If the API server did not do what it was asked for.
         """
         try:
-            observed = await observe(self._cluster, key, self._poller.reports, self._poller.silent)
+            observed = await observe(self._store, self._cluster, key, self._poller.reports, self._poller.silent)
             if observed is None or observed.is_going:  # Kubernetes deletes what is left: nothing about it is news
                 self._forget(key)
                 return None
             return await self._reconcile(key, observed, datetime.now(UTC))
+        except TakenError as taken:
+            name = Key(key.namespace, taken.child["metadata"]["name"])
+            await take_in(self._store, self._cluster, kind_of(taken.child["apiVersion"], taken.child["kind"]), name)
+            return 0.0
         except (ApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
             if isinstance(error, ApiError) and error.status == CONFLICT:
                 return CONFLICT_PAUSE_SECONDS  # something changed while it was looked at
@@ -65,22 +78,47 @@ class Reconciler:
         verdict = accept(observed, self._settings)
         todo = plan(observed, verdict, self._settings, now)
         again = todo.requeue_after
+        if (todo.create or todo.delete) and not await self._is_still_so(key, observed, todo):
+            return CONFLICT_PAUSE_SECONDS
         try:
-            await apply(self._cluster, todo)
+            await apply(self._cluster, todo, self._take_in)
         except ApiError as error:
             if error.status not in REFUSED:
                 raise
-            verdict, again = refused(str(error)), RETRY_SECONDS
+            verdict, again = refused(str(error), verdict, self._settings), RETRY_SECONDS
         new = status(observed, verdict, self._settings, now)
-        if await write_status(self._cluster, observed, new):
-            if new.phase != observed.status.phase:
-                logger.info("%s/%s is %s", *key, new.phase)
-            for announcement in announcements(observed.status, new):
-                await announce(self._cluster, observed.job, announcement, now)
-        self._poller.follow(key, observed.pods)
+        if (written := to_write(observed.job, new)) is not None:
+            if wait := self._pace.wait(key, observed.status, new):
+                again = wait if again is None else min(again, wait)
+            else:
+                await self._write(key, observed, new, written, now)
+        self._poller.follow(key, [attempt.lead for attempt in observed.attempts])
         self._metrics.show(key, observed.job, new)
         return again
+
+    async def _is_still_so(self, key: Key, observed: Observed, todo: Plan) -> bool:
+        """Whether a job is as the store has it, by the API server: what is made or deleted for it lasts.
+
+        A Job is not made anew for a job that had one while a pod of that is at work.
+        """
+        live = await take_in(self._store, self._cluster, TRAINING_JOB, key)
+        if live is None or live["metadata"]["resourceVersion"] != observed.job["metadata"]["resourceVersion"]:
+            return False
+        again = observed.status.phase is not None and any(child["kind"] == JOB.name for child in todo.create)
+        return not (again and await alive(self._store, self._cluster, observed.job))
+
+    async def _write(self, key: Key, observed: Observed, new: Status, written: Json, now: datetime) -> None:
+        self._take_in(await write_status(self._cluster, observed.job, written))
+        self._pace.wrote(key)
+        if new.phase != observed.status.phase:
+            logger.info("%s/%s is %s", *key, new.phase)
+        for announcement in announcements(observed.status, new):
+            await announce(self._cluster, observed.job, announcement, now)
+
+    def _take_in(self, thing: Json) -> None:
+        self._store.put(kind_of(thing["apiVersion"], thing["kind"]), thing)
 
     def _forget(self, key: Key) -> None:
         self._poller.forget(key)
         self._metrics.forget(key)
+        self._pace.forget(key)

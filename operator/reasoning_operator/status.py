@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from reasoning_contract.job_status import Condition, Failure, Phase, Status, StorageStatus
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 from reasoning_contract.report import ProgressStatus
-from reasoning_contract.status import Condition, Failure, Phase, Status, StorageStatus
 
 from . import pods, suspension
 from .acceptance import Verdict

@@ -64,7 +64,8 @@ def _references(file: Path, pattern: str) -> Iterator[str]:
 
 
 def _wrong(reference: str) -> Iterator[tuple[str, str]]:
-    yield from dict.fromkeys((way, answer) for way, answer in wrong_ways(reference) if answer != reference)
+    ways = {answer: way for way, answer in wrong_ways(reference) if answer != reference}
+    yield from ((way, answer) for answer, way in ways.items())
 
 
 def _pairs(references: list[str]) -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,6 +61,11 @@ class Api:
     def list(self, kind: tuple[str, str], selector: str = "") -> list[Json]:
         found = self._resource(kind).get(namespace=self.namespace, label_selector=selector)
         return [item.to_dict() for item in found.items]
+
+    def count(self, kind: tuple[str, str]) -> int:
+        """Return how many objects there are, without reading them."""
+        found = self._resource(kind).get(namespace=self.namespace, limit=1).to_dict()
+        return len(found["items"]) + (found["metadata"].get("remainingItemCount") or 0)
 
     def patch(self, kind: tuple[str, str], name: str, patch: Json, subresource: str = "") -> Json:
         resource = self._resource(kind)
@@ -166,18 +171,18 @@ class FakeKubelet:
 class FakeTrainer:
     """Serves /progress as a trainer does, at an address of its own on loopback."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, report: Callable[[], Progress | None] | None = None) -> None:
         self.address = address
         self.document: Progress | None = None
-        trainer = self
+        report = report or (lambda: self.document)
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                known = trainer.document is not None and self.path == "/progress"
-                self.send_response(200 if known else 503)
+                document = report() if self.path == "/progress" else None
+                self.send_response(200 if document else 503)
                 self.end_headers()
-                if known and trainer.document:
-                    self.wfile.write(trainer.document.model_dump_json(by_alias=True, exclude_none=True).encode())
+                if document:
+                    self.wfile.write(document.model_dump_json(by_alias=True, exclude_none=True).encode())
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -228,21 +233,45 @@ class Operator:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
-    def memory_mib(self) -> float:
-        """Return the resident memory of the process."""
+    def memory_mib(self, *, peak: bool = False) -> float:
+        """Return the resident memory of the process, now or at its highest."""
         assert self._process
-        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        name = "VmHWM:" if peak else "VmRSS:"
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name)) / 1024
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the process has taken."""
+        assert self._process
+        return cpu_seconds(self._process.pid)
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric's series; 0 while the operator does not serve yet."""
+        try:
+            lines = [line for line in self._metrics() if line.partition("{")[0].partition(" ")[0] == name]
+        except OSError:
+            return 0
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     def requests(self) -> dict[str, float]:
         """Return the number of requests to the API server so far, watches excluded, by method."""
-        text = urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
         counts: dict[str, float] = {}
-        for line in text.splitlines():
+        for line in self._metrics():
             if line.startswith("reasoning_operator_api_requests_total{"):
                 method = line.split('method="')[1].split('"')[0]
                 counts[method] = counts.get(method, 0) + float(line.rsplit(" ", 1)[1])
+        counts.pop("WATCH", None)
         return counts
+
+    def _metrics(self) -> list[str]:
+        text = urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
+        return text.splitlines()  # type: ignore[no-any-return]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from transformers import AutoModelForCausalLM
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
-from reasoning_trainer.commands.evaluate import Options, Subject, evaluate
+from reasoning_trainer.commands import compare as command
+from reasoning_trainer.commands.compare import Options, Subject
 from reasoning_trainer.reporting.display import Display
 
 Manifest = Callable[..., Path]
@@ -44,7 +45,7 @@ def compare(job: Path, *models: Path, **options: Any) -> tuple[Outcome, dict[str
     output = io.StringIO()
     json_path = job.parent / "comparison.json"
     with Display(Console(file=output, width=200)) as display:
-        outcome = evaluate(Options(job, list(models), json=json_path, **options), display)
+        outcome = command.compare(Options(job, list(models), json=json_path, **options), display)
     return outcome, json.loads(json_path.read_text()) if json_path.exists() else {}, output.getvalue()
 
 

@@ -41,6 +41,7 @@ from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, judge_b
 from reasoning_trainer.job import Inputs
 from reasoning_trainer.rewards import Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
+from reasoning_trainer.rewards.references import set_aside
 from reasoning_trainer.stages.evaluate import _drawn as drawn
 from reasoning_trainer.storage.run_folder import RunFolder, write_lines
 
@@ -130,7 +131,7 @@ class World:
         self.files, self._request = folder, request
         self._fresh = iter(folder / f"fresh-{number}" for number in range(1000))
         self._runs: dict[bool, Any] = {}
-        columns = ("prompt", "answer", "reasoning", "chosen", "rejected")
+        columns = ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
         talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
         rows = {
             "a.jsonl": {"prompt": "a", "answer": "a a1", "reasoning": "a r", "chosen": "a c", "rejected": "a d"}
@@ -220,6 +221,12 @@ def splits(spec: Spec, world: World) -> Any:
     found = load_data(spec, Source(inputs.locate))
     sets = {"train": found.train, "warmup": found.warmup, "heldOut": found.held_out}
     return {name: [vars(row) for row in rows] for name, rows in sets.items()}
+
+
+def judgeable(spec: Spec, world: World) -> Any:
+    """The rows that are left of those that were read."""
+    inputs = Inputs(config_maps=world.files, claims=world.files)
+    return vars(set_aside(spec, load_data(spec, Source(inputs.locate))))
 
 
 def asked_of_hub(spec: Spec, world: World) -> Any:
@@ -373,16 +380,17 @@ def prompt(spec: Spec, world: World) -> Any:
 
     from reasoning_trainer.attempt import Chat
     from reasoning_trainer.chat.conversation import demonstrations
-    from reasoning_trainer.chat.template import apply_template, learned_tokens, question, render
+    from reasoning_trainer.chat.template import apply_template
     from reasoning_trainer.data.examples import Example
 
     chat = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
     apply_template(spec, chat)
     example = Example("1+1?", "2", "one and one")
     (row,) = demonstrations(example, spec.chat_template, system_role=chat.system_role)
-    learned = learned_tokens(spec, chat, row["prompt"], row["completion"]) or {"labels": []}
+    only = spec.warmup.train_on_responses_only
+    learned = chat.learn(row["prompt"], row["completion"], responses_only=only) or {"labels": []}
     return {
-        "text": render(chat, question(spec, chat, "1+1?")),
+        "text": chat.prompt(Example("1+1?")),
         "learned": chat.tokenizer.decode([token for token in learned["labels"] if token >= 0]),
         "end": chat.tokenizer.eos_token,
         "new": chat.tokenizer.convert_ids_to_tokens(chat.new_tokens),
@@ -469,7 +477,7 @@ def set_cases(name: str, used: tuple[str, ...]) -> dict[str, Any]:
         role: Shown(f"other_{role}", splits, sees([{role: f"other {role}"}]), given(**file_of("a.jsonl")))
         if role in used
         else Refused(f"other_{role}", f"data.{name}.columns.{role} has no effect", given(**file_of("a.jsonl")))
-        for role in ("prompt", "answer", "reasoning", "chosen", "rejected")
+        for role in ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
     }
     columns["messages"] = (
         Shown("talk", splits, sees([{"messages": lambda turns: bool(turns)}]), given(**file_of("a.jsonl")))
@@ -660,9 +668,15 @@ CASES: dict[str, Any] = {
     "inference.kvCacheDtype": vllm_alone("kvCacheDtype", "fp8", unsloth_model, {"float8_kv_cache": True}),
     "inference.enforceEager": vllm_alone("enforceEager", True, unsloth_model, {"enforce_eager": True}),
     "inference.standby": vllm_alone("standby", True, unsloth_model, {"unsloth_vllm_standby": True}),
-    **set_cases("train", ("prompt", "answer")),
-    **set_cases("warmup", ("prompt", "answer", "reasoning")),
-    **set_cases("heldOut", ("prompt", "answer")),
+    **set_cases("train", ("prompt", "answer", "system")),
+    **set_cases("warmup", ("prompt", "answer", "reasoning", "system")),
+    **set_cases("heldOut", ("prompt", "answer", "system")),
+    "data.unjudgeable": Shown(
+        "drop",
+        judgeable,
+        {"train": lambda rows: len(rows) == 1},
+        {"data": {"train": {"rows": [{"prompt": "p", "answer": "proof"}, {"prompt": "q", "answer": "7"}]}}},
+    ),
     "data.heldOut.fraction": Shown(
         0.8, splits, {"train": lambda rows: len(rows) < 4}, {"data": {"heldOut": {"rows": None, "fraction": 0.3}}}
     ),
@@ -673,6 +687,10 @@ CASES: dict[str, Any] = {
     "warmup.warmupRatio": Shown(0.2, sft, {"warmup_steps": 0.2}),
     "warmup.batchSize": Shown(3, sft, {"per_device_train_batch_size": 3}),
     "warmup.gradientAccumulation": Shown(7, sft, {"gradient_accumulation_steps": 7}),
+    "warmup.optimizer": [
+        Refused("adamw_8bit", "8-bit optimizers need a GPU"),
+        Shown("adamw", sft, {"optim": "adamw_torch"}, UNSLOTH),
+    ],
     "warmup.trainOnResponsesOnly": Shown(False, prompt, {"learned": "1+1?"}),
     "reinforce.algorithm": Shown("GSPO", rl, {"importance_sampling_level": "sequence"}),
     "reinforce.steps": Shown(7, rl, {"max_steps": 7}),

@@ -45,7 +45,11 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where the example server listens, that of examples/rewards/http.yaml as the test has a port for it."""
     environment = os.environ | {"REWARD_TOKEN": "secret"}
     server = subprocess.Popen(
-        [sys.executable, FOLDER / "server.py", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, FOLDER / "server.py", "--port", "0"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert server.stdout
     monkeypatch.setenv("REWARD_HEADERS_RIGHT", "Authorization: Bearer secret")
@@ -68,6 +72,7 @@ def brief(path: Path, folder: Path, address: str) -> Path:
     return copy
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_reward_rises(path: Path, claims: Path, tmp_path: Path, address: str) -> None:
     with Display() as display:

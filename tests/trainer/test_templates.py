@@ -13,7 +13,8 @@ from reasoning_contract.spec import ChatFamily, Spec
 from reasoning_trainer.attempt import Chat
 from reasoning_trainer.chat.families import FAMILIES
 from reasoning_trainer.chat.responses import IGNORED
-from reasoning_trainer.chat.template import apply_template, continuation, learned_tokens
+from reasoning_trainer.chat.template import apply_template
+from reasoning_trainer.data.examples import Example
 
 SYSTEM = {"role": "system", "content": "SYS"}
 TURNS = [
@@ -114,7 +115,7 @@ def test_prompt_is_how_its_conversation_begins_and_the_rest_is_learned(tiny_mode
     assert whole.startswith(prompt)
     assert prompt.endswith(OPENINGS.get(name, FAMILIES[name].assistant[0]))
     # the parts find the same place as the prompt, though nothing but the text of the whole is looked at
-    learned = learned_tokens(job, chat, TURNS[:3], TURNS[3:])
+    learned = chat.learn(TURNS[:3], TURNS[3:])
     assert learned is not None
     ids = [token for token in learned["labels"] if token != IGNORED]
     assert chat.tokenizer.decode(ids) == whole[len(prompt) :]
@@ -137,8 +138,8 @@ THINKING = (
 """Opens a block of thoughts in the prompt and writes an empty one in a conversation, as reasoning models' own do."""
 
 
-def learned_text(chat: Chat, job: Spec) -> str | None:
-    learned = learned_tokens(job, chat, TURNS[:3], TURNS[3:])
+def learned_text(chat: Chat) -> str | None:
+    learned = chat.learn(TURNS[:3], TURNS[3:])
     if learned is None:
         return None
     return str(chat.tokenizer.decode([token for token in learned["labels"] if token != IGNORED]))
@@ -146,24 +147,24 @@ def learned_text(chat: Chat, job: Spec) -> str | None:
 
 def test_own_template_that_writes_no_prompt_as_it_begins_needs_its_parts(tiny_model: Path) -> None:
     job = spec(jinja=THINKING)
-    assert learned_text(chat_of(tiny_model, job), job) == "\n</think>\n\nA2<|im_end|>\n"
+    assert learned_text(chat_of(tiny_model, job)) == "\n</think>\n\nA2<|im_end|>\n"
     other = spec(jinja=THINKING.replace("<think>\n{% endif %}", "<thought>{% endif %}"))
-    assert learned_text(chat_of(tiny_model, other), other) is None
+    assert learned_text(chat_of(tiny_model, other)) is None
     parts = {"instructionPart": "<|im_start|>user\n", "responsePart": "</think>\n\n"}
     job = spec(jinja=THINKING, **parts)
-    assert learned_text(chat_of(tiny_model, job), job) == "A2<|im_end|>\n"
+    assert learned_text(chat_of(tiny_model, job)) == "A2<|im_end|>\n"
 
 
 def test_completion_is_told_apart_from_a_prompt_that_opens_thoughts(tiny_model: Path) -> None:
     job = spec(jinja=THINKING.replace("<think>\n{% endif %}", "[thought]{% endif %}"))
-    assert continuation(job, chat_of(tiny_model, job), "U", "A") == "<think>\n\n</think>\n\nA<|im_end|>\n"
+    assert chat_of(tiny_model, job).continuation(Example("U"), "A") == "<think>\n\n</think>\n\nA<|im_end|>\n"
 
 
 def test_answer_that_holds_the_response_part_is_learned_whole(tiny_model: Path) -> None:
     job = spec(family="alpaca")
     chat = chat_of(tiny_model, job)
     answer = {"role": "assistant", "content": "as in ### Response:\n4"}
-    learned = learned_tokens(job, chat, TURNS[:1], [answer])
+    learned = chat.learn(TURNS[:1], [answer])
     assert learned is not None
     text = chat.tokenizer.decode([token for token in learned["labels"] if token != IGNORED])
     assert text == "as in ### Response:\n4</s>\n\n"
@@ -171,7 +172,6 @@ def test_answer_that_holds_the_response_part_is_learned_whole(tiny_model: Path) 
 
 def test_everything_is_learned_if_asked(tiny_model: Path) -> None:
     job = spec(family="chatml")
-    job = job.model_copy(update={"warmup": job.warmup.model_copy(update={"train_on_responses_only": False})})
-    learned = learned_tokens(job, chat_of(tiny_model, job), TURNS[:1], TURNS[1:2])
+    learned = chat_of(tiny_model, job).learn(TURNS[:1], TURNS[1:2], responses_only=False)
     assert learned is not None
     assert learned["labels"] == learned["input_ids"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import pytest
 from tools.generate.crd import crd
 from tools.generate.files import generated
+
+from reasoning_contract.unbuilt import UNBUILT
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,3 +49,27 @@ def test_printer_columns_point_at_fields_that_exist() -> None:
     for column in version["additionalPrinterColumns"]:
         if not column["jsonPath"].startswith(".metadata"):
             assert column["jsonPath"] in fields
+
+
+def test_refused_change_of_a_finished_job_does_not_ask_to_suspend_it() -> None:
+    schema = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    rules = [each for each in schema["x-kubernetes-validations"] if "suspend the job" in each["message"]]
+    assert rules
+    for each in rules:
+        said = re.fullmatch(r"oldSelf\.status\.phase in (\[.*\]) \? '([^']*)' : '([^']*)'", each["messageExpression"])
+        assert said, each["message"]
+        phases, finished, at_work = said.groups()
+        assert ast.literal_eval(phases) == ["Succeeded", "Failed"]
+        assert "has finished" in finished
+        assert "suspend" not in finished
+        assert at_work == each["message"]
+
+
+def test_what_is_not_built_is_marked_where_it_is_read_and_nowhere_else() -> None:
+    fields = [(path, schema.get("description", "")) for path, schema in _spec_fields()]
+    marked = {path.removeprefix("spec.") for path, text in fields if "Not built" in text}
+    assert marked == {each.field for each in UNBUILT}
+    rows = (ROOT / "docs/api.md").read_text(encoding="utf-8").splitlines()
+    for each in UNBUILT:
+        (name,) = each.field.split(".")[-1:]
+        assert any(row.startswith(f"| `{name}` |") and row.endswith(f"{each.mark} |") for row in rows), each.field

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,23 +13,24 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "operator/reasoning_operator"
 LAYERS = [
     {"__main__"},
-    {"handlers", "reconcile"},
+    {"handlers", "reconcile", "watches"},
     {"observe", "apply", "progress", "lease"},
-    {"client", "workqueue"},
-    {"plan", "status", "announcements"},
+    {"client", "workqueue", "store", "pacing"},
+    {"plan", "status", "announcements", "refusals"},
     {"acceptance", "diagnosis"},
-    {"children.table"},
+    {"children.table", "pod_rules"},
     {"children.training_job", "children.network_policy"},
     {"children.pod"},
     {"children.config", "children.reward_box", "children.volume"},
     {"children.metadata"},
     {"inputs", "pods", "suspension", "times", "metrics"},
     {"model", "settings", "names", "kinds"},
+    {"specs"},
 ]
 """Modules from the edge to the core: a module imports only from below."""
 PURE = [name for layer in LAYERS[4:] for name in layer if name != "metrics"]
 ALLOWED_LIBRARIES = {"__future__", "collections", "dataclasses", "datetime", "hashlib", "json", "pydantic", "typing"}
-ALLOWED_LIBRARIES |= {"enum", "functools", "operator", "reasoning_contract"}
+ALLOWED_LIBRARIES |= {"decimal", "enum", "functools", "operator", "re", "reasoning_contract"}
 
 
 def modules() -> dict[str, Path]:
@@ -81,3 +84,15 @@ def test_only_one_module_writes_to_the_cluster() -> None:
                 owner = ast.unparse(node.value)
                 writers |= {name} if owner in ("cluster", "self._cluster") else set()
     assert writers == {"apply", "lease"}
+
+
+def test_nothing_of_the_contract_lies_unused_in_the_operators_image() -> None:
+    """The contract is copied whole: what only the trainer needs has its place there."""
+    names = [f"reasoning_operator.{name}" for name in modules() if name != "__main__"]
+    code = f"import importlib, sys; [importlib.import_module(name) for name in {names}]; print(*sys.modules)"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    root = PACKAGE.parents[1] / "trainer_image"
+    files = {path.relative_to(root).with_suffix("") for path in (root / "reasoning_contract").rglob("*.py")}
+    contract = {".".join(path.parts).removesuffix(".__init__") for path in files}
+    assert contract - set(done.stdout.split()) == set()

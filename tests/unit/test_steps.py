@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 BESIDE = Step("kubernetes", "Kubernetes", 300, beside=True)
 FIRST, SECOND = Step("first", "the first", 100), Step("second", "the second", 50)
 MAKE = """#!/bin/sh
+[ "$2" = sleeps ] && { echo $$; exec sleep 1000; }
 [ "$2" = fails ] && { seq 1000; exit 2; }
 echo "$2 is at work"
 echo "localcluster: freed $2"
@@ -39,7 +40,7 @@ def run(tmp_path, monkeypatch):
     logs = tmp_path / "a folder/logs"
 
     def run(*targets: str, out: io.StringIO):
-        taken = [Step(target, f"step {target}", 60, beside=target == "beside") for target in targets]
+        taken = [Step(target, f"step {target}", 60, beside=target in ("beside", "sleeps")) for target in targets]
         well = steps.Work(taken, logs, steps.Screen(out)).run()
         return well, out.getvalue()
 
@@ -66,6 +67,12 @@ def test_a_step_that_fails_shows_the_end_of_its_log_and_where_it_is(run, targets
     assert re.findall(r"^    (\d+)$", said, re.MULTILINE) == [str(n) for n in range(981, 1001)]
     assert f"The whole log: {run.logs}/fails.log" in said
     assert "done  step two" not in said
+
+
+def test_what_runs_beside_ends_with_the_step_that_fails(run):
+    assert not run("sleeps", "fails", out=io.StringIO())[0]
+    pid = (run.logs / "sleeps.log").read_text().strip()
+    assert not pid or not Path("/proc", pid).exists()
 
 
 def test_colours_are_for_a_terminal(run):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from reasoning_contract.api import GROUP, KIND, NAME_LIMIT, PLURAL, VERSION
+from reasoning_contract.job_status import Status
 from reasoning_contract.spec import Spec
-from reasoning_contract.status import Status
+from reasoning_contract.spec.nature import CHANGEABLE_PHASES, Mark, marks
+from reasoning_operator.model import FINISHED
 
-from .schema import schema_of
+from .schema import schema_of, spec_schema
 
 _COLUMNS = [
     # name, type, path, priority (1: only with -o wide)
@@ -28,37 +30,41 @@ _COLUMNS = [
     ("GPU-Hours", "number", ".status.gpuHours", 1),
     ("Message", "string", ".status.failure.message", 1),
 ]
-_RECIPE = [
-    *("backend", "model", "lora", "chatTemplate", "inference", "data", "warmup", "reinforce", "rewards"),
-    *("evaluation", "export", "guards", "checkpoint", "parallelism", "queue", "pod", "storage.cacheClaim"),
-]
-"""Parts of the spec that decide what a run does; they stand still once it has begun."""
-_OPTIONAL = {"queue", "storage.cacheClaim"}
-_CHANGEABLE = "!has(oldSelf.status) || !has(oldSelf.status.phase) || oldSelf.status.phase in ['Pending', 'Suspended']"
-_ADVICE = "cannot change once the run has begun: suspend the job first, or create another one"
+_BEFORE = "!has(oldSelf.status) || !has(oldSelf.status.phase)"
+_STANDS = "cannot change once the run has begun"
+_AT_WORK = "suspend the job first, or create another one"
+_FINISHED = "and this job has finished: create another one, or delete it and apply it again"
 
 
 def _transition_rules() -> list[dict[str, str]]:
-    def unchanged(part: str) -> str:
-        new, old = f"self.spec.{part}", f"oldSelf.spec.{part}"
-        same = f"{new} == {old}"
-        return f"(has({new}) == has({old}) && (!has({new}) || {same}))" if part in _OPTIONAL else same
-
-    def frozen(part: str) -> dict[str, str]:
-        rule = f"{_CHANGEABLE} || {unchanged(part)}"
-        return {"rule": rule, "message": f"spec.{part} {_ADVICE}", "fieldPath": f".spec.{part}"}
-
-    where = "self.spec.storage.size == oldSelf.spec.storage.size"
-    for field in ("existingClaim", "storageClassName"):
-        new, old = f"self.spec.storage.{field}", f"oldSelf.spec.storage.{field}"
-        where += f" && has({new}) == has({old}) && (!has({new}) || {new} == {old})"
+    own = [mark for mark in marks(Spec) if mark.around is None or mark.around.changes != mark.nature.changes]
+    frozen = [mark for mark in own if mark.nature.changes == "suspended"]
+    fixed = [mark for mark in own if mark.nature.changes == "never"]
     storage = {
-        "rule": f"!has(oldSelf.status) || !has(oldSelf.status.phase) || ({where})",
+        "rule": f"{_BEFORE} || ({' && '.join(map(_unchanged, fixed))})",
         "message": "spec.storage cannot change once the claim is made, except retain and, while suspended, cacheClaim: "
         "create another job",
         "fieldPath": ".spec.storage",
     }
-    return [*(frozen(part) for part in _RECIPE), storage]
+    return [*map(_frozen, frozen), storage]
+
+
+def _frozen(mark: Mark) -> dict[str, str]:
+    changeable = f"{_BEFORE} || oldSelf.status.phase in {list(CHANGEABLE_PHASES)}"
+    stands = f"spec.{mark.path} {_STANDS}"
+    at_work, finished = f"{stands}: {_AT_WORK}", f"{stands}, {_FINISHED}"
+    return {
+        "rule": f"{changeable} || {_unchanged(mark)}",
+        "message": at_work,
+        "messageExpression": f"oldSelf.status.phase in {list(FINISHED)} ? '{finished}' : '{at_work}'",
+        "fieldPath": f".spec.{mark.path}",
+    }
+
+
+def _unchanged(mark: Mark) -> str:
+    new, old = f"self.spec.{mark.path}", f"oldSelf.spec.{mark.path}"
+    same = f"{new} == {old}"
+    return f"(has({new}) == has({old}) && (!has({new}) || {same}))" if mark.is_optional else same
 
 
 def crd() -> dict[str, Any]:
@@ -71,7 +77,7 @@ def crd() -> dict[str, Any]:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": schema_of(Spec),
+            "spec": spec_schema(),
             "status": schema_of(Status),
         },
         "x-kubernetes-validations": [

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reasoning_contract.api import GROUP, KIND, VERSION
-from reasoning_contract.spec import Spec
-from reasoning_contract.status import Status
+from reasoning_contract.job_status import Status
 
-from .schema import schema_of
+from .schema import schema_of, spec_schema
 
 
 def reference() -> str:
@@ -19,7 +18,7 @@ def reference() -> str:
         f"`{GROUP}/{VERSION}`, kind `{KIND}`, short name `rtj`. Generated from `trainer_image/reasoning_contract`.",
         "",
     ]
-    lines += _section("spec", schema_of(Spec)) + _section("status", schema_of(Status))
+    lines += _section("spec", spec_schema()) + _section("status", schema_of(Status))
     return "\n".join(lines).rstrip() + "\n"
 
 

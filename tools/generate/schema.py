@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from reasoning_contract.rules import Part, Rule
+from reasoning_contract.spec import Spec
+from reasoning_contract.unbuilt import UNBUILT
 
 
 def structural(schema: dict[str, Any], definitions: dict[str, Any], models: dict[str, type[Part]]) -> dict[str, Any]:
@@ -83,3 +85,15 @@ def schema_of(model: type[Part]) -> dict[str, Any]:
     models = {each.__name__: each for each in _models(Part)}
     definitions = full.get("$defs", {}) | {model.__name__: full}
     return structural({"$ref": f"#/$defs/{model.__name__}"}, definitions, models)
+
+
+def spec_schema() -> dict[str, Any]:
+    """Return the schema of the spec, with what is not built marked at its field."""
+    schema = schema_of(Spec)
+    for each in UNBUILT:
+        field = schema
+        for name in each.field.split("."):
+            field = field["properties"][name.removesuffix("[]")]
+            field = field["items"] if name.endswith("[]") else field
+        field["description"] += f" {each.mark}"
+    return schema

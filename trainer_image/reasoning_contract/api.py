@@ -35,6 +35,11 @@ BOX_SOCKET = f"{BOX_FOLDER}/socket"
 BOX_VARIABLE = "REWARD_BOX_SOCKET"
 """Environment variable of the trainer with that socket; without it the box is a child process."""
 
+GRACE_SECONDS = 120
+"""Time from SIGTERM to SIGKILL that the training pod asks for."""
+LAST_WORD_SECONDS = 20
+"""Of it, what the trainer keeps for its last word: a step that lasts until then is abandoned."""
+
 
 def headers_variable(reward: str) -> str:
     """Return the trainer's environment variable with the headers of an HTTP reward, one a line."""

@@ -36,7 +36,7 @@ class ProgressStatus(Part):
     eta_seconds: Annotated[int, Field(ge=0)] | None = None
     """Seconds to the end of the run; from steps of this attempt only, so that a resume does not spoil it."""
     updated_at: Timestamp
-    """When the trainer made this report."""
+    """When the run last had something new to report."""
 
 
 class TrainingStatus(Part):

@@ -5,7 +5,9 @@ The operator refuses it before a pod is made, and the trainer before a library i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from .spec import GROUPED, Inference, Preflight, Spec
 
@@ -13,41 +15,83 @@ Gap = tuple[str, str]
 """A field of the spec, and what to do about it."""
 
 
+@dataclass(frozen=True)
+class Unbuilt:
+    """A field of the spec that this version does not run, or not with every value.
+
+    Attributes
+    ----------
+    field
+        Its path; `[]` stands for each element of a list.
+    advice
+        What a job that asks for it is told.
+    refused
+        Which values are refused, as the reference says it.
+    asks
+        Whether a value is one of those; any is, of a field that is empty by default.
+    """
+
+    field: str
+    advice: str
+    refused: str = "a job that sets it"
+    asks: Callable[[Any], bool] = lambda value: True
+
+    @property
+    def mark(self) -> str:
+        """What the field's own text says of it."""
+        return f"Not built in this version, which refuses {self.refused}."
+
+    def asked_for(self, document: Mapping[str, Any]) -> Iterator[str]:
+        """Yield where a spec asks for it."""
+        yield from (place for place, value in _places(document, self.field.split(".")) if self.asks(value))
+
+
+_SEVERAL = "this version trains on one GPU or on the CPU: set it to 1 (or gpusPerNode to 0)"
+_NO_PREFLIGHT = "this version has no preflight pod: remove it"
+_ROWS = Preflight().sample_rows
+UNBUILT = (
+    Unbuilt("parallelism.nodes", _SEVERAL, "more than 1", lambda value: value > 1),
+    Unbuilt("parallelism.gpusPerNode", _SEVERAL, "more than 1", lambda value: value > 1),
+    Unbuilt(
+        "parallelism.strategy",
+        "this version has no GPUs to share out: remove it",
+        "all but auto",
+        lambda value: value != "auto",
+    ),
+    Unbuilt(
+        "parallelism.vllm", "this version has no vLLM server: use colocate", "server", lambda value: value == "server"
+    ),
+    Unbuilt("queue", "this version does not queue: remove it"),
+    Unbuilt("guards.preflight.enabled", _NO_PREFLIGHT, "true", lambda value: value is True),
+    Unbuilt("guards.preflight.sampleRows", _NO_PREFLIGHT, f"all but {_ROWS}", lambda value: value != _ROWS),
+    Unbuilt("limits.stallTimeoutSeconds", "this version does not watch for stalls: remove it"),
+    Unbuilt("rewards[].model", "this version has no reward models: use builtin, python or http"),
+)
+"""Every field of that kind: a job that asks for one is refused, and the CRD and docs/api.md say so at the field."""
+
+
+def _places(document: Any, path: Sequence[str], at: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield where a path leads in a document, and the values there."""
+    if not path:
+        yield at, document
+        return
+    name = path[0].removesuffix("[]")
+    where = f"{at}.{name}" if at else name
+    if name not in document:
+        return
+    if path[0] == name:
+        yield from _places(document[name], path[1:], where)
+        return
+    for index, each in enumerate(document[name]):
+        yield from _places(each, path[1:], f"{where}[{index}]")
+
+
 def unsupported(spec: Spec) -> list[Gap]:
     """Return the fields of a resolved spec that ask for what this version lacks, each with what to do instead."""
-    gaps = [*_cluster(spec), *_rewards(spec)]
+    document = spec.model_dump(by_alias=True, exclude_none=True)
+    gaps = [(place, each.advice) for each in UNBUILT for place in each.asked_for(document)]
     gaps += _on_unsloth(spec) if spec.backend == "unsloth" else _on_transformers(spec)
     return [(f"spec.{field}", advice) for field, advice in gaps]
-
-
-def _cluster(spec: Spec) -> Iterator[Gap]:
-    parallelism, preflight = spec.parallelism, spec.guards.preflight
-    several = "this version trains on one GPU or on the CPU: set it to 1 (or gpusPerNode to 0)"
-    asked = [
-        ("parallelism.nodes", parallelism.nodes > 1, several),
-        ("parallelism.gpusPerNode", parallelism.gpus_per_node > 1, several),
-        ("parallelism.strategy", parallelism.strategy != "auto", "this version has no GPUs to share out: remove it"),
-        ("parallelism.vllm", parallelism.vllm == "server", "this version has no vLLM server: use colocate"),
-        ("queue", spec.queue is not None, "this version does not queue: remove it"),
-        ("guards.preflight.enabled", preflight.enabled is True, "this version has no preflight pod: remove it"),
-        (
-            "guards.preflight.sampleRows",
-            preflight.sample_rows != Preflight().sample_rows,
-            "this version has no preflight pod: remove it",
-        ),
-        (
-            "limits.stallTimeoutSeconds",
-            spec.limits.stall_timeout_seconds is not None,
-            "this version does not watch for stalls: remove it",
-        ),
-    ]
-    yield from ((field, advice) for field, wanted, advice in asked if wanted)
-
-
-def _rewards(spec: Spec) -> Iterator[Gap]:
-    for index, reward in enumerate(spec.rewards):
-        if reward.model is not None:
-            yield f"rewards[{index}].model", "this version has no reward models: use builtin, python or http"
 
 
 def _on_transformers(spec: Spec) -> Iterator[Gap]:
@@ -72,7 +116,7 @@ def _on_unsloth(spec: Spec) -> Iterator[Gap]:
     if spec.reinforce.algorithm == "PPO":
         yield "reinforce.algorithm", "backend unsloth has no PPO: use GRPO, or backend transformers"
     reference = spec.reinforce.beta and spec.reinforce.algorithm in GROUPED
-    if reference and spec.data.warmup and not spec.warmup.skip:
+    if reference and spec.warms_up:
         yield (
             "reinforce.beta",
             "after a warm-up Unsloth measures the divergence from the base model, not from the warmed-up one: set beta "

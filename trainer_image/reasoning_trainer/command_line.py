@@ -10,7 +10,7 @@ from typing import Any
 from reasoning_contract.outcome import Outcome
 
 from . import environment
-from .commands import check, evaluate, run, try_rewards
+from .commands import check, compare, run, try_rewards
 from .reporting.display import Display
 
 
@@ -49,7 +49,7 @@ def _add_evaluate(commands: Any) -> None:
         commands,
         "evaluate",
         "compare the base model with adapters and merged models on the same rows, without training",
-        lambda given, show: evaluate.evaluate(evaluate.Options(**given), show),
+        lambda given, show: compare.compare(compare.Options(**given), show),
     )
     add = command.add_argument
     add("models", type=Path, nargs="*", metavar="MODEL", help="folder of an adapter or of a whole model")

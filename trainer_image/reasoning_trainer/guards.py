@@ -27,6 +27,10 @@ UNSOLVED = 0.1
 """Mean correctness up to which completions that all score alike are all wrong."""
 
 
+MOSTLY_CUT = 0.5
+"""Share of completions that are cut from which on that is why they score alike."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a guard says.
@@ -67,6 +71,25 @@ class Verdict:
         return LearningSignalReport(ok=self.ok, message=self.message)
 
 
+@dataclass(frozen=True)
+class StepSignal:
+    """What a step tells of the learning signal.
+
+    Attributes
+    ----------
+    spread
+        Share of the groups whose rewards differ.
+    right
+        Mean of the verifiable reward, or None.
+    cut
+        Share of the completions that were cut at their longest length, or None.
+    """
+
+    spread: float
+    right: float | None = None
+    cut: float | None = None
+
+
 @dataclass
 class LearningSignalGuard:
     """Watches over a window of steps whether rewards still tell the completions of a group apart.
@@ -85,7 +108,7 @@ class LearningSignalGuard:
 
     settings: LearningSignal
     verifiable: str | None = None
-    window: deque[tuple[float, float | None]] = field(default_factory=deque)
+    window: deque[StepSignal] = field(default_factory=deque)
 
     def update(self, training: TrainingStatus) -> Verdict | None:
         """Take in the metrics of one step; return a verdict once the window is full.
@@ -95,7 +118,7 @@ class LearningSignalGuard:
         if self.settings.action == "off" or training.zero_variance_share is None:
             return None
         right = (training.rewards or {}).get(self.verifiable) if self.verifiable else None
-        self.window.append((1.0 - training.zero_variance_share, right))
+        self.window.append(StepSignal(1.0 - training.zero_variance_share, right, training.clipped_share))
         if len(self.window) < self.settings.window_steps:
             return None
         while len(self.window) > self.settings.window_steps:
@@ -103,7 +126,7 @@ class LearningSignalGuard:
         return judge_learning_signal(self.settings, list(self.window))
 
 
-def judge_learning_signal(settings: LearningSignal, window: Sequence[tuple[float, float | None]]) -> Verdict:
+def judge_learning_signal(settings: LearningSignal, window: Sequence[StepSignal]) -> Verdict:
     """Judge a full window.
 
     Parameters
@@ -111,13 +134,16 @@ def judge_learning_signal(settings: LearningSignal, window: Sequence[tuple[float
     settings
         ``spec.guards.learningSignal``; its action is not ``off``.
     window
-        For each step the share of groups whose rewards differ, and the mean of the verifiable reward or None.
+        What each step tells.
     """
-    spread = math.fsum(share for share, _ in window) / len(window)
-    right = _mean([mean for _, mean in window if mean is not None])
+    spread = math.fsum(step.spread for step in window) / len(window)
+    right = _mean([step.right for step in window if step.right is not None])
+    cut = _mean([step.cut for step in window if step.cut is not None])
     figures = f"rewards differ in {spread:.1%} of the groups, over the last {len(window)} steps"
     if right is not None:
         figures += f"; {right:.1%} of the answers are right"
+    if cut is not None and cut >= MOSTLY_CUT:
+        figures += f"; {cut:.1%} of the completions are cut at reinforce.maxCompletionLength"
     if spread >= settings.min_non_zero_variance:
         return Verdict(figures)
     if right is not None and right >= SOLVED:
@@ -128,11 +154,16 @@ def judge_learning_signal(settings: LearningSignal, window: Sequence[tuple[float
         action="warn" if settings.action == "warn" else "fail",
         exit_code=ExitCode.NOT_LEARNING,
         reason="LearningSignalLost",
-        hint=_how_to_regain_the_signal(right),
+        hint=_how_to_regain_the_signal(right, cut),
     )
 
 
-def _how_to_regain_the_signal(right: float | None) -> str:
+def _how_to_regain_the_signal(right: float | None, cut: float | None) -> str:
+    if cut is not None and cut >= MOSTLY_CUT:
+        return (
+            "most completions end before their answer: raise reinforce.maxCompletionLength, with it "
+            "model.maxSequenceLength, or have the model say less (a lengthPenalty reward, chatTemplate.systemPrompt)"
+        )
     if right is not None and right <= UNSOLVED:
         return (
             "nearly every answer is wrong: give data.warmup (or more of it), take easier rows for data.train, or lower "

@@ -6,12 +6,13 @@ import signal
 import threading
 from collections.abc import Callable
 
+from reasoning_contract.api import GRACE_SECONDS, LAST_WORD_SECONDS
 from reasoning_contract.exit_codes import ExitCode
 
 from .errors import TrainerError
 
-PATIENCE = 100.0
-"""Seconds after SIGTERM until the process ends wherever it is; Kubernetes kills it after 120."""
+PATIENCE = float(GRACE_SECONDS - LAST_WORD_SECONDS)
+"""Seconds after SIGTERM until the process ends wherever it is."""
 
 
 class Interruption:

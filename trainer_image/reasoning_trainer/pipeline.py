@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.spec import PREFERENCE, Spec
+from reasoning_contract.spec import Spec
 
 from . import backends
 from .algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from .attempt import Attempt, Context, Policy
 from .backends.decision import decided
+from .chat.chat import Chat
 from .data.examples import Example, Splits, first_row
 from .data.lengths import PROMPT, SEQUENCE, within_length
 from .data.overlap import repeated
@@ -64,35 +65,20 @@ def run(attempt: Attempt) -> None:
     refuse_few_rows(attempt.spec.reinforce, len(train))
     splits = replace(
         splits,
-        train=fit_pairs(attempt, policy, train, "data.train") if prefers(attempt.spec) else train,
+        train=fit_pairs(attempt, policy, train, "data.train") if attempt.spec.prefers else train,
         held_out=fit_held_out(attempt, policy, splits.held_out, "data.heldOut"),
     )
     attempt.tracker.finish("load")
 
     evaluate(attempt, policy, "base", splits.held_out)
-    if warms_up(attempt.spec):
+    if attempt.spec.warms_up:
         warm_up(attempt, policy, splits)
         evaluate(attempt, policy, "warmup", splits.held_out)
-    if reinforces(attempt.spec):
+    if attempt.spec.reinforces:
         reinforce(attempt, policy, splits)
         evaluate(attempt, policy, "reinforce", splits.held_out)
     export(attempt, policy, splits)
     require_improvement(attempt)
-
-
-def warms_up(spec: Spec) -> bool:
-    """Whether the job has a warm-up."""
-    return spec.data.warmup is not None and not spec.warmup.skip
-
-
-def reinforces(spec: Spec) -> bool:
-    """Whether the job has RL or preference optimisation."""
-    return spec.reinforce.algorithm != "none"
-
-
-def prefers(spec: Spec) -> bool:
-    """Whether the job learns from pairs."""
-    return spec.reinforce.algorithm in PREFERENCE
 
 
 def read_data(attempt: Attempt) -> Splits:
@@ -150,8 +136,6 @@ def _recipe(attempt: Attempt, splits: Splits) -> dict[str, Any]:
 
 def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
     """Leave out rows whose prompts are longer than ``reinforce.maxPromptLength``, and say how many."""
-    from .chat.template import prompt_tokens
-
     spec = context.spec
     limit = spec.reinforce.max_prompt_length
     if limit is None:
@@ -159,7 +143,7 @@ def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], fie
     if not rows:
         return rows
     what = f"prompts of {field}"
-    kept, left_out = within_length(rows, lambda row: prompt_tokens(spec, policy, row.prompt or ""), limit, what, PROMPT)
+    kept, left_out = within_length(rows, policy.prompt_length, limit, what, PROMPT)
     if left_out:
         context.say(left_out)
     return tuple(kept)
@@ -173,10 +157,10 @@ def fit_held_out(context: Context, policy: Policy, rows: tuple[Example, ...], fi
     rows = fit_lengths(context, policy, rows, field)
     if not rows or not all(row.is_pair for row in rows):
         return rows
-    if prefers(context.spec):
+    if context.spec.prefers:
         return fit_pairs(context, policy, rows, field)
     limit = context.spec.model.max_sequence_length
-    if max(_pair_tokens(context.spec, policy, row) for row in rows) <= limit:
+    if max(pair_tokens(policy, row) for row in rows) <= limit:
         return rows
     context.say(f"completions of {field} are longer than {SEQUENCE} {limit}: its pairs are not compared")
     return tuple(replace(row, chosen=None, rejected=None) for row in rows)
@@ -185,19 +169,17 @@ def fit_held_out(context: Context, policy: Policy, rows: tuple[Example, ...], fi
 def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:
     """Leave out pairs longer than ``model.maxSequenceLength``, which DPO and ORPO would cut, and say how many."""
     limit, what = context.spec.model.max_sequence_length, f"pairs of {field}"
-    kept, left_out = within_length(rows, lambda row: _pair_tokens(context.spec, policy, row), limit, what, SEQUENCE)
+    kept, left_out = within_length(rows, lambda row: pair_tokens(policy, row), limit, what, SEQUENCE)
     if left_out:
         context.say(left_out)
     return tuple(kept)
 
 
-def _pair_tokens(spec: Spec, policy: Policy, row: Example) -> int:
+def pair_tokens(chat: Chat, row: Example) -> int:
     """Return the length of the longer completion with its prompt."""
-    from .chat.template import continuation, count_tokens, prompt_tokens
-
-    prompt, both = row.prompt or "", (row.chosen or "", row.rejected or "")
-    longest = max(count_tokens(policy, continuation(spec, policy, prompt, each)) for each in both)
-    return prompt_tokens(spec, policy, prompt) + longest + ADDED_BY_ORPO
+    both = (row.chosen or "", row.rejected or "")
+    longest = max(chat.length(chat.continuation(row, each)) for each in both)
+    return chat.prompt_length(row) + longest + ADDED_BY_ORPO
 
 
 def plan(spec: Spec, splits: Splits) -> list[Phase]:
@@ -210,10 +192,10 @@ def plan(spec: Spec, splits: Splits) -> list[Phase]:
     draws = max(spec.evaluation.pass_at_k)
     evaluation = len(splits.held_out) * tokens * (1 + (draws if draws > 1 else 0))
     phases = [_evaluation_phase(spec, "base", evaluation)]
-    if warms_up(spec):
+    if spec.warms_up:
         phases.append(Phase("warmup", "warmup", spec.warmup.epochs * len(splits.warmup) * tokens * 3))
         phases.append(_evaluation_phase(spec, "warmup", evaluation))
-    if reinforces(spec):
+    if spec.reinforces:
         phases.append(Phase("reinforce", "reinforce", _completions(spec, splits) * tokens * 4))
         phases.append(_evaluation_phase(spec, "reinforce", evaluation))
     phases = [phase for phase in phases if phase.cost > 0]

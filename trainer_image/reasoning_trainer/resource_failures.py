@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.memory import memory_settings
+from reasoning_contract.memory_settings import memory_settings
 from reasoning_contract.report import RunStage
 from reasoning_contract.spec import Spec
 

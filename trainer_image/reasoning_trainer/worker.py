@@ -107,7 +107,16 @@ def summary(progress: Progress) -> str:
     if evaluation is None or evaluation.final_accuracy is None:
         return "the adapter is trained"
     gain = "" if evaluation.improvement is None else f", {evaluation.improvement:+.3f} against the base"
-    return f"held-out accuracy {evaluation.final_accuracy:.3f}{gain}"
+    return f"held-out accuracy {evaluation.final_accuracy:.3f}{gain}{_of_reinforce(evaluation.reinforce_improvement)}"
+
+
+def _of_reinforce(gain: float | None) -> str:
+    """Say what RL alone did: a gain over the base may be the warm-up's, and RL have lost of it."""
+    if gain is None:
+        return ""
+    if gain < 0:
+        return f"; RL lost {-gain:.3f} of what the warm-up had reached"
+    return f"; RL gained {gain:.3f} over the warm-up" if gain else "; RL neither gained nor lost"
 
 
 if __name__ == "__main__":

@@ -36,13 +36,11 @@ def cluster_binaries(folder: Path) -> Path:
         The folder that holds both; its name carries the sources' hash.
     """
     target = binaries_path(folder)
-    # A lock of its own: it may take its minutes beside other commands.
-    with alone(target.parent):
-        if not target.exists():
-            _build(folder, target)
-        # Gigabytes that only a change of these sources would ask for again.
-        for cache in _go_caches(folder).values():
-            shutil.rmtree(cache, ignore_errors=True)
+    if not target.exists():
+        # A lock of its own: it may take its minutes beside other commands.
+        with alone(target.parent):
+            if not target.exists():
+                _build(folder, target)
     return target
 
 
@@ -62,9 +60,10 @@ def source_hash() -> str:
 def tool(name: str, folder: Path) -> Path:
     """The path of kubectl or helm, downloaded once."""
     path = tool_path(name, folder)
-    with alone(path.parent):
-        if not path.exists():
-            _download_tools(folder)
+    if not path.exists():
+        with alone(path.parent):
+            if not path.exists():
+                _download_tools(folder)
     return path
 
 
@@ -81,6 +80,9 @@ def _build(folder: Path, target: Path) -> None:
     for old in target.parent.glob("kubernetes-*"):
         shutil.rmtree(old)
     fresh.rename(target)
+    # Gigabytes that only a change of these sources would ask for again.
+    for cache in _go_caches(folder).values():
+        shutil.rmtree(cache, ignore_errors=True)
 
 
 def _go_build(folder: Path, target: Path) -> None:

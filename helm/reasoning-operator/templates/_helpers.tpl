@@ -51,5 +51,5 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [events]
-  verbs: [list, create]
+  verbs: [list, watch, create]
 {{- end -}}

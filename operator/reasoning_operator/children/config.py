@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from reasoning_contract.api import API_VERSION, KIND, SPEC_HASH
+from reasoning_contract.spec.nature import pick
 
 from ..model import Json, TrainingJob
 from ..names import spec_config_map
@@ -26,7 +27,7 @@ def build(job: TrainingJob) -> Json:
     }
 
 
-def for_attempts_of(batch_job: Json, live: Json, job: TrainingJob) -> Json:
+def for_attempts_of(batch_job: Json, live: Json, wanted: Json, budget: float | None) -> Json:
     """Return the ConfigMap for the next attempt of a Job that is at work.
 
     What the Job was made with stays as it is: its image may be of an earlier version, which refuses a field that it
@@ -38,11 +39,13 @@ def for_attempts_of(batch_job: Json, live: Json, job: TrainingJob) -> Json:
         The Job.
     live
         The ConfigMap as it is.
-    job
-        The job as this version reads it.
+    wanted
+        The ConfigMap as this version would make it.
+    budget
+        GPU-hours that the job may take; None without a limit.
     """
-    wanted, text = build(job), live.get("data", {}).get(KEY, "")
-    made_with, budget = batch_job["metadata"].get("annotations", {}).get(SPEC_HASH), job.spec.limits.gpu_hours
+    text = live.get("data", {}).get(KEY, "")
+    made_with = batch_job["metadata"].get("annotations", {}).get(SPEC_HASH)
     try:
         manifest = json.loads(text)
         if made_with not in (None, _hash(manifest)):
@@ -62,15 +65,11 @@ def spec_hash(job: TrainingJob) -> str:
 
 
 def _manifest(job: TrainingJob) -> Json:
-    spec = job.given.model_dump(by_alias=True, exclude_none=True)
-    # the operator's business, and free to change at any time: with it here, that would look like another spec
-    del spec["suspend"], spec["storage"]["retain"]
-    spec["limits"] = {name: value for name, value in spec["limits"].items() if name == _BUDGET}
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {"name": job.name, "namespace": job.namespace, "uid": job.uid},
-        "spec": spec,
+        "spec": pick(job.given, lambda nature: nature.is_trainers),
         "choice": job.choice.model_dump(by_alias=True),
     }
 

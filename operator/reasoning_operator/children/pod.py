@@ -9,6 +9,7 @@ from reasoning_contract.api import (
     CACHE_FOLDER,
     CLAIM_FOLDER,
     CONTAINER,
+    GRACE_SECONDS,
     INPUT_FOLDER,
     OUTPUT_FOLDER,
     PORT,
@@ -24,8 +25,6 @@ from ..settings import Settings
 from . import config, reward_box, volume
 from .metadata import labels
 
-GRACE_SECONDS = 120
-"""Time that the trainer has to save a checkpoint when it is told to stop."""
 _ENVIRONMENT = {"HOME": "/tmp/home", "TMPDIR": "/tmp"}
 _RESERVED_FOLDERS = (INPUT_FOLDER, OUTPUT_FOLDER, CLAIM_FOLDER, CACHE_FOLDER, "/tmp", "/dev/shm")
 

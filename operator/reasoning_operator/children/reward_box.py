@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from reasoning_contract.api import BOX_CONTAINER, BOX_FOLDER, BOX_SOCKET
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import Resources, Spec
 
 from ..model import Json, TrainingJob
 from ..names import RUN_BOX_AS
 
 _SHARED, _TMP = "box", "box-tmp"
 _LIMITS = {"cpu": "1", "memory": "2Gi"}
+_REQUESTS = {"cpu": "100m", "memory": "256Mi"}
 _MEMORY = "BOX_MEMORY"
 
 
@@ -28,7 +29,6 @@ def build(job: TrainingJob, image: str) -> Json:
     image
         The trainer's image.
     """
-    given = job.spec.reward_box.resources
     return {
         "name": BOX_CONTAINER,
         "image": image,
@@ -44,7 +44,7 @@ def build(job: TrainingJob, image: str) -> Json:
             {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
             {"name": _MEMORY, "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}},
         ],
-        "resources": {"requests": given.requests, "limits": _LIMITS | given.limits},
+        "resources": _resources(job.spec.reward_box.resources),
         "volumeMounts": [{"name": _SHARED, "mountPath": BOX_FOLDER}, {"name": _TMP, "mountPath": "/tmp"}],
         "securityContext": {
             "runAsUser": RUN_BOX_AS,
@@ -54,6 +54,17 @@ def build(job: TrainingJob, image: str) -> Json:
             "capabilities": {"drop": ["ALL"]},
         },
     }
+
+
+def _resources(given: Resources) -> Json:
+    """Return limits and requests; of what the user limits, Kubernetes requests as much unless the user says less."""
+    requests = {name: quantity for name, quantity in _REQUESTS.items() if name not in given.limits}
+    return {"requests": requests | given.requests, "limits": limits(given)}
+
+
+def limits(given: Resources) -> dict[str, str]:
+    """Return what the container may use: what the user says, and the defaults for the rest."""
+    return _LIMITS | given.limits
 
 
 def volumes() -> list[Json]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from .. import names
 from ..kinds import CLAIM, CONFIG_MAP, JOB, NETWORK_POLICY, Kind
 from ..model import Json, TrainingJob
 from ..settings import Settings
+from ..specs import KEPT
 from . import config, network_policy, training_job, volume
 
 
@@ -71,5 +73,12 @@ TABLE = (
     Row("batch_job", JOB, names.batch_job, training_job.build, OnDrift.REPLACE, ("spec",), True),
 )
 """The children in the order in which they are made: a Job reads what stands before it."""
+
+
+@lru_cache(KEPT)
+def built(job: TrainingJob, settings: Settings) -> Mapping[str, Json | None]:
+    """Return the children as they should be, by role: built once for a job as it is, and not to be changed."""
+    return {row.role: row.build(job, settings) for row in TABLE}
+
 
 KINDS = tuple(dict.fromkeys(row.kind for row in TABLE))

@@ -41,7 +41,10 @@ def rtj(old: Json | None = None, **parts: Any) -> Json:
 
 def live(child: Json, **status: Any) -> Json:
     """Return a child as the API server gives it back."""
-    return child | {"metadata": {**child["metadata"], "uid": f"uid-of-{child['kind']}"}, "status": status}
+    return child | {
+        "metadata": {**child["metadata"], "uid": f"uid-of-{child['kind']}", "resourceVersion": "7"},
+        "status": status,
+    }
 
 
 def batch_job(wanted: Json, end: str = "", reason: str = "") -> Json:

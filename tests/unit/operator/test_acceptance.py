@@ -39,7 +39,7 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
     job = rtj()
     job["spec"]["lora"]["rank"] = -1
     verdict = refusal(Observed(job))
-    assert (verdict.reason, verdict.final) == ("SpecInvalid", True)
+    assert (verdict.reason, verdict.field, verdict.final) == ("SpecInvalid", "spec.lora.rank", True)
     assert "spec.lora.rank" in verdict.message
 
 
@@ -73,12 +73,93 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
 def test_what_is_not_supported_is_named(parts: dict[str, Any], field: str) -> None:
     assert [name for name, _ in unsupported(training_job(**parts).spec)] == [field]
     verdict = refusal(Observed(rtj(**parts), inputs={}))
-    assert (verdict.reason, verdict.final) == ("NotSupported", True)
+    assert (verdict.reason, verdict.field, verdict.final) == ("NotSupported", field, True)
     assert field in verdict.message
 
 
 def test_whole_rest_of_the_spec_is_supported() -> None:
     assert unsupported(training_job().spec) == []
+
+
+@pytest.mark.parametrize(
+    ("pod", "field", "says"),
+    [
+        ({"volumes": [{"name": "a"}, {"name": "b", "hostPath": {"path": "/"}}]}, "volumes[1].hostPath", "Pod Security"),
+        ({"volumes": [{"name": "b", "nfs": {"server": "s", "path": "/"}}]}, "volumes[0].nfs", "persistentVolumeClaim"),
+        ({"labels": {"team": "my team"}}, "labels.team", "'my team'"),
+        ({"labels": {"a b": "c"}}, "labels.a b", "example.com/team"),
+        ({"labels": {"app.kubernetes.io/managed-by": "me"}}, "labels.app.kubernetes.io/managed-by", "operator"),
+        ({"labels": {"reasoning-operator.io/x": "y"}}, "labels.reasoning-operator.io/x", "another name"),
+        ({"labels": {"job-name": "y"}}, "labels.job-name", "another name"),
+        ({"nodeSelector": {"gpu": "a 100"}}, "nodeSelector.gpu", "'a 100'"),
+        ({"annotations": {"a b": "c"}}, "annotations.a b", "example.com/team"),
+        (
+            {"annotations": {"container.apparmor.security.beta.kubernetes.io/trainer": "unconfined"}},
+            "annotations.container.apparmor.security.beta.kubernetes.io/trainer",
+            "runtime/default",
+        ),
+        ({"env": [{"name": "OMP_NUM_THREADS", "value": 1}]}, "env[0].value", "quotes"),
+        ({"env": [{"value": "1"}]}, "env[0].name", "name of an environment variable"),
+        (
+            {"resources": {"limits": {"memory": "4GB"}}},
+            "resources.limits.memory",
+            "'4GB' is no quantity: write it like 4Gi",
+        ),
+        ({"resources": {"limits": {"cpu": "2 cores"}}}, "resources.limits.cpu", "500m"),
+        ({"resources": {"requests": {"memory": "-1Gi"}}}, "resources.requests.memory", "'-1Gi'"),
+        ({"resources": {"limits": {"gpu": 1}}}, "resources.limits.gpu", "no resource"),
+        (
+            {"resources": {"requests": {"memory": "4Gi"}, "limits": {"memory": "4G"}}},
+            "resources.requests.memory",
+            "4Gi is above the limit of 4G",
+        ),
+    ],
+)
+def test_pod_that_kubernetes_would_refuse_is_told_by_the_specs_field(pod: Json, field: str, says: str) -> None:
+    verdict = refusal(Observed(rtj(pod=pod), inputs={}))
+    assert (verdict.reason, verdict.field, verdict.final) == ("SpecInvalid", f"spec.pod.{field}", False)
+    assert f"spec.pod.{field}: " in verdict.message
+    assert says in verdict.message
+    assert verdict.hint == "correct these fields: the job then goes on by itself"
+
+
+def test_pod_that_kubernetes_takes_is_accepted() -> None:
+    kinds = ("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "projected", "secret", "persistentVolumeClaim")
+    pod: Json = {
+        "volumes": [{"name": "plain", "hostPath": None}, *({"name": each.lower(), each: {}} for each in kinds)],
+        "env": [
+            {"name": "A", "value": "1"},
+            {"name": "B", "value": None},
+            {"name": "C", "valueFrom": {"secretKeyRef": {}}},
+        ],
+        "labels": {"team": "", "example.com/Team_a": "a.B-c_1", "app.kubernetes.io/managed-by": "reasoning-operator"},
+        "annotations": {"Example.com/note": "any text", "container.apparmor.security.beta.kubernetes.io/trainer": ""},
+        "resources": {
+            "requests": {"cpu": "500m", "memory": "1e3", "hugepages-2Mi": "2Mi"},
+            "limits": {"cpu": "0.5", "memory": "1.5Gi", "example.com/device": 1},
+        },
+    }
+    assert isinstance(accept(Observed(rtj(pod=pod), inputs={}), SETTINGS), TrainingJob)
+
+
+def test_request_of_the_reward_box_above_its_limit_is_refused() -> None:
+    job = rtj(rewardBox={"resources": {"requests": {"memory": "4Gi"}}})
+    assert refusal(Observed(job, inputs={})).field == "spec.rewardBox.resources.requests.memory"
+
+
+def _rows(count: int) -> Json:
+    return {"rows": [{"prompt": "x" * 2400, "answer": "1"}] * count}
+
+
+def test_rows_too_large_for_a_configmap_are_told_with_the_way_out() -> None:
+    job = rtj(data={"train": _rows(500), "heldOut": _rows(1)})
+    verdict = refusal(Observed(job, inputs={}))
+    assert (verdict.reason, verdict.field, verdict.final) == ("SpecInvalid", "spec.data.train.rows", False)
+    assert "1,048,576" in verdict.message
+    assert "configmap://" in verdict.message
+    assert "pvc://" in verdict.message
+    fits = rtj(data={"train": _rows(400), "heldOut": _rows(1)})
+    assert isinstance(accept(Observed(fits, inputs={}), SETTINGS), TrainingJob)
 
 
 def test_missing_image_names_the_field() -> None:
@@ -114,7 +195,7 @@ def test_missing_input_is_waited_for(inputs: Any, reason: str, says: str) -> Non
 def test_missing_cache_claim_is_waited_for() -> None:
     job = rtj(storage={"cacheClaim": "caches"})
     verdict = refusal(Observed(job, inputs={}))
-    assert (verdict.reason, verdict.final) == ("ClaimNotFound", False)
+    assert (verdict.reason, verdict.field, verdict.final) == ("ClaimNotFound", "spec.storage.cacheClaim", False)
     assert "spec.storage.cacheClaim: there is no PersistentVolumeClaim caches" in verdict.message
     there = {("PersistentVolumeClaim", "caches"): frozenset[str]()}
     assert isinstance(accept(Observed(job, inputs=there), SETTINGS), TrainingJob)

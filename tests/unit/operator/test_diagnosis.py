@@ -20,21 +20,33 @@ from tests.unit.operator.objects import (
     training_job,
 )
 
-from reasoning_contract.status import Failure
+from reasoning_contract.job_status import Failure
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.diagnosis import diagnose
 from reasoning_operator.model import Json, Observed
 
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: no gpu"}
-UNBOUND = {"metadata": {"name": "sums-output", "uid": "c"}, "spec": {}, "status": {"phase": "Pending"}}
+NO_GPU = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. preemption: not eligible"
+IMMEDIATE = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+CHOSEN = {"volume.kubernetes.io/selected-node": "node-1"}
 
 
 def waiting(reason: str, message: str = "") -> Json:
     return pod({"waiting": {"reason": reason, "message": message}})
 
 
-def event(reason: str, message: str) -> Json:
-    return {"reason": reason, "message": message}
+def event(reason: str, message: str, about: str = "uid-of-sums-train-a") -> Json:
+    return {"reason": reason, "message": message, "involvedObject": {"uid": about}}
+
+
+def claim(storage_class: str = "", **annotations: str) -> Json:
+    spec = {"storageClassName": storage_class} if storage_class else {}
+    meta = {"name": "sums-output", "uid": "uid-of-claim", "annotations": annotations}
+    return {"metadata": meta, "spec": spec, "status": {"phase": "Pending"}}
+
+
+def unscheduled(message: str, reason: str = "Unschedulable") -> Json:
+    return pod(conditions=[UNSCHEDULABLE | {"reason": reason, "message": message}])
 
 
 def observed(*pods: Json, end: str = "", parts: Json | None = None, old: Json | None = None, **fields: Any) -> Observed:
@@ -74,6 +86,18 @@ CASES: list[tuple[str, Observed, str, str, str]] = [
         "create what the message names",
     ),
     (
+        "secret beside a box that crashes",
+        observed(
+            pod(
+                {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "hf" not found'}},
+                initContainerStatuses=[{"name": "reward-box", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}],
+            )
+        ),
+        "CreateContainerConfigError",
+        'secret "hf" not found',
+        "create what the message names",
+    ),
+    (
         "mount",
         observed(waiting("ContainerCreating"), events=(event("FailedMount", "no such disk"),)),
         "FailedMount",
@@ -88,15 +112,109 @@ CASES: list[tuple[str, Observed, str, str, str]] = [
         "parallelism.gpusPerNode",
     ),
     (
-        "unbound",
-        observed(pod(conditions=[UNSCHEDULABLE]), claim=UNBOUND, events=(event("FailedBinding", "no storage class"),)),
+        "gpu before a claim that waits for the pod",
+        observed(
+            unscheduled(NO_GPU),
+            claim=claim("standard"),
+            events=(event("WaitForFirstConsumer", "waiting for first consumer", "uid-of-claim"),),
+        ),
+        "Unschedulable",
+        "1 Insufficient nvidia.com/gpu",
+        "parallelism.gpusPerNode",
+    ),
+    (
+        "gpu before a volume that failed before",
+        observed(
+            unscheduled(NO_GPU),
+            claim=claim("standard"),
+            events=(event("ProvisioningFailed", "no room", "uid-of-claim"),),
+        ),
+        "Unschedulable",
+        "1 Insufficient nvidia.com/gpu",
+        "parallelism.gpusPerNode",
+    ),
+    (
+        "no default class",
+        observed(
+            unscheduled(IMMEDIATE),
+            claim=claim(),
+            events=(event("FailedBinding", "no storage class is set", "uid-of-claim"),),
+        ),
         "ClaimUnbound",
-        "the cluster has no default",
+        "the cluster has no default) is not bound: no storage class is set",
         "storageClassName",
     ),
     (
+        "class that is not there",
+        observed(
+            unscheduled(IMMEDIATE),
+            claim=claim("fast-ssd"),
+            events=(event("ProvisioningFailed", 'storageclass.storage.k8s.io "fast-ssd" not found', "uid-of-claim"),),
+        ),
+        "ClaimUnbound",
+        '"fast-ssd" not found',
+        "storageClassName",
+    ),
+    (
+        "immediate binding failed",
+        observed(
+            unscheduled(IMMEDIATE),
+            claim=claim("nfs"),
+            events=(event("ProvisioningFailed", "quota exceeded", "uid-of-claim"),),
+        ),
+        "ClaimUnbound",
+        "quota exceeded",
+        "kubectl describe pvc",
+    ),
+    (
+        "claim that the scheduler names without an event",
+        observed(
+            unscheduled("0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind."),
+            claim=claim("local"),
+        ),
+        "ClaimUnbound",
+        "didn't find available persistent volumes",
+        "kubectl describe pvc",
+    ),
+    (
+        "volume that failed on the chosen node",
+        observed(
+            pod(),
+            claim=claim("standard", **CHOSEN),
+            events=(event("ProvisioningFailed", "no room on node-1", "uid-of-claim"),),
+        ),
+        "ClaimUnbound",
+        "no room on node-1",
+        "kubectl describe pvc",
+    ),
+    (
+        "another claim of the job",
+        observed(unscheduled(IMMEDIATE), claim=claim() | {"status": {"phase": "Bound"}}),
+        "Unschedulable",
+        "unbound immediate PersistentVolumeClaims",
+        "kubectl describe pvc",
+    ),
+    (
+        "scheduler's own error",
+        observed(unscheduled('running PreBind plugin "VolumeBinding": timed out', "SchedulerError")),
+        "Unschedulable",
+        "timed out",
+        "the pod starts by itself",
+    ),
+    (
+        "mount of an earlier pod",
+        observed(
+            ended_pod(80, last_word(80, "Transient"), name="sums-train-0"),
+            unscheduled(NO_GPU),
+            events=(event("FailedMount", "no such disk", "uid-of-sums-train-0"),),
+        ),
+        "Unschedulable",
+        "1 Insufficient nvidia.com/gpu",
+        "parallelism.gpusPerNode",
+    ),
+    (
         "refused",
-        observed(events=(event("FailedCreate", "exceeded quota"),)),
+        observed(events=(event("FailedCreate", "exceeded quota", "uid-of-Job"),)),
         "PodRefused",
         "exceeded quota",
         "tried again",
@@ -115,6 +233,13 @@ CASES: list[tuple[str, Observed, str, str, str]] = [
         "TrainerKilled",
         "SIGKILL (exit code 137); it had held 3.9 of 4.0 GiB",
         "limits.memory",
+    ),
+    (
+        "own word after another process was killed for memory",
+        observed(ended_pod(65, last_word(65, "DataInvalid"), reason="OOMKilled"), parts=MEMORY),
+        "DataInvalid",
+        "it ended",
+        "do this",
     ),
     ("no-limit", observed(ended_pod(137, reason="OOMKilled")), "OutOfMemory", "node", "requests.memory"),
     (
@@ -191,6 +316,7 @@ def test_attempts_that_were_made_are_those_that_the_job_had() -> None:
         observed(),
         observed(pod()),
         observed(waiting("ContainerCreating")),
+        observed(pod(), claim=claim("standard", **CHOSEN)),
         observed(ended_pod(0)),
         observed(ended_pod(90, last_word(90, "Interrupted"))),
         observed(ended_pod(143, conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "Preemption"}])),
@@ -210,7 +336,7 @@ def test_image_is_given_ten_minutes_from_the_pods_scheduling() -> None:
 
 
 def test_new_pod_may_wait_for_its_volume() -> None:
-    seen = observed(pod(conditions=[UNSCHEDULABLE]), claim=UNBOUND)
+    seen = observed(unscheduled(IMMEDIATE), claim=claim())
     created = datetime.fromisoformat(EARLIER)
     early, late = (diagnosis(seen, created + timedelta(seconds=seconds)) for seconds in (5, 20))
     assert early is None

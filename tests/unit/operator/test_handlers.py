@@ -1,4 +1,4 @@
-"""Which job an event of kopf's leads to."""
+"""What becomes of kopf's events."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.unit.operator.objects import rtj
 
 from reasoning_operator.handlers import registry
+from reasoning_operator.kinds import TRAINING_JOB
 from reasoning_operator.model import Key
+from reasoning_operator.store import Store
 
 
-@pytest.mark.parametrize(("label", "keys"), [("sums", [Key("team", "sums")]), ("", [])])
-def test_label_of_a_child_names_its_job_and_an_empty_one_none(label: str, keys: list[Key]) -> None:
-    added: list[Key] = []
-    handlers = registry(added.append)._watching.get_all_handlers()
-    child: Any = next(handler.fn for handler in handlers if handler.fn.__name__ == "child")
-    asyncio.run(child(namespace="team", labels={"reasoning-operator.io/job": label}))
-    assert added == keys
+@pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED", "DELETED"])
+def test_event_about_a_job_reaches_the_store_and_names_the_job(kind: str | None) -> None:
+    told: list[Key] = []
+    store = Store(told.append)
+    handlers = registry(store)._watching.get_all_handlers()
+    handle: Any = next(handler.fn for handler in handlers)
+    asyncio.run(handle(event={"type": None, "object": rtj()}))
+    news = rtj({"phase": "Running"})
+    news["metadata"]["resourceVersion"] = "8"
+    asyncio.run(handle(event={"type": kind, "object": news}))
+    seen = store.get(TRAINING_JOB, "team", "sums")
+    assert told == [Key("team", "sums")] * 2
+    assert (seen is None) if kind == "DELETED" else seen == news

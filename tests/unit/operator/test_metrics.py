@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from reasoning_contract.job_status import Status
 from reasoning_contract.series import SERIES
-from reasoning_contract.status import Status
 from reasoning_operator.metrics import OWN_SERIES, JobMetrics
 from reasoning_operator.model import Key
 

@@ -322,14 +322,28 @@ def test_refused_job_is_looked_at_again_unless_nothing_can_mend_it() -> None:
     assert decide(Observed(rtj(queue={"name": "a"}), inputs={})) == Plan()
 
 
-def test_pod_that_does_not_run_is_looked_at_again() -> None:
-    assert decide(whole()).requeue_after == RETRY_SECONDS
-    assert decide(whole(pods=(running_pod(),))).requeue_after is None
+def test_job_that_waits_is_not_looked_at_on_a_timer() -> None:
+    for pods in ((), (pod(),), (running_pod(),), (ended_pod(137),)):
+        assert decide(whole(pods=pods)).requeue_after is None
 
 
-def test_deadline_is_looked_at_when_it_comes() -> None:
-    started = {"phase": "Running", "startTime": "2026-05-04T11:59:00Z"}
-    observed = whole(started, pods=(running_pod(),), limits={"activeDeadlineSeconds": 100})
+def test_new_pod_is_looked_at_when_its_node_and_volume_should_be_there() -> None:
+    fresh = pod() | {"metadata": {**pod()["metadata"], "creationTimestamp": "2026-05-04T11:59:50Z"}}
+    assert decide(whole(pods=(fresh,))).requeue_after == 10
+
+
+def test_image_that_is_not_pulled_is_looked_at_when_its_time_is_over() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-05-04T11:55:00Z"}
+    pulls = pod({"waiting": {"reason": "ImagePullBackOff"}}, conditions=[scheduled])
+    assert decide(whole(pods=(pulls,))).requeue_after == 300
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+def test_deadline_is_looked_at_when_it_comes(suspend: bool) -> None:
+    """Also of a suspended job: the time counts on."""
+    started = {"phase": "Suspended" if suspend else "Running", "startTime": "2026-05-04T11:59:00Z"}
+    pods = () if suspend else (running_pod(),)
+    observed = whole(started, pods=pods, limits={"activeDeadlineSeconds": 100}, suspend=suspend)
     assert decide(observed).requeue_after == 40
 
 

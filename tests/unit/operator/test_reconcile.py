@@ -10,7 +10,7 @@ from tests.unit.operator.objects import SETTINGS, rtj
 
 from reasoning_operator import reconcile
 from reasoning_operator.client import ApiError
-from reasoning_operator.model import Key, Observed
+from reasoning_operator.model import Json, Key, Observed
 from reasoning_operator.plan import RETRY_SECONDS
 
 
@@ -43,7 +43,7 @@ def test_job_that_is_being_deleted_is_forgotten_and_left_alone(monkeypatch: pyte
     monkeypatch.setattr(reconcile, "observe", observe)
     poller = FakePoller()
     poller.forget = metrics = forgotten.append  # type: ignore[attr-defined]
-    parts = (None, SETTINGS, poller, type("Metrics", (), {"forget": staticmethod(metrics)}))
+    parts = (None, None, SETTINGS, poller, type("Metrics", (), {"forget": staticmethod(metrics)}))
     assert asyncio.run(reconcile.Reconciler(*cast(Any, parts)).reconcile(Key("team", "sums"))) is None
     assert forgotten == [Key("team", "sums")] * 2
 
@@ -58,13 +58,15 @@ def test_child_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch, s
     async def apply(*arguments: Any) -> None:
         raise ApiError(403, "exceeded quota")
 
-    async def write_status(cluster: Any, observed: Observed, new: Any) -> bool:
+    def to_write(job: Json, new: Any) -> None:
         written.append(new)
-        return False
 
-    for fake in (observe, apply, write_status):
+    async def take_in(*arguments: Any) -> Json:
+        return rtj(suspend=suspend)
+
+    for fake in (observe, apply, to_write, take_in):
         monkeypatch.setattr(reconcile, fake.__name__, fake)
-    parts = (None, SETTINGS, FakePoller(), FakeMetrics())
+    parts = (None, None, SETTINGS, FakePoller(), FakeMetrics())
     reconciler = reconcile.Reconciler(*cast(Any, parts))
     assert asyncio.run(reconciler.reconcile(Key("team", "sums"))) == RETRY_SECONDS
     assert (written[0].phase, written[0].failure.reason) == ("Pending", "ChildRefused")

@@ -23,8 +23,8 @@ from tests.unit.operator.objects import (
     training_job,
 )
 
+from reasoning_contract.job_status import Status
 from reasoning_contract.problem import Problem
-from reasoning_contract.status import Status
 from reasoning_operator.announcements import announcements
 from reasoning_operator.apply import to_write
 from reasoning_operator.children import training_job as batch

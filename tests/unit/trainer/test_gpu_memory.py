@@ -113,6 +113,10 @@ def test_what_cannot_be_estimated_is_said(config: dict[str, Any], says: str) -> 
         {"lora": {"rank": 64}},
         {"lora": {"gradientCheckpointing": "none"}},
         {"reinforce": {"optimizer": "adamw"}},
+        {
+            "warmup": {"optimizer": "adamw", "batchSize": 1},
+            "data": {"train": {"rows": [{"prompt": "a"}]}, "warmup": {"rows": [{"prompt": "a"}]}},
+        },
         {"reinforce": {"beta": 0.1}},
         {"model": {"loadIn": "16bit", "maxSequenceLength": 4096}, "reinforce": {"maxPromptLength": 3000}},
     ],

@@ -30,7 +30,7 @@ from reasoning_contract.report import (
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.outcomes import outcome_of
 from reasoning_trainer.reporting.display import Display
-from reasoning_trainer.reporting.metrics import presentable, training_status
+from reasoning_trainer.reporting.step_figures import presentable, training_status
 from reasoning_trainer.supervisor.exporter import Exporter
 from reasoning_trainer.worker import summary
 
@@ -218,6 +218,26 @@ def test_what_is_preferred_is_shown_where_nothing_can_be_right() -> None:
     exporter.close()
     assert 'reasoning_job_held_out_preferred{model="base"} 0.75' in lines
     assert not any("held_out_accuracy" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("reinforce", "says"),
+    [
+        (None, "held-out accuracy 0.900, +0.400 against the base"),
+        (-0.05, "held-out accuracy 0.900, +0.400 against the base; RL lost 0.050 of what the warm-up had reached"),
+        (0.0, "held-out accuracy 0.900, +0.400 against the base; RL neither gained nor lost"),
+        (0.05, "held-out accuracy 0.900, +0.400 against the base; RL gained 0.050 over the warm-up"),
+    ],
+)
+def test_last_line_says_what_rl_did_to_the_warmed_up_model(reinforce: float | None, says: str) -> None:
+    score = Score(accuracy=0.9, format=1.0, mean_length=12.0)
+    evaluation = EvaluationStatus(
+        held_out=HeldOutStatus(size=8, base=score),
+        final_accuracy=0.9,
+        improvement=0.4,
+        reinforce_improvement=reinforce,
+    )
+    assert summary(at("evaluate", 9, evaluation=evaluation)) == says
 
 
 def test_a_stage_that_was_cut_off_is_marked_and_the_reader_told() -> None:

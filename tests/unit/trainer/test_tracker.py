@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from reasoning_contract.progress import Progress
+from reasoning_trainer.reporting import tracker as tracking
 from reasoning_trainer.reporting.tracker import Phase, Tracker, duration
 
 PHASES = [
@@ -103,6 +104,29 @@ def test_a_phase_without_steps_tells_no_pace(tracker: Tracker, clock: Clock) -> 
 def test_gpu_seconds_are_counted_over_attempts(tracker: Tracker, clock: Clock) -> None:
     clock.now = 30
     assert tracker.progress().gpu_seconds == 160
+
+
+def test_report_changes_only_when_the_run_does(tracker: Tracker, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "now", lambda: f"{clock.now:.0f}")
+    tracker.begin("reinforce", total=100)
+    first = tracker.progress()
+    clock.now = 25
+    assert tracker.progress() == first
+    tracker.advance(1)
+    second = tracker.progress()
+    assert (second.progress.updated_at, second.gpu_seconds) == ("25", 150)
+    clock.now = 50
+    tracker.advance(1)
+    assert tracker.progress() == second, "the same said again"
+
+
+def test_gpu_time_is_told_by_the_minute_while_a_step_lasts(tracker: Tracker, clock: Clock) -> None:
+    first = tracker.progress()
+    told = []
+    for clock.now in range(0, 200, 5):
+        told.append(tracker.progress())
+    assert sorted({report.gpu_seconds for report in told}) == [100, 220, 340, 460]
+    assert {report.progress.updated_at for report in told} == {first.progress.updated_at}
 
 
 def test_every_report_is_published(clock: Clock) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.report import TrainingStatus
-from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec
+from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec, Unscored
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import (
     LearningSignalGuard,
+    UnscoredGuard,
     Verdict,
     judge_budget,
     judge_divergence,
@@ -52,6 +53,16 @@ def test_collapsed_run_is_stopped_with_figures_and_hint() -> None:
         verdict.raise_if_failed()
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.NOT_LEARNING, "LearningSignalLost")
     assert verdict.to_report().ok is False
+
+
+def test_cut_completions_are_named_and_not_the_warm_up() -> None:
+    steps = [TrainingStatus(zero_variance_share=1.0, rewards={"correct": 0.0}, clipped_share=0.95) for _ in range(4)]
+    collapsed = guard()
+    verdict = last([collapsed.update(step) for step in steps])
+    assert "95.0% of the completions are cut at reinforce.maxCompletionLength" in verdict.message
+    assert verdict.problem
+    assert "raise reinforce.maxCompletionLength" in verdict.problem.hint
+    assert "data.warmup" not in verdict.problem.hint
 
 
 def test_solved_task_is_not_taken_for_a_collapsed_run() -> None:
@@ -152,3 +163,32 @@ def test_verifiable_reward_is_the_correctness_one() -> None:
     assert verifiable_reward(Spec.model_validate(document)) == "right"
     document["rewards"] = document["rewards"][:1]  # type: ignore[index]
     assert verifiable_reward(Spec.model_validate(document)) is None
+
+
+def failures(*batches: tuple[int, int], **settings: Any) -> list[Verdict | None]:
+    guard = UnscoredGuard(Unscored(**{"window_batches": 3} | settings), "mine")
+    return [
+        guard.update(failed, of, f"batch {number}" if failed else "") for number, (failed, of) in enumerate(batches)
+    ]
+
+
+def test_failures_are_judged_over_a_full_window() -> None:
+    verdicts = failures((4, 4), (0, 4), (0, 4), (0, 4), (1, 4))
+    assert [verdict and verdict.ok for verdict in verdicts] == [None, None, False, True, True]
+    assert verdicts[2] is not None
+    assert verdicts[2].message == "reward mine failed on 4 of 12 completions, over the last 3 batches: batch 0"
+    assert verdicts[2].problem is not None
+    assert verdicts[2].problem.exit_code == ExitCode.REWARD_FAILED
+
+
+def test_the_share_itself_passes() -> None:
+    assert [verdict and verdict.ok for verdict in failures((1, 4), (1, 4), (1, 4))] == [None, None, True]
+
+
+def test_two_batches_that_fail_as_a_whole_are_enough() -> None:
+    assert [verdict and verdict.ok for verdict in failures((4, 4), (4, 4))] == [None, False]
+    assert [verdict and verdict.ok for verdict in failures((4, 4), (3, 4))] == [None, None]
+
+
+def test_failures_are_not_judged_where_the_guard_is_off() -> None:
+    assert failures((4, 4), (4, 4), (4, 4), action="off") == [None] * 3

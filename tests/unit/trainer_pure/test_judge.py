@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
-from reasoning_trainer.rewards.judge import same_choice, same_mathematics, same_number, same_text
+from reasoning_trainer.rewards.judge import same_choice, same_mathematics, same_number, same_pattern, same_text
+from reasoning_trainer.rewards.judge.pattern import matches
 
 RIGHT = {
     "fractions and decimals": [
@@ -73,7 +77,8 @@ RIGHT = {
         (r"(-\infty,1) \cup (4,\infty)", r"(4,\infty) \cup (-\infty,1)", "x<1 or x>4", "(-inf,1) U (4,inf)"),
         (r"x \neq 3", r"(-\infty,3)\cup(3,\infty)", "x ≠ 3"),
         ("(1,5)", "x > 1 and x < 5", "1 < x < 5"),
-        (r"\mathbb{R}", r"(-\infty, \infty)", "ℝ"),
+        ("[-4,4]", r"|x| \le 4", r"-4 \le x \le 4"),
+        (r"\mathbb{R}", "all real numbers", r"(-\infty, \infty)", "ℝ"),
         (r"\mathbb{R} \setminus \{3\}", r"x \ne 3", r"(-\infty,3)\cup(3,\infty)"),
         ("x > 3", r"\{x \mid x > 3\}", r"\{x : 3 < x\}"),
     ],
@@ -208,6 +213,7 @@ WRONG = {
     "intervals": [
         ("[7, 8)", "(7, 8]", "[7, 8]", "(7, 8)", r"7 \le x \le 8", r"7 < x \le 8"),
         (r"x \in [7,8]", r"y \in [7,8]", r"x \in (7,8)"),
+        ("(-4,4)", "|x| < 5", r"|x| \le 4", "|x| > 4"),
         ("x > 7", r"x \ge 7", "x < 7", "y > 7", "7", "x = 7", "x > 8"),
         (r"(-\infty, 2) \cup (3, \infty)", r"(-\infty, 3) \cup (3, \infty)", r"(-\infty, 2)", "2 < x < 3"),
         (r"(-\infty, 2)", r"(+\infty, 2)", r"(\infty, 2)"),
@@ -293,6 +299,40 @@ def test_by_number(reference: str, answer: str, right: bool | None) -> None:
 )
 def test_by_choice(reference: str, answer: str, right: bool | None) -> None:
     assert same_choice(reference, answer) is right
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "right"),
+    [
+        (r"(?i)^(yes|yep)$", "YES", True),
+        (r"(?i)^(yes|yep)$", "yes!", False),
+        (r"4[.,]5\s?(kg|kilo(gram)?s?)?", "4,5 kg", True),
+        (r"4[.,]5\s?(kg|kilo(gram)?s?)?", "4.5 kilograms", True),
+        (r"4[.,]5", "44.5", False),
+        (r"a{2,3}b*?", "aaabb", True),
+        (r"a{2,3}b*?", "aaaab", False),
+        (r"[^\]x]+", "abc", True),
+        (r"\d+", r"\d+", True),
+        (r"(a)\1", "aa", None),
+        ("(?=a)a", "a", None),
+        ("(a", "a", None),
+    ],
+)
+def test_by_pattern(reference: str, answer: str, right: bool | None) -> None:
+    assert same_pattern(reference, answer) is right
+
+
+def test_patterns_match_as_those_of_the_standard_library() -> None:
+    draw = random.Random(5)
+
+    def part(depth: int = 0) -> str:
+        inner = part(depth + 1) + part(depth + 1) if depth < 2 else "a"
+        count = draw.choice(["*", "+", "?", "{2}", "{1,3}", "{2,}", "*?", ""])
+        return draw.choice(["a", "b", ".", "[ab]", "[^a]", r"\d", f"({inner}|b)", f"(?:{inner})"]) + count
+
+    for _ in range(200):
+        pattern, text = part() + part(), "".join(draw.choices("ab1", k=draw.randint(0, 6)))
+        assert matches(pattern, text) == bool(re.fullmatch(pattern, text)), (pattern, text)
 
 
 def test_by_text() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from reasoning_trainer.rewards.judge import number_of, same_mathematics
+from reasoning_trainer.rewards.judge import number_of, same_mathematics, same_pattern
 from reasoning_trainer.rewards.judge.ball import UndefinedError
 from reasoning_trainer.rewards.judge.evaluate import MAX_BITS, evaluate
 from reasoning_trainer.rewards.judge.reading import read
@@ -74,6 +74,12 @@ def test_numbers_are_exact_up_to_their_limit() -> None:
 def test_digits_that_cancel_are_no_answer() -> None:
     assert same_mathematics(r"\sin \pi + x", "x")
     assert not same_mathematics("1", r"10^{80} + \sqrt{2} - 10^{80}")
+
+
+@pytest.mark.parametrize("pattern", ["(a*)*b", "((a+)+)+", r"(\w+\s?)*!", "(a|a?)*b", "((a?){90})*b"])
+@pytest.mark.timeout(20)
+def test_patterns_that_would_never_end(pattern: str) -> None:
+    assert not same_pattern(pattern, "a" * 399 + "?")
 
 
 def test_essay_is_not_read() -> None:

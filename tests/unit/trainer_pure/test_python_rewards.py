@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reasoning_contract.api import BOX_VARIABLE
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, Reward, Unscored
 from reasoning_trainer.data.examples import Example
@@ -126,6 +130,21 @@ def test_code_of_a_config_map_and_of_a_module(tmp_path: Path, make: Any) -> None
     assert code_elsewhere([kept], Inputs(tmp_path, None).locate) == {"mine": (tmp_path / "rewards/kept.py").read_text()}
     module = Reward.model_validate({"name": "mine", "python": {"module": "statistics", "function": "multimode"}})
     make(module).start()
+
+
+def test_the_sidecar_is_used_where_there_is_one(tmp_path: Path, make: Any, said: Log) -> None:
+    socket = tmp_path / "socket"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "reasoning_trainer.rewards.box", "--socket", socket]
+    sidecar = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        rewards = make(python(NOTEBOOK, "correctness_reward_func"), variables={BOX_VARIABLE: str(socket)})
+        rewards.start()
+        assert scores(rewards, STRICT, "8") == [2.0, 0.0]
+        assert "Question:" in said.text()
+    finally:
+        sidecar.kill()
+        sidecar.wait()
 
 
 LOADS = [

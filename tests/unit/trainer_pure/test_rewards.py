@@ -26,6 +26,41 @@ GOOD = "<reasoning>3 and 4 make 7.</reasoning>\n<answer>7</answer>"
 MILLION = 1_000_000
 
 
+BOXED = ChatTemplate(reasoning_tags=Tags(start="<think>", end="</think>"), answer_tags=Tags(start="\\boxed{", end="}"))
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (r"\boxed{7}", "7"),
+        (r"so \boxed{\frac{1}{2}}.", r"\frac{1}{2}"),
+        (r"not \boxed{3} but \boxed{x^{2^{n}}} and {more}", r"x^{2^{n}}"),
+        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+        (r"\boxed{\left\{ x }", r"\left\{ x"),
+        (r"\boxed{\frac{1}{2}", None),
+        ("7}", None),
+        ("\ufdd27\ufdd3", None),
+    ],
+)
+def test_bracket_that_ends_a_tag_is_the_one_that_matches(said: str, answer: str | None) -> None:
+    text = rf"<think>maybe \boxed{{3}}, as f(x) = {{x}} has it</think>{said}"
+    assert final_answer(text, BOXED.reasoning_tags, BOXED.answer_tags) == answer
+
+
+def test_brackets_of_an_answer_do_not_count_as_tags() -> None:
+    tags = tags_in_order(BOXED)
+    good = r"<think>It is {half}.</think> \boxed{\frac{1}{2}}"
+    assert (strict_format(good, tags), soft_format(good, tags)) == (True, 1.0)
+    twice = good + r" or \boxed{2}"
+    assert (strict_format(twice, tags), soft_format(twice, tags)) == (False, 0.5)
+    assert not strict_format(good[:-1], tags)
+
+
+def test_brackets_take_linear_time() -> None:
+    for text in ("\\boxed{" * MILLION, "{" * MILLION + "\\boxed{" + "}" * MILLION):
+        final_answer(text, BOXED.reasoning_tags, BOXED.answer_tags)
+
+
 def reward(builtin: str, **params: Any) -> RewardFunction:
     given = Reward.model_validate({"name": "r", "builtin": builtin, "params": params})
     return build([given], TEMPLATE).functions[0]

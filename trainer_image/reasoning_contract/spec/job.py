@@ -15,6 +15,7 @@ from .guards import DEFAULT_SPREAD, DEFAULT_WINDOW, Guards
 from .inference import Inference
 from .limits import Checkpoint, Limits
 from .model import Lora, Model
+from .nature import BUDGET, LEARNED, OPERATORS, RUN
 from .placement import Parallelism, Pod, Queue
 from .rewards import Reward, RewardBox
 from .storage import Storage
@@ -26,47 +27,67 @@ _NO_GPU = "self.parallelism.gpusPerNode > 0"
 class Spec(Part):
     """What to train, on what, how, and where the result goes."""
 
-    backend: Literal["auto", "unsloth", "transformers"] = "auto"
+    backend: Annotated[Literal["auto", "unsloth", "transformers"], LEARNED] = "auto"
     """`unsloth`: one NVIDIA GPU, least memory. `transformers`: a CPU, or several GPUs. `auto`: on one GPU
     transformers where 16-bit weights fit, for faster steps, else unsloth; the status says why."""
-    model: Model
+    model: Annotated[Model, LEARNED]
     """The model to train."""
-    lora: Lora = Lora()
+    lora: Annotated[Lora, LEARNED] = Lora()
     """The adapter."""
-    chat_template: ChatTemplate = ChatTemplate()
+    chat_template: Annotated[ChatTemplate, LEARNED] = ChatTemplate()
     """Prompts and tags."""
-    inference: Inference = Inference()
+    inference: Annotated[Inference, RUN] = Inference()
     """Generation."""
-    data: Data
+    data: Annotated[Data, LEARNED]
     """What is learned from, and what is held out."""
-    warmup: Warmup = Warmup()
+    warmup: Annotated[Warmup, LEARNED] = Warmup()
     """SFT warm-up; it takes place if data.warmup is given."""
-    reinforce: Reinforce = Reinforce()
+    reinforce: Annotated[Reinforce, LEARNED] = Reinforce()
     """Reinforcement learning."""
-    rewards: Annotated[list[Reward], Field(max_length=32)] = []
+    rewards: Annotated[list[Reward], Field(max_length=32), LEARNED] = []
     """Reward functions; their weighted sum is what RL raises."""
-    reward_box: RewardBox = RewardBox()
+    reward_box: Annotated[RewardBox, RUN] = RewardBox()
     """Where Python rewards run."""
-    evaluation: Evaluation = Evaluation()
+    evaluation: Annotated[Evaluation, RUN] = Evaluation()
     """Proof of the gain."""
-    export: Export = Export()
+    export: Annotated[Export, RUN] = Export()
     """What is written at the end."""
     storage: Storage = Storage()
     """The volume."""
-    guards: Guards = Guards()
+    guards: Annotated[Guards, RUN] = Guards()
     """What stops a run that is not worth its GPU."""
-    checkpoint: Checkpoint = Checkpoint()
+    checkpoint: Annotated[Checkpoint, RUN] = Checkpoint()
     """When the run is saved."""
-    limits: Limits = Limits()
+    limits: Annotated[Limits, BUDGET] = Limits()
     """How much the job may take."""
-    suspend: bool = False
+    suspend: Annotated[bool, OPERATORS] = False
     """Stop the job, with a checkpoint, until this is false again."""
-    queue: Queue | None = None
+    queue: Annotated[Queue | None, RUN] = None
     """Queueing by Kueue."""
-    parallelism: Parallelism = Parallelism()
+    parallelism: Annotated[Parallelism, RUN] = Parallelism()
     """GPUs and nodes."""
-    pod: Pod = Pod()
+    pod: Annotated[Pod, RUN] = Pod()
     """Settings of the training pod."""
+
+    @property
+    def warms_up(self) -> bool:
+        """Whether there is a warm-up."""
+        return self.data.warmup is not None and not self.warmup.skip
+
+    @property
+    def warmup_optimizer(self) -> str:
+        """What updates the adapter in the warm-up."""
+        return self.warmup.optimizer or self.reinforce.optimizer
+
+    @property
+    def reinforces(self) -> bool:
+        """Whether there is RL or preference optimisation."""
+        return self.reinforce.algorithm != "none"
+
+    @property
+    def prefers(self) -> bool:
+        """Whether it learns from pairs."""
+        return self.reinforce.algorithm in PREFERENCE
 
     @rule(
         "self.reinforce.algorithm in ['DPO', 'ORPO', 'none'] || size(self.rewards) > 0",
@@ -74,7 +95,7 @@ class Spec(Part):
         field="rewards",
     )
     def _rl_has_rewards(self) -> bool:
-        return self.reinforce.algorithm in (*PREFERENCE, "none") or bool(self.rewards)
+        return self.prefers or not self.reinforces or bool(self.rewards)
 
     @rule(
         "!(self.reinforce.algorithm in ['DPO', 'ORPO']) || size(self.rewards) == 0",
@@ -82,7 +103,7 @@ class Spec(Part):
         field="rewards",
     )
     def _preferences_have_no_rewards(self) -> bool:
-        return self.reinforce.algorithm not in PREFERENCE or not self.rewards
+        return not self.prefers or not self.rewards
 
     @rule(
         "!(self.reinforce.algorithm in ['DPO', 'ORPO'])"
@@ -97,7 +118,7 @@ class Spec(Part):
         given = train.rows is not None and all(
             row.chosen is not None and row.rejected is not None for row in train.rows
         )
-        return self.reinforce.algorithm not in PREFERENCE or named or given
+        return not self.prefers or named or given
 
     @rule(
         "self.reinforce.algorithm != 'none' || (has(self.data.warmup) && !self.warmup.skip)",
@@ -105,7 +126,7 @@ class Spec(Part):
         field="reinforce",
     )
     def _something_is_trained(self) -> bool:
-        return self.reinforce.algorithm != "none" or (self.data.warmup is not None and not self.warmup.skip)
+        return self.reinforces or self.warms_up
 
     @rule(
         "self.rewards.all(reward, self.rewards.exists_one(other, other.name == reward.name))",
@@ -196,6 +217,14 @@ class Spec(Part):
         return self.parallelism.gpus_per_node > 0 or self.reinforce.optimizer in ("auto", "adamw")
 
     @rule(
+        f"{_NO_GPU} || !has(self.warmup.optimizer) || self.warmup.optimizer == 'adamw'",
+        "8-bit optimizers need a GPU: use optimizer adamw where parallelism.gpusPerNode is 0",
+        field="warmup",
+    )
+    def _quantised_optimizers_of_the_warmup_have_a_gpu(self) -> bool:
+        return self.parallelism.gpus_per_node > 0 or self.warmup.optimizer in (None, "adamw")
+
+    @rule(
         f"{_NO_GPU} || !has(self.limits.gpuHours)",
         "there are no GPU-hours to count where parallelism.gpusPerNode is 0: use activeDeadlineSeconds",
         field="limits",
@@ -209,7 +238,7 @@ class Spec(Part):
         field="evaluation",
     )
     def _steps_between_evaluations_are_of_rl(self) -> bool:
-        return self.evaluation.every_steps is None or self.reinforce.algorithm != "none"
+        return self.evaluation.every_steps is None or self.reinforces
 
     @rule(
         f"self.reinforce.algorithm in {GROUPED_CEL} || (self.guards.learningSignal.windowSteps == {DEFAULT_WINDOW}"

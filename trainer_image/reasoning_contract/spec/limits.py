@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..rules import Part
+from .nature import OPERATORS
 from .types import Count, Positive
 
 
@@ -24,13 +25,13 @@ class Checkpoint(Part):
 class Limits(Part):
     """How much the job may take."""
 
-    active_deadline_seconds: Positive | None = None
-    """Longest time from the first start to the end."""
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    active_deadline_seconds: Annotated[Positive | None, OPERATORS] = None
+    """Longest time from the first start to the end; the time goes on while the job is suspended or waits for a node."""
+    max_attempts: Annotated[int, Field(ge=1, le=100), OPERATORS] = 3
     """How often the job is started; an interruption that saved a checkpoint costs no attempt."""
     gpu_hours: Annotated[float, Field(gt=0)] | None = None
     """GPU-hours over all attempts; at the end of the budget the run saves a checkpoint and stops."""
-    ttl_seconds_after_finished: Count | None = None
+    ttl_seconds_after_finished: Annotated[Count | None, OPERATORS] = None
     """Delete the finished job, with its pods, after this time."""
-    stall_timeout_seconds: Annotated[int, Field(ge=60)] | None = None
+    stall_timeout_seconds: Annotated[Annotated[int, Field(ge=60)] | None, OPERATORS] = None
     """Restart a pod whose progress stood still this long."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..rules import Part, rule
+from .nature import RUN
 from .types import KeyRef, Short, Source
 
 MODEL_SOURCE_PATTERN = r"^(hf://[^/]+/[^/]+|pvc://[^/]+/.+|file:///.+)$"
@@ -37,7 +38,7 @@ class Model(ModelSource):
     """Precision of the frozen weights. `auto`: 4bit on backend unsloth, else 16bit. A CPU computes in 32-bit floats."""
     max_sequence_length: Annotated[int, Field(ge=16, le=1048576)] = 2048
     """Longest prompt and completion together, in tokens."""
-    token_secret_ref: KeyRef | None = None
+    token_secret_ref: Annotated[KeyRef | None, RUN] = None
     """Secret with a Hub token, for gated or private repositories."""
     trust_remote_code: bool = False
     """Run Python code that the model's repository carries. It runs with the rights of the training pod."""

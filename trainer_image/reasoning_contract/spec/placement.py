@@ -77,11 +77,11 @@ class Pod(Part):
     env_from: PodList = []
     """ConfigMaps and Secrets to take environment variables from."""
     volumes: PodList = []
-    """Further volumes."""
+    """Further volumes, of the kinds that Pod Security "restricted" allows: no hostPath, no nfs."""
     volume_mounts: PodList = []
     """Where the trainer sees them."""
     labels: Annotated[dict[str, str], Field(max_length=64)] = {}
-    """Further labels."""
+    """Further labels; those of the operator's own are refused."""
     annotations: Annotated[dict[str, str], Field(max_length=64)] = {}
     """Further annotations."""
     service_account_name: Name | None = None

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from ..rules import Part, rule
 from .model import ModelSource
+from .nature import RUN
 from .placement import Resources
 from .types import KeyRef, Name, Passthrough, Positive
 
@@ -32,7 +33,7 @@ class PythonReward(Part):
     and returns a list of numbers, or None where a completion is not its to score; `async def` is fine."""
     params: Passthrough = {}
     """Further arguments of the function, by their names."""
-    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600), RUN] = 5.0
     """Longest time for one batch. One that takes longer is tried once more, then it is not scored."""
 
     @rule(
@@ -48,13 +49,13 @@ class HttpReward(Part):
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
     """Where batches are posted, as docs/rewards.md describes."""
-    headers_secret_ref: KeyRef | None = None
+    headers_secret_ref: Annotated[KeyRef | None, RUN] = None
     """A key of a Secret with headers of every request, one a line, such as `Authorization: Bearer ...`."""
-    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600), RUN] = 10.0
     """Longest time for one batch, retries included."""
-    retries: Annotated[int, Field(ge=0, le=16)] = 4
+    retries: Annotated[int, Field(ge=0, le=16), RUN] = 4
     """How often a request is sent again that failed in a way that may pass."""
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    concurrency: Annotated[int, Field(ge=1, le=64), RUN] = 1
     """Into how many requests a batch is divided, which are sent at once; 1 sends it whole."""
 
     @rule("self.url.matches(r'^https?://.+')", "must begin with http:// or https://", field="url")
@@ -66,7 +67,7 @@ class RewardBox(Part):
     """The container beside the trainer in which Python rewards run."""
 
     resources: Resources = Resources()
-    """CPU and memory. Empty: limits of 1 CPU and 2Gi of memory."""
+    """CPU and memory. Empty: up to 1 CPU and 2Gi of memory, of which the scheduler sets 100m and 256Mi aside."""
     on_missing_wall: Literal["refuse", "run"] = "refuse"
     """What happens where the node's kernel lacks a wall of the box (Landlock, seccomp): refuse to run code of the
     user's, or run it with the walls that there are, where something else, such as a runtimeClassName, shuts it in."""
@@ -82,9 +83,9 @@ class ModelReward(ModelSource):
 class RewardParams(Part):
     """Settings of the built-in rewards; each belongs to the one that its text names."""
 
-    parser: Literal["math", "exact", "number", "choice"] | None = None
+    parser: Literal["math", "exact", "number", "choice", "pattern"] | None = None
     """correctness: how answers are compared. `math` by value of the expression, `number` by number, `choice` by the
-    letter that is chosen, `exact` by text."""
+    letter that is chosen, `pattern` by the row's answer as a regular expression, `exact` by text."""
     target_tokens: Positive | None = None
     """lengthPenalty: completions up to this length cost nothing."""
     max_tokens: Positive | None = None

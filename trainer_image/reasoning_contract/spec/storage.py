@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from ..rules import Part, rule
+from .nature import OPERATORS, RUN, VOLUME
 from .types import Name, Short
 
 SIZE_PATTERN = r"^[0-9]+([.][0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"
@@ -19,15 +20,15 @@ DEFAULT_SIZE = "20Gi"
 class Storage(Part):
     """The volume for checkpoints, adapters and reports."""
 
-    size: Annotated[str, StringConstraints(max_length=32)] = DEFAULT_SIZE
+    size: Annotated[str, StringConstraints(max_length=32), VOLUME] = DEFAULT_SIZE
     """Size of the claim that is made."""
-    storage_class_name: Short | None = None
+    storage_class_name: Annotated[Short | None, VOLUME] = None
     """StorageClass of the claim that is made; the cluster's default when empty."""
-    existing_claim: Name | None = None
+    existing_claim: Annotated[Name | None, VOLUME] = None
     """A claim of yours to write to, instead of one that is made."""
-    retain: bool = True
+    retain: Annotated[bool, OPERATORS] = True
     """Keep the claim that was made when the job is deleted. A claim of yours is always kept."""
-    cache_claim: Name | None = None
+    cache_claim: Annotated[Name | None, RUN] = None
     """A claim of yours for downloaded models and compiled kernels. Jobs that trust each other may share it."""
 
     @rule(

@@ -27,6 +27,8 @@ class Warmup(Part):
     """Rows a forward pass."""
     gradient_accumulation: Positive = 4
     """Forward passes an update."""
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] | None = None
+    """What updates the adapter; reinforce.optimizer when empty."""
     train_on_responses_only: bool = True
     """Do not learn to predict the prompt."""
 

@@ -22,7 +22,7 @@ from trl.experimental.ppo.ppo_trainer import OnlineTrainerState
 from reasoning_contract.exit_codes import ExitCode
 
 from ..attempt import Attempt, Policy
-from ..chat.template import question, render
+from ..chat.chat import Chat
 from ..data.examples import Example, Splits
 from ..errors import TrainerError
 from ..rewards import RewardSet, batch_of
@@ -42,10 +42,10 @@ def make_ppo_trainer(
 ) -> ResumablePPOTrainer:
     """Make the trainer of the RL stage with PPO. The reference is a frozen copy of the adapter as it is now."""
     spec = attempt.spec
-    prompts = [question(spec, policy, row.prompt or "") for row in splits.train]
-    rows = [tokens_of(policy, render(policy, prompt)) for prompt in prompts]
+    prompts = [policy.asked(row) for row in splits.train]
+    rows = [policy.tokens(policy.prompt(row)) for row in splits.train]
     asked = [Asked(row, prompt) for row, prompt in zip(splits.train, prompts, strict=True)]
-    scorer = RewardModel(policy.tokenizer, rewards, dict(zip(map(tuple, rows), asked, strict=True)))
+    scorer = RewardModel(policy, rewards, dict(zip(map(tuple, rows), asked, strict=True)))
     policy.backend.copy_adapter(policy.model, REFERENCE)
     trainer = ResumablePPOTrainer(
         args=PPOConfig(
@@ -68,11 +68,6 @@ def make_ppo_trainer(
     )
     _clip_gradients(trainer.optimizer, spec.reinforce.max_grad_norm)
     return trainer
-
-
-def tokens_of(policy: Policy, text: str) -> list[int]:
-    """Return the tokens of a text that template and all is complete."""
-    return list(policy.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _clip_gradients(optimizer: Any, norm: float) -> None:
@@ -185,7 +180,7 @@ class RewardModel(nn.Module):
 
     Parameters
     ----------
-    tokenizer
+    chat
         Turns completions into text.
     rewards
         The reward functions.
@@ -195,12 +190,12 @@ class RewardModel(nn.Module):
 
     base_model_prefix = "backbone"
 
-    def __init__(self, tokenizer: Any, rewards: RewardSet, asked: Mapping[tuple[int, ...], Asked]) -> None:
+    def __init__(self, chat: Chat, rewards: RewardSet, asked: Mapping[tuple[int, ...], Asked]) -> None:
         super().__init__()
-        self._tokenizer, self._rewards = tokenizer, rewards
+        self._chat, self._rewards = chat, rewards
         # without padding tokens, which may be end tokens too, as they come out of the batch
         self._asked = {
-            tuple(token for token in ids if token != tokenizer.pad_token_id): each for ids, each in asked.items()
+            tuple(token for token in ids if token != chat.tokenizer.pad_token_id): each for ids, each in asked.items()
         }
         self._lengths = sorted({len(ids) for ids in self._asked}, reverse=True)
         self.means: dict[str, float] = {}
@@ -218,7 +213,7 @@ class RewardModel(nn.Module):
 
     def _scores(self, rows: Sequence[Sequence[int]]) -> list[float]:
         pairs = [self._split(row) for row in rows]
-        texts = [self._tokenizer.decode(ids, skip_special_tokens=True) for _, ids in pairs]
+        texts = [self._chat.text(ids) for _, ids in pairs]
         columns = self._rewards.score(
             batch_of(
                 [asked.row for asked, _ in pairs],

@@ -16,7 +16,7 @@ from ..attempt import Attempt, Policy
 from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifiable_reward
 from ..interruption import interrupted
 from ..reporting.gpu_use import GpuUse
-from ..reporting.metrics import presentable, training_status
+from ..reporting.step_figures import presentable, training_status
 from ..storage.run_folder import StageFolder, read_lines, whole_folder, write_lines
 
 REFERENCE = "ref"

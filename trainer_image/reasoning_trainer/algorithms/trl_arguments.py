@@ -100,7 +100,7 @@ def warmup_arguments(spec: Spec) -> dict[str, Any]:
         "per_device_train_batch_size": warmup.batch_size,
         "gradient_accumulation_steps": warmup.gradient_accumulation,
         "max_length": spec.model.max_sequence_length,
-        "optim": OPTIMIZERS[spec.reinforce.optimizer],
+        "optim": OPTIMIZERS[spec.warmup_optimizer],
         "seed": spec.reinforce.seed,
     }
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from reasoning_contract.spec import Spec
 
+from ..chat.chat import Chat
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -39,7 +41,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-    """A completion as text, without special tokens, and its length in tokens, the end token included."""
+    """A completion as `Chat.text` reads it, and its length in tokens, the end token included."""
 
     text: str
     tokens: int
@@ -68,12 +70,18 @@ class Backend(Protocol):
     def trainer_arguments(self, spec: Spec) -> dict[str, Any]:
         """Return the arguments of every TRL configuration that depend on device and precision."""
 
-    def generation_arguments(self, spec: Spec) -> dict[str, Any]:
-        """Return the arguments of TRL's GRPO and RLOO configurations that choose the engine."""
+    def generation_arguments(self, spec: Spec, stops: Sequence[int] = ()) -> dict[str, Any]:
+        """Return the arguments of TRL's GRPO and RLOO configurations that choose the engine.
 
-    def generate(
-        self, model: Any, tokenizer: Any, prompts: Sequence[str], sampling: Sampling
-    ) -> list[list[Completion]]:
+        Parameters
+        ----------
+        spec
+            The job.
+        stops
+            Tokens at which it must stop and would not by itself: vLLM reads its own copy of the tokenizer.
+        """
+
+    def generate(self, model: Any, chat: Chat, prompts: Sequence[str], sampling: Sampling) -> list[list[Completion]]:
         """Return ``sampling.count`` completions of each prompt, which chat template and all is text."""
 
     def log_likelihoods(

@@ -194,7 +194,7 @@ def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None
     fixed = Estimate(
         weights=critic * weights / GIB,
         adapter=critic * copies * adapter * in_bytes / GIB,
-        optimizer=critic * adapter * in_bytes * MOMENTS[spec.reinforce.optimizer] / GIB,
+        optimizer=critic * adapter * in_bytes * _moments(spec) / GIB,
         activations=0.0,
         work=0.0,
         engine=_engine(spec, shape, weights, gpu_gib) / GIB,
@@ -247,6 +247,12 @@ def _adapter_parameters(spec: Spec, shape: Shape) -> int:
     return shape.layers * spec.lora.rank * sum(sum(modules.get(name, largest)) for name in named)
 
 
+def _moments(spec: Spec) -> float:
+    """Return the size of AdamW's moments in the stage whose optimizer keeps most."""
+    optimizers = [spec.reinforce.optimizer, *([spec.warmup_optimizer] if spec.warms_up else [])]
+    return max(MOMENTS[name] for name in optimizers)
+
+
 def _has_reference(spec: Spec) -> bool:
     return bool(spec.reinforce.beta) and spec.reinforce.algorithm not in (*PREFERENCE, "none")
 
@@ -255,7 +261,7 @@ def _peaks(spec: Spec, shape: Shape) -> list[tuple[float, float]]:
     """Return, for each stage, the bytes that are kept for the backward pass and those that it works in."""
     reinforce, longest = spec.reinforce, spec.model.max_sequence_length
     peaks = [(0.0, _generation_bytes(spec, shape))]
-    if spec.data.warmup is not None and not spec.warmup.skip:
+    if spec.warms_up:
         peaks.append(_training_bytes(spec, shape, spec.warmup.batch_size * longest, spec.warmup.batch_size * longest))
     if reinforce.algorithm in PREFERENCE:
         pairs = 2 * reinforce.batch_size * longest

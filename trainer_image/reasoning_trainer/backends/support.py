@@ -19,4 +19,4 @@ def check(spec: Spec) -> None:
     """
     if gaps := unsupported(spec):
         message = "; ".join(f"{field}: {advice}" for field, advice in gaps)
-        raise TrainerError(ExitCode.NOT_SUPPORTED, "NotSupported", message, "change the fields named")
+        raise TrainerError(ExitCode.NOT_SUPPORTED, "NotSupported", message, "change the fields named", field=gaps[0][0])

@@ -24,18 +24,18 @@ def load_tokenizer(spec: Spec, folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=spec.model.trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise unreadable(spec.model.source, error) from error
+        raise unreadable(folder, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
 
 
-def unreadable(model: str, error: Exception) -> TrainerError:
+def unreadable(folder: Path, error: Exception) -> TrainerError:
     """Return the error for a folder that is no model."""
     return TrainerError(
         ExitCode.MODEL_INVALID,
         "ModelUnreadable",
-        f"model.source {model} cannot be loaded: {error}",
+        f"the model in {folder} cannot be loaded: {error}",
         "it must be a folder as save_pretrained writes it: config.json, *.safetensors and a tokenizer",
     )

@@ -34,6 +34,7 @@ from transformers.utils import logging as transformers_logging
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Spec
 
+from ..chat.chat import Chat
 from ..errors import TrainerError
 from ..resource_failures import is_out_of_gpu_memory, is_out_of_host_memory
 from . import transformers_arguments
@@ -63,13 +64,14 @@ class TransformersBackend:
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             if is_out_of_gpu_memory(error) or is_out_of_host_memory(error):
                 raise
-            raise unreadable(str(folder), error) from error
+            raise unreadable(folder, error) from error
         return model, tokenizer
 
     def adapt(self, model: PreTrainedModel, spec: Spec, new_tokens: Sequence[int]) -> PeftModel:
         """Add a LoRA adapter whose first weights follow from the seed."""
         config = LoraConfig(
-            **transformers_arguments.adapter_arguments(spec), trainable_token_indices=list(new_tokens) or None
+            **transformers_arguments.adapter_arguments(spec),
+            trainable_token_indices=_learned_tokens(model, new_tokens) if new_tokens else None,
         )
         set_seed(spec.reinforce.seed)
         try:
@@ -88,14 +90,15 @@ class TransformersBackend:
         """Return device and precision."""
         return transformers_arguments.trainer_arguments(spec)
 
-    def generation_arguments(self, spec: Spec) -> dict[str, Any]:
-        """Return the engine that generates during RL."""
-        return transformers_arguments.generation_arguments(spec)
+    def generation_arguments(self, spec: Spec, stops: Sequence[int] = ()) -> dict[str, Any]:
+        """Return the engine that generates during RL, and where it stops."""
+        return transformers_arguments.generation_arguments(spec, stops)
 
     def generate(
-        self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], sampling: Sampling
+        self, model: PeftModel, chat: Chat, prompts: Sequence[str], sampling: Sampling
     ) -> list[list[Completion]]:
         """Generate one padded batch."""
+        tokenizer = chat.tokenizer
         batch = tokenizer(
             list(prompts), return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
         ).to(model.device)
@@ -105,7 +108,7 @@ class TransformersBackend:
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(sampling.seed)
             output = model.generate(**batch, generation_config=config)
-        completions = [_completion(tokenizer, row) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+        completions = [_completion(chat, row) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
         return [completions[index : index + sampling.count] for index in range(0, len(completions), sampling.count)]
 
     def log_likelihoods(
@@ -172,6 +175,16 @@ class TransformersBackend:
         tokenizer.save_pretrained(folder)
 
 
+def _learned_tokens(model: PreTrainedModel, tokens: Sequence[int]) -> dict[str, list[int]]:
+    """Return the tokens that are learned by module: where they are read, and where they are written.
+
+    Of tied weights PEFT learns one copy for both.
+    """
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    names = {module: name for name, module in model.named_modules()}
+    return {names[module]: list(tokens) for module in ends}
+
+
 def _no_adapter(folder: Path, what: str) -> TrainerError:
     return TrainerError(
         ExitCode.MODEL_INVALID,
@@ -234,6 +247,7 @@ def _generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -
     )
 
 
-def _completion(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> Completion:
-    end = tokens.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in tokens else len(tokens)
-    return Completion(tokenizer.decode(tokens[:end], skip_special_tokens=True), end)
+def _completion(chat: Chat, tokens: list[int]) -> Completion:
+    end_token = chat.tokenizer.eos_token_id
+    end = tokens.index(end_token) + 1 if end_token in tokens else len(tokens)
+    return Completion(chat.text(tokens[:end]), end)

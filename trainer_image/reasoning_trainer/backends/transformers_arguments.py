@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from reasoning_contract.spec import Spec
@@ -45,7 +46,7 @@ def trainer_arguments(spec: Spec) -> dict[str, Any]:
     return {"use_cpu": on_cpu, "bf16": not on_cpu}
 
 
-def generation_arguments(spec: Spec) -> dict[str, Any]:
+def generation_arguments(spec: Spec, stops: Sequence[int] = ()) -> dict[str, Any]:
     """Return the engine that generates during RL, as TRL's GRPO and RLOO configurations take it."""
     if spec.inference.engine == "transformers":
         return {"use_vllm": False}
@@ -54,4 +55,4 @@ def generation_arguments(spec: Spec) -> dict[str, Any]:
         "vllm_mode": spec.parallelism.vllm,
         "vllm_gpu_memory_utilization": spec.inference.gpu_memory_utilization,
         "vllm_max_model_length": spec.model.max_sequence_length,
-    }
+    } | ({"generation_kwargs": {"stop_token_ids": list(stops)}} if stops else {})

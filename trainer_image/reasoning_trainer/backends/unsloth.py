@@ -19,6 +19,7 @@ from unsloth import FastLanguageModel
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Spec
 
+from ..chat.chat import Chat
 from ..errors import TrainerError
 from . import unsloth_arguments
 from .base import Completion, Sampling
@@ -55,13 +56,11 @@ class UnslothBackend:
         """Return the precision."""
         return unsloth_arguments.trainer_arguments(spec)
 
-    def generation_arguments(self, spec: Spec) -> dict[str, Any]:
-        """Return the engine that generates during RL."""
-        return unsloth_arguments.generation_arguments(spec)
+    def generation_arguments(self, spec: Spec, stops: Sequence[int] = ()) -> dict[str, Any]:
+        """Return the engine that generates during RL, and where it stops."""
+        return unsloth_arguments.generation_arguments(spec, stops)
 
-    def generate(
-        self, model: Any, tokenizer: Any, prompts: Sequence[str], sampling: Sampling
-    ) -> list[list[Completion]]:
+    def generate(self, model: Any, chat: Chat, prompts: Sequence[str], sampling: Sampling) -> list[list[Completion]]:
         """Generate with the engine that RL uses, or, where the adapter is switched off, without the adapter."""
         from vllm import SamplingParams
 
@@ -73,12 +72,16 @@ class UnslothBackend:
             top_k=sampling.top_k or -1,
             min_p=sampling.min_p or 0.0,
             seed=sampling.seed,
+            stop_token_ids=[chat.tokenizer.eos_token_id],
         )
         active = not _is_switched_off(model)
         # the adapter as it is in memory, by the same call that generates during RL
         adapter = model.load_lora(ADAPTER_FOLDER, load_tensors=True) if active else None
         outputs = model.fast_generate(list(prompts), parameters, lora_request=adapter, use_tqdm=False)
-        return [[Completion(each.text, len(each.token_ids)) for each in output.outputs] for output in outputs]
+        return [
+            [Completion(chat.text(each.token_ids), len(each.token_ids)) for each in output.outputs]
+            for output in outputs
+        ]
 
     def log_likelihoods(
         self, model: Any, tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]

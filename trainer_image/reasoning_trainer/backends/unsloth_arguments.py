@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,6 @@ def trainer_arguments(spec: Spec) -> dict[str, Any]:
     return {"bf16": True}
 
 
-def generation_arguments(spec: Spec) -> dict[str, Any]:
+def generation_arguments(spec: Spec, stops: Sequence[int] = ()) -> dict[str, Any]:
     """Return the engine that generates during RL, as TRL's GRPO and RLOO configurations take it."""
-    return {"use_vllm": True}
+    return {"use_vllm": True} | ({"generation_kwargs": {"stop_token_ids": list(stops)}} if stops else {})

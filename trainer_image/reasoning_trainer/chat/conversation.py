@@ -29,6 +29,12 @@ def opening(question: str, system_prompt: str, *, system_role: bool = True) -> M
     return [*system, {"role": "user", "content": question}]
 
 
+def asked(row: Example, template: ChatTemplate, *, system_role: bool = True) -> Messages:
+    """Return the conversation that a row opens: with its own system text, or the job's."""
+    system = template.system_prompt if row.system is None else row.system
+    return opening(row.prompt or "", system, system_role=system_role)
+
+
 def worked_answer(example: Example, template: ChatTemplate) -> str:
     """Return reasoning and answer of a row in their tags."""
     reasoning, answer = template.reasoning_tags, template.answer_tags
@@ -41,7 +47,7 @@ def demonstrations(example: Example, template: ChatTemplate, *, system_role: boo
     So a loss on completions alone is a loss on all that the assistant says, with any template.
     """
     if example.messages is None:
-        messages = opening(example.prompt or "", template.system_prompt, system_role=system_role)
+        messages = asked(example, template, system_role=system_role)
         messages += [{"role": "assistant", "content": worked_answer(example, template)}]
     else:
         messages = _with_system([{"role": each.role, "content": each.content} for each in example.messages], template)
@@ -53,7 +59,7 @@ def demonstrations(example: Example, template: ChatTemplate, *, system_role: boo
 def preference(example: Example, template: ChatTemplate, *, system_role: bool = True) -> dict[str, Messages]:
     """Return a row of preference data: prompt, chosen and rejected."""
     return {
-        "prompt": opening(example.prompt or "", template.system_prompt, system_role=system_role),
+        "prompt": asked(example, template, system_role=system_role),
         "chosen": [{"role": "assistant", "content": example.chosen or ""}],
         "rejected": [{"role": "assistant", "content": example.rejected or ""}],
     }

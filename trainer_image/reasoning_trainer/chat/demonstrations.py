@@ -10,9 +10,8 @@ from reasoning_contract.spec import Spec
 from ..data.examples import Example
 from ..data.lengths import SEQUENCE, within_length
 from ..errors import TrainerError
-from .chat import Chat
+from .chat import Chat, naming
 from .conversation import demonstrations
-from .template import learned_tokens
 
 
 def demonstrate(spec: Spec, chat: Chat, examples: Sequence[Example]) -> tuple[list[dict[str, list[int]]], str]:
@@ -40,15 +39,20 @@ def demonstrate(spec: Spec, chat: Chat, examples: Sequence[Example]) -> tuple[li
         If the template hides where the assistant's turn begins, or no row fits.
     """
     field = "data.warmup"
-    rows = []
-    for number, example in enumerate(examples, 1):
-        for each in demonstrations(example, spec.chat_template, system_role=chat.system_role):
-            tokens = learned_tokens(spec, chat, each["prompt"], each["completion"])
-            if tokens is None:
-                raise _hidden(f"{field}, row {number}")
-            rows.append(tokens)
+    rows = [tokens for example in examples for tokens in _demonstrate(spec, chat, example)]
     limit = spec.model.max_sequence_length
     return within_length(rows, lambda row: len(row["input_ids"]), limit, f"turns of {field}", SEQUENCE)
+
+
+def _demonstrate(spec: Spec, chat: Chat, example: Example) -> list[dict[str, list[int]]]:
+    rows, role = [], "prompt" if example.messages is None else "messages"
+    for each in demonstrations(example, spec.chat_template, system_role=chat.system_role):
+        with naming(example.place, role):
+            tokens = chat.learn(each["prompt"], each["completion"], responses_only=spec.warmup.train_on_responses_only)
+        if tokens is None:
+            raise _hidden(f"{example.place.field}, row {example.place.row}")
+        rows.append(tokens)
+    return rows
 
 
 def _hidden(where: str) -> TrainerError:

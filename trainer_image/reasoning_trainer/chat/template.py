@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 from jinja2 import TemplateError
 
@@ -11,29 +12,32 @@ from reasoning_contract.spec import ChatTemplate, Spec
 
 from ..errors import TrainerError
 from .chat import Chat
-from .conversation import Messages, opening
-from .families import apply_family, parts_of
-from .responses import labels, response_start, shared
+from .conversation import opening
+from .families import apply_family
 
-PROBE = "a question"
+PROBE, MARK = "a question", "an answer"
 
 
 def apply_template(spec: Spec, chat: Chat) -> None:
-    """Give the tokenizer the template that the spec asks for, and find out whether it knows a system role.
+    """Give the tokenizer the template that the spec asks for, and find out what it writes around what is said.
+
+    A turn ends where the template ends it: the token that it writes there becomes the tokenizer's end token, by which
+    every engine stops, whatever it was before.
 
     Parameters
     ----------
     spec
         The job.
     chat
-        Receives the template.
+        Receives the template, and what is found out about it.
 
     Raises
     ------
     TrainerError
-        If there is no template, or it cannot write a conversation.
+        If there is no template, it cannot write a conversation, or the engine cannot learn its tokens.
     """
-    template = spec.chat_template
+    template = chat.template = spec.chat_template
+    own_end = chat.tokenizer.eos_token_id
     if template.family is not None:
         apply_family(chat.tokenizer, template.family)
     elif template.jinja is not None:
@@ -45,7 +49,18 @@ def apply_template(spec: Spec, chat: Chat) -> None:
             f"the tokenizer of {spec.model.source} carries no chat template",
             "set chatTemplate.family: chatml, or another family, or give chatTemplate.jinja",
         )
+    if chat.new_tokens and spec.inference.engine == "vllm":
+        raise _unlearnable(chat)
     chat.system_role = _knows_system_role(chat)
+    chat.opened = _opened(chat)
+    chat.turn_end = _turn_end(chat)
+    specials = special_tokens(chat.tokenizer)
+    chat.end_token = next((token for token in chat.tokens(chat.turn_end) if token in specials), None)
+    if chat.end_token is not None:
+        chat.tokenizer.eos_token = specials[chat.end_token]
+    chat.stops = [chat.tokenizer.eos_token_id] if chat.tokenizer.eos_token_id not in (None, own_end) else []
+    tags = _tags(template)
+    chat.hidden = frozenset(token for token, text in specials.items() if not any(text in tag for tag in tags))
 
 
 def _apply_custom(chat: Chat, template: ChatTemplate) -> None:
@@ -60,14 +75,24 @@ def _apply_custom(chat: Chat, template: ChatTemplate) -> None:
     chat.tokenizer.chat_template = template.jinja
 
 
+def _unlearnable(chat: Chat) -> TrainerError:
+    new = ", ".join(chat.tokenizer.convert_ids_to_tokens(chat.new_tokens))
+    return TrainerError(
+        ExitCode.NOT_SUPPORTED,
+        "NotSupported",
+        f"chatTemplate adds tokens that the tokenizer lacks ({new}), and vLLM knows nothing of what is learned of them",
+        "use tokens of the model or plain text for tags, or set inference.engine: transformers",
+    )
+
+
 def _knows_system_role(chat: Chat) -> bool:
     """Try it: templates refuse a system role with an error, or leave its text out."""
     marker = "system-role-probe"
     with suppress(TemplateError):
-        if marker in render(chat, opening(PROBE, marker)):
+        if marker in chat.render(opening(PROBE, marker)):
             return True
     try:
-        text = render(chat, opening(PROBE, ""))
+        text = chat.render(opening(PROBE, ""))
     except TemplateError as error:
         raise _unusable(str(error)) from None
     if PROBE not in text:
@@ -84,70 +109,31 @@ def _unusable(what: str) -> TrainerError:
     )
 
 
-def render(chat: Chat, messages: list[dict[str, str]]) -> str:
-    """Return the text that the model goes on from."""
-    return str(chat.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+def _opened(chat: Chat) -> str:
+    """Return what stands in a prompt, after the question, from the first of the job's opening tags on."""
+    after = chat.render(opening(PROBE, "")).rpartition(PROBE)[2]
+    starts = (chat.template.reasoning_tags.start, chat.template.answer_tags.start)
+    places = [after.find(start) for start in starts if start in after]
+    return after[min(places) :] if places else ""
 
 
-def question(spec: Spec, chat: Chat, prompt: str) -> list[dict[str, str]]:
-    """Return the conversation that a row's prompt opens."""
-    return opening(prompt, spec.chat_template.system_prompt, system_role=chat.system_role)
+def _turn_end(chat: Chat) -> str:
+    try:
+        whole = chat.write([*opening(PROBE, ""), {"role": "assistant", "content": MARK}])
+    except TemplateError as error:
+        raise _unusable(str(error)) from None
+    if MARK not in whole:
+        raise _unusable("what it writes does not hold the assistant's message")
+    return whole.rpartition(MARK)[2]
 
 
-def prompt_tokens(spec: Spec, chat: Chat, prompt: str) -> int:
-    """Return the length of a row's prompt in tokens, template included."""
-    return count_tokens(chat, render(chat, question(spec, chat, prompt)))
+def special_tokens(tokenizer: Any) -> dict[int, str]:
+    """Return the special tokens of a tokenizer, by their numbers."""
+    named = zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True)
+    added = {number: str(token) for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return added | dict(named)
 
 
-def count_tokens(chat: Chat, text: str) -> int:
-    """Return the length in tokens of a text that template and all is complete."""
-    return len(_tokens(chat, text))
-
-
-def continuation(spec: Spec, chat: Chat, prompt: str, completion: str) -> str:
-    """Return what follows a row's rendered prompt where the assistant says the completion: it, and the turn's end.
-
-    A prompt of a model that thinks may open the thoughts, which the conversation afterwards does not show.
-    """
-    messages = question(spec, chat, prompt)
-    turn = {"role": "assistant", "content": completion}
-    whole = _whole(chat, [*messages, turn])
-    return whole[shared(whole, render(chat, messages)) :]
-
-
-def learned_tokens(spec: Spec, chat: Chat, prompt: Messages, turn: Messages) -> dict[str, list[int]] | None:
-    """Return a demonstration as the SFT trainers take it.
-
-    Parameters
-    ----------
-    spec
-        The job.
-    chat
-        The tokenizer.
-    prompt
-        The conversation before the assistant's turn.
-    turn
-        The assistant's turn.
-
-    Returns
-    -------
-    dict or None
-        ``input_ids``, and ``labels`` that leave out what is not learned; None if the template hides where the turn
-        begins.
-    """
-    whole = _whole(chat, [*prompt, *turn])
-    tokens = _tokens(chat, whole)
-    if not spec.warmup.train_on_responses_only:
-        return {"input_ids": tokens, "labels": list(tokens)}
-    start = response_start(render(chat, prompt), whole, parts_of(spec.chat_template))
-    if start is None:
-        return None
-    return {"input_ids": tokens, "labels": labels(tokens, _tokens(chat, whole[:start]))}
-
-
-def _whole(chat: Chat, messages: Messages) -> str:
-    return str(chat.tokenizer.apply_chat_template(messages, tokenize=False))
-
-
-def _tokens(chat: Chat, text: str) -> list[int]:
-    return list(chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+def _tags(template: ChatTemplate) -> tuple[str, ...]:
+    reasoning, answer = template.reasoning_tags, template.answer_tags
+    return reasoning.start, reasoning.end, answer.start, answer.end

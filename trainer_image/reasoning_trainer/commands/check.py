@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from .. import backends
 from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from ..backends.tokenizer import load_tokenizer
 from ..chat.chat import Chat
-from ..chat.conversation import worked_answer
+from ..chat.conversation import opening, worked_answer
 from ..data.examples import Example, Splits
 from ..data.sources import Source
 from ..data.splits import load as load_data
@@ -30,12 +30,13 @@ from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
 from ..outcomes import outcome_of
+from ..pipeline import pair_tokens
 from ..reporting.display import Display
 from ..rewards import Surroundings, build
 from ..rewards.references import are_judged, set_aside, unjudgeable, without
 from . import findings
 from .findings import Finding, Scores
-from .samples import conversation, samples, worked
+from .samples import as_said, samples, worked
 
 COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -88,7 +89,8 @@ class Checker:
         self._note(*findings.choices(self._job.given, self._spec, self._job.choice))
         with self._guarded("spec"):
             _refuse(self._spec)
-        splits = model = None
+        splits = model = chat = None
+        kept: list[Example] = []
         with self._guarded("data"):
             loaded = load_data(self._spec, Source(self._inputs.locate, os.environ.get("HF_TOKEN")))
             splits = set_aside(self._spec, loaded)
@@ -96,12 +98,12 @@ class Checker:
             refuse_few_rows(self._spec.reinforce, len(splits.train))
         with self._guarded("model"):
             model = self._model()
-        chat = model[1] if model else None
         with self._guarded("chatTemplate"):
-            if chat:
-                self._apply_template(chat)
+            if model:
+                self._apply_template(model[1])
+                chat = model[1]
                 if splits:
-                    self._texts(splits, chat)
+                    kept = self._texts(splits, chat)
         with self._guarded("warmup"):
             if chat and splits and splits.warmup:
                 self._demonstrations(splits.warmup, chat)
@@ -111,7 +113,7 @@ class Checker:
                 self._note(Finding("export", "llama.cpp's converter knows the architecture and the tokenizer"))
         if splits:
             with self._guarded("rewards"):
-                self._signal(splits.train, chat)
+                self._signal(kept or splits.train, chat)
 
     def _note(self, *found: Finding) -> None:
         self.found += found
@@ -146,35 +148,51 @@ class Checker:
 
         spec = self._spec
         family = spec.chat_template.family
+        own_end = chat.tokenizer.eos_token
         apply_template(spec, chat)
         template = family or ("jinja" if spec.chat_template.jinja else "that of the tokenizer")
         role = "a system role" if chat.system_role else "no system role: the system prompt opens the user's turn"
         self._note(Finding("chatTemplate", f"{template}, with {role}"))
+        self._note(*findings.turn(chat.render(opening("", "")), chat.opened, chat.turn_end))
+        if chat.stops:
+            self._note(findings.other_end(chat.tokenizer.eos_token, own_end))
+        if chat.new_tokens:
+            self._note(findings.new_tokens(chat.tokenizer.convert_ids_to_tokens(chat.new_tokens)))
 
-    def _texts(self, splits: Splits, chat: Chat) -> None:
-        """Measure prompts and worked answers, and show one row as the model sees it."""
-        from ..chat.template import continuation, count_tokens, prompt_tokens, question, render
-
-        spec = self._spec
+    def _texts(self, splits: Splits, chat: Chat) -> list[Example]:
+        """Measure prompts and worked answers, show one row as the model sees it, and return those that a run keeps."""
+        spec, limit = self._spec, self._spec.reinforce.max_prompt_length or 0
         for field, rows in (("data.train", splits.train), ("data.heldOut", splits.held_out)):
             if rows:
-                lengths = [prompt_tokens(spec, chat, row.prompt or "") for row in rows]
-                self._note(findings.prompt_lengths(field, lengths, spec.reinforce.max_prompt_length or 0))
+                self._note(findings.prompt_lengths(field, [chat.prompt_length(row) for row in rows], limit))
         for field, rows in (("data.warmup", splits.warmup), ("data.train", splits.train)):
             answers = [worked_answer(row, spec.chat_template) for row in rows if row.reasoning and row.answer]
             if answers:
-                lengths = [count_tokens(chat, text) for text in answers]
+                lengths = [chat.length(text) for text in answers]
                 self._note(findings.answer_lengths(field, lengths, spec.reinforce.max_completion_length))
-        row = splits.train[0]
-        prompt = render(chat, question(spec, chat, row.prompt or ""))
-        texts = {"prompt": prompt}
+        kept = [row for row in splits.train if self._fits(row, chat)]
+        if kept:
+            self._show(kept[0], chat)
+        return kept
+
+    def _fits(self, row: Example, chat: Chat) -> bool:
+        """Whether a run keeps the row."""
+        spec = self._spec
+        if chat.prompt_length(row) > (spec.reinforce.max_prompt_length or 0):
+            return False
+        return not spec.prefers or pair_tokens(chat, row) <= spec.model.max_sequence_length
+
+    def _show(self, row: Example, chat: Chat) -> None:
+        """Show a row as the model sees it."""
+        spec = self._spec
+        texts = {"prompt": chat.prompt(row)}
         if spec.reinforce.algorithm in PREFERENCE:
             texts |= {"chosen": row.chosen or "", "rejected": row.rejected or ""}
         elif row.answer:
             texts["worked answer"] = worked(spec, row)
         for name, text in texts.items():
-            shown = text if name == "prompt" else continuation(spec, chat, row.prompt or "", text)
-            self._display.say(Text.assemble((f"\nfirst row of data.train, {name}:\n", "bold"), (shown, "dim")))
+            shown = text if name == "prompt" else chat.continuation(row, text)
+            self._display.say(Text.assemble((f"\ndata.train, row {row.place.row}, {name}:\n", "bold"), (shown, "dim")))
         self._display.say("")
 
     def _around(self) -> Surroundings:
@@ -203,9 +221,8 @@ class Checker:
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
         with build(spec.rewards, spec.chat_template, self._around()) as functions:
             functions.start()
-            tokens = _tokens_of(chat) if chat else None
-            for kind, texts in samples(spec, rows, tokens or list).items():
-                for name, each in functions.score(conversation(spec, rows, texts, tokens)).items():
+            for kind, texts in samples(spec, rows, chat.tokens if chat else list).items():
+                for name, each in functions.score(as_said(spec, rows, texts, chat)).items():
                     scores[name][kind] = each
         found: dict[str, Scores] = dict(scores)
         self._note(*findings.rewards(spec, found, references))
@@ -214,10 +231,6 @@ class Checker:
 def _refuse(spec: Spec) -> None:
     backends.check(spec)
     refuse_unknown(spec.reinforce)
-
-
-def _tokens_of(chat: Chat) -> Callable[[str], list[int]]:
-    return lambda text: list(chat.tokenizer(text)["input_ids"])
 
 
 def _line(finding: Finding) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -18,6 +19,8 @@ from ..data.examples import Example, Splits
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
 """Completions that rewards are tried on: right and brief, right in form only, right and too long, and nothing."""
+OPENED = re.compile(r"(<[a-z_]+>)\s*\Z")
+"""A tag that a prompt ends with."""
 Scores = Mapping[str, Sequence[float | None]]
 """Kind of completion -> the score of each sample row; None where the reward could not score it."""
 
@@ -152,6 +155,43 @@ def answer_lengths(field: str, lengths: Sequence[int], limit: int) -> Finding:
         return Finding(f"{field} answers", message)
     message = f"{long} of {len(lengths)} worked answers do not fit into a completion: {message}"
     return Finding(f"{field} answers", message, "warning", "raise reinforce.maxCompletionLength")
+
+
+def turn(prompt: str, opened: str, end: str) -> list[Finding]:
+    """Tell what the chat template writes around the assistant's words.
+
+    Parameters
+    ----------
+    prompt
+        A prompt as the template writes it.
+    opened
+        What it ends with of the job's own tags.
+    end
+        What the template writes after the words; without white space, nothing ends the turn.
+    """
+    found = []
+    tag = OPENED.search(prompt)
+    if opened:
+        message = f"prompts end with {opened!r}, which counts as said: completions go on from there"
+        found.append(Finding("chatTemplate", message))
+    elif tag:
+        message = f"prompts end with {tag[1]}, which neither reasoningTags nor answerTags name: it does not count"
+        hint = "set chatTemplate.reasoningTags to the tags that the model thinks in"
+        found.append(Finding("chatTemplate", message, "warning", hint))
+    if not end.strip():
+        message = "the template ends the assistant's turn with nothing: what is trained on it does not end"
+        found.append(Finding("chatTemplate", message, "warning", "choose a chatTemplate.family, or mend jinja"))
+    return found
+
+
+def other_end(token: str, own: str | None) -> Finding:
+    """Tell that turns end with another token than the tokenizer says."""
+    return Finding("chatTemplate", f"turns end with {token}, not the tokenizer's {own}: generation stops there")
+
+
+def new_tokens(tokens: Sequence[str]) -> Finding:
+    """Tell which tokens are added to the vocabulary."""
+    return Finding("chatTemplate", f"{', '.join(tokens)} are new to the model, which learns to read and write them")
 
 
 def turns(count: int, left_out: str) -> Finding:

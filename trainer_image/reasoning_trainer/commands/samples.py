@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from reasoning_contract.spec import Spec
 
-from ..chat.conversation import opening, worked_answer
+from ..chat.chat import Chat
+from ..chat.conversation import asked, worked_answer
 from ..data.examples import Example
 from ..rewards import Batch, batch_of
 from .findings import EMPTY, LONG, WORKED, WRONG
@@ -48,8 +49,20 @@ def worked(spec: Spec, row: Example) -> str:
     return worked_answer(replace(row, reasoning=row.reasoning or NO_REASONING), spec.chat_template)
 
 
+def as_said(spec: Spec, rows: Sequence[Example], texts: Sequence[str], chat: Chat | None) -> Batch:
+    """Return the batch as a run has it whose model says these texts; as `conversation` where no model is known."""
+    if chat is None:
+        return conversation(spec, rows, texts, None)
+    ids = [
+        chat.tokens(chat.continuation(row, text) if text else chat.turn_end)
+        for row, text in zip(rows, texts, strict=True)
+    ]
+    said = [[{"role": "assistant", "content": chat.text(each)}] for each in ids]
+    return batch_of(rows, [chat.asked(row) for row in rows], said, ids)
+
+
 def conversation(spec: Spec, rows: Sequence[Example], texts: Sequence[str], tokens: Tokens | None) -> Batch:
     """Return the batch of completions, one of each row, in the form that the training has them in."""
-    prompts = [opening(row.prompt or "", spec.chat_template.system_prompt) for row in rows]
+    prompts = [asked(row, spec.chat_template) for row in rows]
     completions = [[{"role": "assistant", "content": text}] for text in texts]
     return batch_of(rows, prompts, completions, [tokens(text) for text in texts] if tokens else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reasoning_contract.exit_codes import ExitCode
@@ -12,7 +12,7 @@ from reasoning_contract.spec import Columns
 from ..errors import TrainerError, invalid_data
 from .examples import Example, Place
 from .files import Record
-from .values import cell_of, is_missing, is_text, missing, only, only_turn, text_of, turns_of
+from .values import is_missing, is_text, missing, only, only_turn, text_of, turns_of
 
 TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
 COMPLETIONS = ("chosen", "rejected")
@@ -61,15 +61,15 @@ def to_examples(
     pairs = set(COMPLETIONS) <= asked_for
 
     def example(row: int, record: Record) -> Example:
-        place = Place(field, row, source)
+        place = Place(field, row, source, names)
         values, before = {}, {}
         for role, name in names.items():
             cell = at(record, name)
             if role in asked_for or (role != "messages" and is_text(cell)):
-                before[role], values[role] = _value(cell, role, cell_of(place, name), role in required)
+                before[role], values[role] = _value(cell, role, place.cell(role), role in required)
         values["system"] = values.get("system") or before.pop("prompt", None)
         if pairs:
-            _refuse_other_questions(values.get("prompt") or "", before, lambda role: cell_of(place, names[role]))
+            _refuse_other_questions(values.get("prompt") or "", before, place)
         return Example(**values, columns=record, place=place)
 
     return [example(row, record) for row, record in enumerate(records, 1)]
@@ -202,14 +202,14 @@ def _first_turn(completion: Any) -> Record:
     return {"prompt": first.get("content")} if first and asks else {}
 
 
-def _refuse_other_questions(prompt: str, asked: Mapping[str, str | None], where: Callable[[str], str]) -> None:
+def _refuse_other_questions(prompt: str, asked: Mapping[str, str | None], place: Place) -> None:
     """Refuse a pair whose completions answer different questions; one that says none answers the row's prompt."""
     questions = {role: asked.get(role) or prompt for role in COMPLETIONS}
     chosen, rejected = questions.values()
     if any(asked.values()) and chosen.split() != rejected.split():
         raise invalid_data(
             "PairQuestionsDiffer",
-            f"{where('rejected')}: it answers {rejected!r:.100}, and what is chosen answers {chosen!r:.100}",
+            f"{place.cell('rejected')}: it answers {rejected!r:.100}, and what is chosen answers {chosen!r:.100}",
             "give pairs of completions of the same question; leave such rows out",
         )
 

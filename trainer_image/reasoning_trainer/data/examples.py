@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +21,29 @@ class Message:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands: the set in the spec, the row's own number there from 1, and the source it was read from."""
+    """Where a row stands.
+
+    Attributes
+    ----------
+    field
+        The set, by its name in the spec.
+    row
+        The row's own number there, from 1.
+    source
+        What it was read from.
+    names
+        Columns by role.
+    """
 
     field: str = ""
     row: int = 0
     source: str | None = None
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+
+    def cell(self, role: str) -> str:
+        """Return how messages call what the row has in a role."""
+        source = f" of {self.source}" if self.source else ""
+        return f"{self.field}, row {self.row}, column {self.names.get(role, role)}{source}"
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class _Loader:
 
     def warmup(self) -> list[Example]:
         rows = self._data.warmup
-        if rows is None or self._spec.warmup.skip:
+        if rows is None or not self._spec.warms_up:
             return []
         return sample(self._examples(rows, "data.warmup", _warmup_roles), rows.limit, self._seed)
 

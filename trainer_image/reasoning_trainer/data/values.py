@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..errors import TrainerError, invalid_data
-from .examples import Message, Place
+from .examples import Message
 
 SPEAKERS = {role: role for role in ("system", "user", "assistant")} | {"human": "user", "gpt": "assistant"}
 """Roles as data sets name them, and what they are."""
@@ -151,8 +151,3 @@ def only_turn(value: Any, role: str, where: str) -> tuple[str | None, str]:
         hint = "leave such rows out; what a system turn says belongs into chatTemplate.systemPrompt"
         raise invalid(where, what, hint)
     return (turns[0].content if len(turns) > 1 else None), turns[-1].content
-
-
-def cell_of(place: Place, column: str) -> str:
-    """Return how messages call a value."""
-    return f"{place.field}, row {place.row}, column {column}" + (f" of {place.source}" if place.source else "")

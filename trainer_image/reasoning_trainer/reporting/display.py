@@ -9,16 +9,14 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.measure import Measurement
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Table
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Column, Table
 from rich.text import Text
 
 from reasoning_contract.progress import Progress
@@ -30,8 +28,8 @@ LINE_SECONDS = 10.0
 """Shortest time between two plain lines of one stage."""
 CURVE = 24
 """Steps that the curve of the reward shows at most."""
-BAR = 24
-"""Characters of a bar."""
+NAME, BAR = 10, 24
+"""Characters of a line's name and of a bar, at most."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 TRAINED = ("warmup", "reinforce")
 MODELS = {"base": "base", "warmup": "warm-up", "reinforce": "final"}
@@ -138,37 +136,32 @@ class View:
         self.progress: Progress | None = None
         self.notice = ""
         self.rewards: deque[float] = deque(maxlen=CURVE)
-        self._spinner = Spinner("dots", style="cyan")
         self._started = time.monotonic()
 
     def __rich__(self) -> RenderableType:
         """Return one line each for the stage, the whole run, the rewards, the other figures and the scores."""
         # no wider than its text: a line that ends at the terminal's edge breaks where a key is echoed, or at a resize
-        view = Table.grid(padding=(0, 2))
-        view.add_column(no_wrap=True, style="dim", width=9)
+        view = Table.grid(padding=(0, 1))
+        view.add_column(no_wrap=True, style="dim", width=NAME)
         view.add_column()
+        bars = _bars()
         if self.progress is not None:
-            self._stage(view, self.progress)
+            self._stage(bars, self.progress)
             self._figures(view, self.progress)
         if self.notice:
             view.add_row("", Text(self.notice, "yellow"))
-        return view
+        return Group(bars.make_tasks_table(bars.tasks), view)
 
-    def _stage(self, view: Table, progress: Progress) -> None:
+    def _stage(self, bars: Bars, progress: Progress) -> None:
         status = progress.progress
+        text = status.detail or ""
+        if status.total_steps:
+            pace = f", {status.step_seconds:.2g} s each" if status.step_seconds else ""
+            text = f"{status.step} of {status.total_steps}{pace}  {_subject(progress) or text}"
+        bars.add_task(f"[bold cyan]{progress.stage}", total=status.total_steps, completed=status.step or 0, text=text)
         elapsed = f"{duration(time.monotonic() - self._started)} so far"
         left = f", {status.eta} left" if status.eta else ""
-        if status.total_steps and status.step is not None:
-            pace = f", {status.step_seconds:.2g} s each" if status.step_seconds else ""
-            counted = f"{status.step} of {status.total_steps}{pace}"
-            detail = _subject(progress) or status.detail or ""
-            view.add_row(
-                Text(progress.stage, "bold cyan"), _Bar(status.step, status.total_steps, f"{counted}  {detail}")
-            )
-        else:
-            self._spinner.update(text=Text(status.detail or ""))
-            view.add_row(Text(progress.stage, "bold cyan"), self._spinner)
-        view.add_row("run", _Bar(status.percent, 100, f"{status.percent}%, {elapsed}{left}"))
+        bars.add_task("[dim]run", total=100, completed=status.percent, text=f"{status.percent}%, {elapsed}{left}")
 
     def _figures(self, view: Table, progress: Progress) -> None:
         training = progress.training
@@ -186,25 +179,13 @@ class View:
                 view.add_row(title, _pairs(texts))
 
 
-@dataclass(frozen=True)
-class _Bar:
-    """A bar with a text beside it; where both do not fit, the text alone."""
-
-    done: float
-    total: float
-    text: str
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(1, min(options.max_width, BAR + 2 + len(self.text)))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if options.max_width < BAR + 2 + len(self.text):
-            yield self.text
-            return
-        bar = ProgressBar(self.total, self.done, width=BAR, complete_style="cyan", finished_style="green")
-        line = Table.grid(padding=(0, 2))
-        line.add_row(bar, self.text)
-        yield line
+def _bars() -> Bars:
+    """Return bars with their names before and a text after them, which is broken where the terminal is narrow."""
+    return Bars(
+        TextColumn("{task.description}", table_column=Column(width=NAME, no_wrap=True)),
+        BarColumn(None, complete_style="cyan", finished_style="green", table_column=Column(max_width=BAR)),
+        TextColumn("{task.fields[text]}", markup=False, table_column=Column(overflow="fold")),
+    )
 
 
 def _pairs(figures: dict[str, str], curve: str = "") -> Text:

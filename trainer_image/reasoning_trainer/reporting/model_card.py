@@ -123,7 +123,7 @@ def _card_data(facts: Facts) -> ModelCardData:
 
 def _stages(facts: Facts) -> list[str]:
     spec = facts.job.spec
-    stages = ["a supervised warm-up"] if spec.data.warmup and not spec.warmup.skip else []
+    stages = ["a supervised warm-up"] if spec.warms_up else []
     return stages + ([spec.reinforce.algorithm] if spec.reinforce.algorithm != "none" else [])
 
 

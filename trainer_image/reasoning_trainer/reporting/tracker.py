@@ -91,6 +91,8 @@ class Tracker:
         self._step_seconds: deque[float] = deque(maxlen=WINDOW)
         self._percent = 0
         self._facts: dict[str, Any] = {"attempt": attempt}
+        self._told: Progress | None = None
+        self._gpu_seconds_told: float | None = None
 
     def plan(self, phases: Sequence[Phase]) -> None:
         """Replace the phases, once the data tells how much there is to do; the current one stays among them."""
@@ -147,21 +149,31 @@ class Tracker:
         return self._gpu_seconds_before + self._gpus * (self._clock() - self._started)
 
     def progress(self) -> Progress:
-        """Return the whole report."""
+        """Return the whole report: another one only when the run has changed, or has taken another minute of GPUs."""
         with self._lock:
-            return Progress(
-                started_at=self._started_at,
-                stage=self._current.stage,
-                progress=self._status(),
-                gpu_seconds=round(self.gpu_seconds, 1),
-                memory=self._memory(),
-                **self._facts,
-            )
+            if self._gpu_seconds_told is None or self.gpu_seconds - self._gpu_seconds_told >= 60 * self._gpus > 0:
+                self._gpu_seconds_told = round(self.gpu_seconds, 1)
+            report = self._report(self._told.progress.updated_at if self._told else now())
+            if self._told and report.model_copy(update={"gpu_seconds": self._told.gpu_seconds}) != self._told:
+                self._gpu_seconds_told = round(self.gpu_seconds, 1)
+                report = self._report(now())
+            self._told = report
+            return report
+
+    def _report(self, updated_at: str) -> Progress:
+        return Progress(
+            started_at=self._started_at,
+            stage=self._current.stage,
+            progress=self._status(updated_at),
+            gpu_seconds=self._gpu_seconds_told or 0.0,
+            memory=self._memory(),
+            **self._facts,
+        )
 
     def _announce(self) -> None:
         self._publish(self.progress())
 
-    def _status(self) -> ProgressStatus:
+    def _status(self, updated_at: str) -> ProgressStatus:
         self._percent = max(self._percent, self._share_done())
         counted = f" ({self._step}/{self._total})" if self._total else ""
         left = self._seconds_left()
@@ -174,7 +186,7 @@ class Tracker:
             step_seconds=round(statistics.median(self._step_seconds), 3) if self._step_seconds else None,
             eta=None if left is None else duration(left),
             eta_seconds=None if left is None else round(left),
-            updated_at=now(),
+            updated_at=updated_at,
         )
 
     def _share_done(self) -> int:

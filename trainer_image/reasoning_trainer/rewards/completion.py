@@ -8,6 +8,8 @@ from typing import Any
 
 from reasoning_contract.spec import Tags
 
+from .brackets import in_pairs
+
 Conversation = Sequence[Mapping[str, Any]]
 
 
@@ -45,9 +47,10 @@ def final_answer(text: str, reasoning: Tags, answer: Tags) -> str | None:
 
     That is the last closed answer block outside the reasoning: after the last reasoning that was closed, and before one
     that was opened and never closed. So an answer tried out in the reasoning does not count, and of several answers
-    only the last does. Takes time linear in the text.
+    only the last does. A bracket that ends a tag is the one that matches. Takes time linear in the text.
     """
-    conclusion = text.rpartition(reasoning.end)[2].partition(reasoning.start)[0]
-    before_end, end, _ = conclusion.rpartition(answer.end)
-    _, start, block = before_end.rpartition(answer.start)
-    return block.partition(answer.end)[0].strip() if start and end else None
+    text, (thinks, thought, opens, closes) = in_pairs(text, (reasoning.start, reasoning.end, answer.start, answer.end))
+    conclusion = text.rpartition(thought)[2].partition(thinks)[0]
+    before_end, end, _ = conclusion.rpartition(closes)
+    _, start, block = before_end.rpartition(opens)
+    return block.partition(closes)[0].strip() if start and end else None

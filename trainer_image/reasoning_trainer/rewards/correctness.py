@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
 from .completion import Sample, SampleScorer, final_answer
-from .judge import same_choice, same_mathematics, same_number, same_text
+from .judge import same_choice, same_mathematics, same_number, same_pattern, same_text
 
 DEFAULT_PARSER = "math"
 Comparison = Callable[[str, str], bool | None]
@@ -17,6 +17,7 @@ PARSERS: dict[str, Comparison] = {
     "math": same_mathematics,
     "number": same_number,
     "choice": same_choice,
+    "pattern": same_pattern,
     "exact": same_text,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
+from .brackets import in_pairs
 from .completion import SampleScorer
 
 
@@ -27,6 +28,7 @@ def soft_format(text: str, tags: tuple[str, ...]) -> float:
     A tag is in place if it occurs exactly once, and after every earlier tag that occurs exactly once. Repeating a tag
     so loses its share instead of earning another.
     """
+    text, tags = in_pairs(text, tags)
     in_place, reached = 0, -1
     for tag in tags:
         position = text.find(tag)
@@ -39,6 +41,7 @@ def soft_format(text: str, tags: tuple[str, ...]) -> float:
 
 def strict_format(text: str, tags: tuple[str, ...]) -> bool:
     """Return whether the text is reasoning and answer, each once in its tags and not blank, and nothing else."""
+    text, tags = in_pairs(text, tags)
     if any(text.count(tag) != 1 for tag in tags):
         return False
     rest, parts = text, []

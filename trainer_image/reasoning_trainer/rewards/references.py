@@ -53,7 +53,9 @@ def judgeable(spec: Spec, rows: tuple[Example, ...], field: str) -> tuple[tuple[
     found = unjudgeable(spec, rows) if are_judged(spec, field) else []
     if not found:
         return rows, ""
-    shown = ", ".join(f"row {row.place.row} {row.answer!r:.60}" for row in found[:SHOWN])
+    different = {row.answer: row for row in reversed(found)}.values()
+    examples = sorted(different, key=lambda row: row.place.row)[:SHOWN]
+    shown = ", ".join(f"row {row.place.row} {row.answer!r:.60}" for row in examples)
     told = f"{len(found)} of {len(rows)} rows of {field} have an answer that no completion can be judged by: {shown}"
     action = spec.data.unjudgeable
     if action == "fail":

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
+from reasoning_contract.api import BOX_VARIABLE
 from reasoning_contract.spec import RewardBox, Spec, Unscored
 
 from ..data.sources import Locate
 from ..job import Inputs
-from .box import Box, BoxProcess
+from .box import Box, BoxClient, BoxProcess
 
 
 @dataclass(frozen=True)
@@ -47,5 +49,7 @@ class Surroundings:
         return cls(locate, say, say, spec.guards.unscored, spec.reward_box)
 
     def make_box(self) -> Box:
-        """Return a box, which is not started yet: a child process."""
+        """Return a box, which is not started yet: that of the sidecar where there is one, else a child process."""
+        if socket := self.variables.get(BOX_VARIABLE):
+            return BoxClient(Path(socket), self.box.on_missing_wall)
         return BoxProcess(on_missing_wall=self.box.on_missing_wall)

@@ -14,7 +14,6 @@ from reasoning_contract.spec import Spec, Stage
 
 from ..attempt import Attempt, Context, Policy
 from ..backends.base import Completion, Sampling
-from ..chat.template import continuation, question, render
 from ..data.examples import Example
 from ..evaluation.scores import Result, compare
 from ..rewards import Grader, batch_of
@@ -120,11 +119,11 @@ def _measure(
     for start in range(0, len(rows), BATCH):
         context.interruption.check()
         batch = rows[start : start + BATCH]
-        prompts = [render(policy, question(spec, policy, row.prompt or "")) for row in batch]
+        prompts = [policy.prompt(row) for row in batch]
         greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
-        answers += [each[0] for each in policy.backend.generate(policy.model, policy.tokenizer, prompts, greedy)]
+        answers += [each[0] for each in policy.backend.generate(policy.model, policy, prompts, greedy)]
         if draws(spec):
-            drawn = policy.backend.generate(policy.model, policy.tokenizer, prompts, _drawn(spec, start))
+            drawn = policy.backend.generate(policy.model, policy, prompts, _drawn(spec, start))
             sampled_right += [
                 sum(_are_right(grader, [row] * len(group), group)) for group, row in zip(drawn, batch, strict=True)
             ]
@@ -174,10 +173,7 @@ def _drawn(spec: Spec, start: int) -> Sampling:
 
 def _margins(spec: Spec, policy: Policy, rows: Sequence[Example], prompts: Sequence[str]) -> list[float]:
     def likelihoods(completions: list[str | None]) -> list[float]:
-        texts = [
-            continuation(spec, policy, row.prompt or "", text or "")
-            for row, text in zip(rows, completions, strict=True)
-        ]
+        texts = [policy.continuation(row, text or "") for row, text in zip(rows, completions, strict=True)]
         return policy.backend.log_likelihoods(policy.model, policy.tokenizer, prompts, texts)
 
     chosen, rejected = likelihoods([row.chosen for row in rows]), likelihoods([row.rejected for row in rows])

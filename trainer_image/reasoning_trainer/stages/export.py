@@ -15,8 +15,7 @@ from reasoning_contract.report import Artifact
 from reasoning_contract.spec import EXPORT_FORMATS
 
 from ..attempt import Attempt, Policy
-from ..chat.template import question
-from ..data.examples import Splits
+from ..data.examples import Example, Splits
 from ..export import converters
 from ..reporting.model_card import Facts, base_licence, model_card
 from ..storage.run_folder import read_lines, whole_folder, write_atomic
@@ -69,7 +68,7 @@ def _facts(attempt: Attempt, policy: Policy, splits: Splits) -> Facts:
         job=attempt.job,
         progress=attempt.tracker.progress(),
         splits=splits,
-        messages=question(attempt.spec, policy, min(prompts, key=len, default="Hello")),
+        messages=policy.asked(Example(min(prompts, key=len, default="Hello"))),
         licence=base_licence(policy.folder),
         sample=_sample(attempt),
     )

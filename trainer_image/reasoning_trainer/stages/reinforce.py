@@ -24,7 +24,6 @@ from ..algorithms.trl_arguments import (
 )
 from ..attempt import Attempt, Policy
 from ..chat.conversation import preference
-from ..chat.template import question
 from ..data.examples import Splits
 from ..rewards import RewardSet, Surroundings, build
 from ..storage.engine_cache import exclusive
@@ -73,17 +72,14 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
     TRL copies the adapter as it is now, which is after the warm-up, as the reference that a KL term is measured from.
     """
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
-    rows = [
-        {"prompt": question(attempt.spec, policy, example.prompt or ""), ROW: number}
-        for number, example in enumerate(splits.train)
-    ]
+    rows = [{"prompt": policy.asked(example), ROW: number} for number, example in enumerate(splits.train)]
     spec = attempt.spec
     # TRL builds vLLM's engine here; Unsloth had it beside the model
     with exclusive(attempt.say, when=spec.backend == "transformers" and spec.inference.engine == "vllm"):
         return trainer(
             model=policy.model,
-            reward_funcs=reward_functions(rewards, splits.train),
-            args=_config(attempt, policy, config, policy.backend.generation_arguments(spec)),
+            reward_funcs=reward_functions(rewards, splits.train, policy.text),
+            args=_config(attempt, policy, config, policy.backend.generation_arguments(spec, policy.stops)),
             train_dataset=Dataset.from_list(rows),
             processing_class=policy.tokenizer,
             callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),

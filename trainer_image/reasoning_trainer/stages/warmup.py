@@ -30,6 +30,8 @@ def warm_up(attempt: Attempt, policy: Policy, splits: Splits) -> None:
         model=policy.model,
         args=SFTConfig(
             output_dir=str(folder.path),
+            # TRL's own loss reads the head's weights past the adapter that new tokens are learned by
+            loss_type="nll" if policy.new_tokens else None,
             **warmup_arguments(attempt.spec),
             **policy.backend.trainer_arguments(attempt.spec),
         ),

@@ -33,6 +33,7 @@ from typing import Any
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec
+from reasoning_contract.spec.nature import pick
 
 from ..errors import TrainerError
 
@@ -40,10 +41,6 @@ COMPLETE = "complete"
 BASE_MODEL = "base_model.json"
 STAGES = ("warmup", "reinforce")
 """Stages that train."""
-RECIPE_PARTS = ("backend", "model", "lora", "chatTemplate", "data", "warmup", "reinforce", "rewards")
-"""Parts of the spec that decide what is learned. Another pod, limit or report is no other run."""
-HOW_IT_IS_ASKED = ("timeoutSeconds", "retries", "concurrency", "headersSecretRef")
-"""Fields of a reward that say how its scores are got, not what they are."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -269,14 +266,7 @@ class RunFolder:
 
 def recipe_of(spec: Spec, rows: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything that decides what is learned: parts of the resolved spec, and what tells the rows apart."""
-    document = spec.model_dump(by_alias=True, exclude_none=True, mode="json")
-    recipe = {part: document[part] for part in RECIPE_PARTS}
-    recipe["model"].pop("tokenSecretRef", None)
-    for reward in recipe["rewards"]:
-        for field in HOW_IT_IS_ASKED:
-            for kind in ("python", "http"):
-                reward.get(kind, {}).pop(field, None)
-    return recipe | {"rows": rows}
+    return pick(spec, lambda nature: nature.is_learned) | {"rows": rows}
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.memory import memory_settings
+from reasoning_contract.memory_settings import memory_settings
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.spec import Spec

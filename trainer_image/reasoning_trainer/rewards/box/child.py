@@ -185,7 +185,7 @@ class Child:
     def _find_line(self, origin: str) -> int | None:
         """Return the innermost line of the source in the trace that the process wrote."""
         self._drain(self._trace)
-        found = FRAME_OF_TRACE.findall(self._trace.decode(errors="replace"))
+        found = FRAME_OF_TRACE.findall((self._written + self._trace).decode(errors="replace"))
         return next((int(line) for name, line in found if name == origin), None)
 
     def _end(self) -> str:

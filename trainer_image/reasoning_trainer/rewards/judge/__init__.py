@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from .choice import chosen, letter, option
 from .compare import same_reading, value_of
+from .pattern import matches
 from .reading import Reading, read
 from .text import normalised
 
@@ -49,6 +50,15 @@ def same_choice(reference: str, answer: str) -> bool | None:
     """Return whether the answer chooses the reference's letter; None if the reference is not one letter."""
     right = letter(reference)
     return None if right is None else not _is_essay(reference, answer) and chosen(answer) == right
+
+
+def same_pattern(reference: str, answer: str) -> bool | None:
+    """Return whether the answer matches the reference, a regular expression, as a whole; None if that is none.
+
+    The expression itself is right too: so what checks rows by their own answers has one that is.
+    """
+    matched = matches(reference, "" if _is_essay(reference, answer) else answer)
+    return None if matched is None else matched or answer == reference
 
 
 def same_text(reference: str, answer: str) -> bool:

@@ -13,6 +13,7 @@ from .values import equal
 
 INFINITY = Symbol("infty")
 MINUS_INFINITY = Apply("neg", (INFINITY,))
+BETWEEN = ("<", "<=")
 FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
@@ -112,6 +113,9 @@ def _interval(low: Node, has_low: bool, high: Node, has_high: bool) -> tuple[End
 def _of_relation(node: Relation) -> Region:
     if node.operators == ("in",) and isinstance(node.sides[0], Symbol):
         return Region(_region(node.sides[1]).intervals, node.sides[0].name)
+    first = node.sides[0]
+    if isinstance(first, Apply) and first.operator == "abs" and node.operators[0] in BETWEEN and len(node.sides) == 2:
+        return _of_relation(_without_bars(first, node.operators[0], node.sides[1]))
     place = next((place for place, side in enumerate(node.sides) if variables(side)), None)
     if place is None or not isinstance(node.sides[place], Symbol):
         raise UnreadableError("no inequality of one variable")
@@ -123,6 +127,11 @@ def _of_relation(node: Relation) -> Region:
         operator = node.operators[0] if place == 0 else FLIPPED.get(node.operators[0], node.operators[0])
         return Region(_of_comparison(operator, constant), name)
     return Region(_of_chain(node, place), name)
+
+
+def _without_bars(absolute: Apply, operator: str, bound: Node) -> Relation:
+    """Return ``|x| < b`` as ``-b < x < b``."""
+    return Relation((operator, operator), (Apply("neg", (bound,)), absolute.operands[0], bound))
 
 
 def _of_comparison(operator: str, constant: Value) -> tuple[tuple[End, End], ...]:

@@ -76,6 +76,7 @@ LEAD = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 SAID = re.compile(r"\A\\(?:text|mbox)\s*\{([^{}]*(?:\bis|\banswer|[:=])\s*)\}", re.IGNORECASE)
+REALS = re.compile(r"\A(?:\\text\{\s*)?all real(?: numbers|s)\s*\}?\Z", re.IGNORECASE)
 TAIL = re.compile(r"\s+is\s+(?:correct|(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|choice|option))\Z", re.IGNORECASE)
 DECORATION = re.compile(
     r"</?(?:b|i|u|em|strong|br|p|code)\s*/?>|[✓✔✅☑]|\\(?:checkmark|large|Large|huge|small|normalsize)(?![a-zA-Z])"
@@ -95,7 +96,7 @@ def settled(text: str) -> str:
     text = EMPHASIS.sub(r"\2", text)
     text = STYLES.sub(r"\\text", undelimited(text))
     text = TAIL.sub("", TRAILING.sub("", " ".join(without_sizes(text).split())))
-    return BASE.sub(_base, without_lead(text))
+    return REALS.sub(r"\\mathbb{R}", BASE.sub(_base, without_lead(text)))
 
 
 def _base(base: re.Match[str]) -> str:

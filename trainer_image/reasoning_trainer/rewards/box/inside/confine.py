@@ -61,16 +61,18 @@ def mount_tmp(folder: Path, size: int) -> bool:
     return True
 
 
-def take_own_user() -> None:
+def take_own_user(folder: Path | None) -> None:
     """As root, become a user that nobody else is, so that what it may start is counted for this box alone.
 
-    Does nothing for an ordinary user, nor for root without the right to change users.
+    Does nothing for an ordinary user, nor for root without the right to change users. The folder goes with it.
     """
     if os.geteuid() != 0:
         return
     user = FIRST_USER + int.from_bytes(os.urandom(8), "big") % USERS
     libc.prctl(libc.PR_SET_KEEPCAPS, 1)
     try:
+        if folder:
+            os.chown(folder, user, user)
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import struct
+import time
 from typing import Any
 
 HEADER = struct.Struct(">I")
@@ -67,29 +69,47 @@ def length_of(header: bytes, limit: int) -> int:
     return length
 
 
-def receive(connection: socket.socket, limit: int) -> dict[str, Any] | None:
-    """Return the next document from a blocking socket; None where the other side has hung up between two frames.
+def receive(connection: socket.socket, limit: int, until: float = math.inf) -> dict[str, Any] | None:
+    """Return the next document from a socket; None where the other side has hung up between two frames.
+
+    Parameters
+    ----------
+    connection
+        The socket.
+    limit
+        Bytes that a document may have.
+    until
+        When to give up, on the monotonic clock.
 
     Raises
     ------
     FrameError
         If what comes is no frame, or is longer than the limit.
+    TimeoutError
+        If it does not come in time.
     """
-    header = _exactly(connection, HEADER.size)
+    header = _exactly(connection, HEADER.size, until)
     if not header:
         return None
     if len(header) < HEADER.size:
         raise FrameError("cut off within a header")
     length = length_of(header, limit)
-    body = _exactly(connection, length)
+    body = _exactly(connection, length, until)
     if len(body) < length:
         raise FrameError(f"cut off after {len(body)} of {length} bytes")
     return decode(body)
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def _exactly(connection: socket.socket, size: int, until: float) -> bytes:
     """Return as many bytes, or fewer where the other side hangs up."""
     received = bytearray()
-    while len(received) < size and (part := connection.recv(min(size - len(received), 2**20))):
+    while len(received) < size:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        connection.settimeout(None if math.isinf(left) else left)
+        part = connection.recv(min(size - len(received), 2**20))
+        if not part:
+            break
         received += part
     return bytes(received)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import walls
+from .columns import unpack
 from .confine import Limits
 from .frames import ANSWER_LIMIT, REQUEST_LIMIT, encode, receive
 from .functions import Asked, Functions
@@ -35,7 +36,8 @@ def main() -> None:
     connection.sendall(encode({"walls": asdict(raised)}, ANSWER_LIMIT))
     while (request := receive(connection, REQUEST_LIMIT)) is not None:
         asked = Asked(**request["function"])
-        answer = functions.answer(asked, request["arguments"], int(request["rows"]), float(request["deadline"]))
+        arguments = unpack(request["arguments"])
+        answer = functions.answer(asked, arguments, int(request["rows"]), float(request["deadline"]))
         connection.sendall(encode({"id": request["id"]} | answer, ANSWER_LIMIT))
 
 

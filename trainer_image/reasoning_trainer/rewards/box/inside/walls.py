@@ -65,7 +65,7 @@ def put_up(site: Site) -> Walls:
     in_namespace = not site.bounded and site.tmp is not None and confine.mount_tmp(site.tmp, site.limits.tmp)
     tmp = site.tmp if site.bounded or in_namespace else None
     counted = in_namespace and os.geteuid() != 0
-    confine.take_own_user()
+    confine.take_own_user(tmp)
     # Landlock bounds what may be read by right of it
     confine.drop_capabilities(reading=version > 0)
     libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)

@@ -25,7 +25,7 @@ from ..errors import TrainerError
 from ..interruption import Interruption
 from ..job import inputs_of, read_job
 from ..outcomes import outcome_of
-from ..pipeline import fit_held_out, prefers
+from ..pipeline import fit_held_out
 from ..reporting.display import Display
 from ..reporting.retries import told
 from ..reporting.tracker import Phase, Tracker
@@ -64,7 +64,7 @@ class Subject:
         return str(self.folder) if str(self.folder) != BASE else f"./{self.folder}"
 
 
-def evaluate(options: Options, display: Display) -> Outcome:
+def compare(options: Options, display: Display) -> Outcome:
     """Evaluate, show the table, write the JSON, and return how it ended."""
     try:
         comparison = _compare(options, display)
@@ -102,7 +102,7 @@ def _compare(options: Options, display: Display) -> Comparison:
 
 def _columns(spec: Spec, rows: str | None, source: Source) -> set[str]:
     """Return the columns of rows that are given instead of the manifest's, where those may be pairs."""
-    if rows is None or not prefers(spec):
+    if rows is None or not spec.prefers:
         return set()
     records = read(HeldOut.model_validate({"source": source_of(rows)}), "data.heldOut", source)
     return {name for record in records for name in record}

@@ -1,0 +1,48 @@
+"""How often a status is written while nothing but figures change: people read it, and each write wakes every watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from reasoning_contract.job_status import Status
+
+from .model import Key
+
+PROGRESS_SECONDS = 10.0
+"""Pause between two writes of figures alone, of one job."""
+
+
+class Pace:
+    """When each job's status was written last. A cache: without it one write comes too early.
+
+    Parameters
+    ----------
+    clock
+        Seconds, from any moment on.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._written: dict[Key, float] = {}
+
+    def wait(self, key: Key, old: Status, new: Status) -> float:
+        """Return how many seconds a change of status has to wait; 0 if it is to be written now."""
+        if key not in self._written or _what_people_wait_for(old) != _what_people_wait_for(new):
+            return 0.0
+        return max(0.0, self._written[key] + PROGRESS_SECONDS - self._clock())
+
+    def wrote(self, key: Key) -> None:
+        """Note that a status was written."""
+        self._written[key] = self._clock()
+
+    def forget(self, key: Key) -> None:
+        """Forget a job that is gone."""
+        self._written.pop(key, None)
+
+
+def _what_people_wait_for(status: Status) -> tuple[object, ...]:
+    """Return all but figures: phase, stage, attempt, and each condition and failure by its reason."""
+    conditions = {(each.type, each.status, each.reason) for each in status.conditions}
+    failure = status.failure and (status.failure.reason, status.failure.pod)
+    return status.phase, status.stage, status.attempts, status.observed_generation, conditions, failure

@@ -1,0 +1,137 @@
+"""Tags that models write: opened by the prompt, special tokens of their own, and turns that end with another token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.trainer.models import make_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
+from reasoning_trainer.algorithms.reward_functions import reward_functions
+from reasoning_trainer.backends.base import Sampling
+from reasoning_trainer.backends.transformers import TransformersBackend
+from reasoning_trainer.chat.chat import Chat
+from reasoning_trainer.chat.template import apply_template
+from reasoning_trainer.data.examples import Example
+from reasoning_trainer.rewards import build
+
+TURN = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+OWN = TURN + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+TAGS = {"reasoningTags": {"start": "<work>", "end": "</work>"}, "answerTags": {"start": "<out>", "end": "</out>"}}
+NEW = ["<work>", "</work>", "<out>", "</out>"]
+ROW = Example("1+1?", "2", "one and one")
+WORKED = "<work>one and one</work>\n<out>2</out>"
+
+
+def spec(**template: Any) -> Spec:
+    document = {
+        "model": {"source": "file:///model"},
+        "lora": {"gradientCheckpointing": "none"},
+        "chatTemplate": {"systemPrompt": "", **template},
+        "data": {"train": {"rows": [{"prompt": "a", "answer": "b"}]}},
+        "rewards": [{"name": "correct", "builtin": "correctness"}, {"name": "shape", "builtin": "format"}],
+        "evaluation": {"enabled": False},
+        "parallelism": {"gpusPerNode": 0},
+    }
+    return resolve(Spec.model_validate(document))
+
+
+def chat_of(folder: Path, job: Spec, **names: Any) -> Chat:
+    chat = Chat(tokenizer=AutoTokenizer.from_pretrained(folder, **names))
+    apply_template(job, chat)
+    return chat
+
+
+def adapted(folder: Path, job: Spec, chat: Chat, *, tied: bool) -> PreTrainedModel:
+    model = AutoModelForCausalLM.from_pretrained(folder, tie_word_embeddings=tied)
+    torch.manual_seed(0)  # new rows are drawn at random
+    model.resize_token_embeddings(len(chat.tokenizer))
+    return TransformersBackend().adapt(model, job, chat.new_tokens)
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+def test_new_tokens_are_learned_where_they_are_read_and_written(tiny_model: Path, tmp_path: Path, tied: bool) -> None:
+    job = spec(jinja=OWN, specialTokens=NEW, **TAGS)
+    chat = chat_of(tiny_model, job)
+    model = adapted(tiny_model, job, chat, tied=tied)
+    learned = chat.learn(chat.asked(ROW), [{"role": "assistant", "content": WORKED}])
+    assert learned is not None
+    batch = {name: torch.tensor([tokens]) for name, tokens in learned.items()}
+    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=1e-2)
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(**batch).loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        learned_logits = model.eval()(**batch).logits
+    TransformersBackend().save_adapter(model, tmp_path / "lora")
+
+    again = adapted(tiny_model, job, chat, tied=tied)
+    TransformersBackend().load_adapter(again, tmp_path / "lora")
+    with torch.no_grad():
+        assert torch.allclose(again.eval()(**batch).logits, learned_logits, atol=1e-4)
+    merged = model.merge_and_unload(safe_merge=True)
+    with torch.no_grad():
+        assert torch.allclose(merged(**batch).logits, learned_logits, atol=1e-3)
+    untrained = adapted(tiny_model, job, chat, tied=tied).merge_and_unload()
+    for ends in ("get_input_embeddings", "get_output_embeddings"):
+        now, before = getattr(merged, ends)().weight, getattr(untrained, ends)().weight
+        changed = (now != before).any(dim=1).nonzero().flatten().tolist()
+        assert changed == sorted(chat.new_tokens)
+
+
+def special_tags(folder: Path) -> list[str]:
+    """Return the tags of a model whose tokenizer has them as special tokens."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": NEW})
+    tokenizer.save_pretrained(folder)
+    return NEW
+
+
+def test_tags_that_are_special_tokens_reach_the_rewards(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "model")
+    special_tags(folder)
+    job = spec(**TAGS)
+    chat = chat_of(folder, job)
+    ids = chat.tokens(chat.continuation(ROW, WORKED))
+    assert chat.tokenizer.decode(ids, skip_special_tokens=True) == "one and one\n2\n"
+    assert chat.text(ids).strip() == WORKED
+    with build(job.rewards, job.chat_template) as rewards:
+        scores = [function([[]], [ids], [0]) for function in reward_functions(rewards, [ROW], chat.text)]
+    assert scores == [[1.0], [1.0]]
+
+
+def test_tag_that_the_prompt_has_opened_counts(tiny_model: Path) -> None:
+    opens = TURN + "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+    job = spec(jinja=opens, reasoningTags={"start": "<think>", "end": "</think>"})
+    chat = chat_of(tiny_model, job)
+    assert chat.opened == "<think>\n"
+    worked = "<think>\none and one\n</think>\n<answer>2</answer>"
+    assert chat.continuation(ROW, worked) == worked.removeprefix("<think>\n") + "<|im_end|>\n"
+    ids = chat.tokens(chat.continuation(ROW, worked))
+    with build(job.rewards, job.chat_template) as rewards:
+        scores = [function([[]], [ids], [0]) for function in reward_functions(rewards, [ROW], chat.text)]
+    assert scores == [[1.0], [1.0]]
+    learned = chat.learn(chat.asked(ROW), [{"role": "assistant", "content": worked}])
+    assert learned is not None
+    assert chat.text([token for token in learned["labels"] if token >= 0]).strip() == worked
+
+
+def test_generation_stops_where_the_template_ends_a_turn(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(folder, eos_token="<pad>")
+    tokenizer.save_pretrained(folder)
+    chat = chat_of(folder, spec())
+    assert (chat.tokenizer.eos_token, chat.stops) == ("<|im_end|>", [chat.tokenizer.eos_token_id])
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        model.lm_head.weight[chat.tokenizer.eos_token_id] = 100 * model.lm_head.weight.abs().max()
+    sampled = TransformersBackend().generate(
+        model, chat, [chat.prompt(ROW)], Sampling(max_tokens=60, temperature=1.0, count=8)
+    )
+    assert min(each.tokens for each in sampled[0]) < 60
