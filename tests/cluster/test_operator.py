@@ -59,10 +59,15 @@ def condition(status: Json, kind: str) -> Json:
     return next((each for each in status.get("conditions", []) if each["type"] == kind), {})
 
 
-def job_spec(api: Api, name: str) -> Json:
+def job_document(api: Api, name: str) -> Json:
     config_map = api.get(CONFIG_MAP, f"{name}-spec")
     assert config_map
-    spec: Json = json.loads(config_map["data"]["job.json"])["spec"]
+    document: Json = json.loads(config_map["data"]["job.json"])
+    return document
+
+
+def job_spec(api: Api, name: str) -> Json:
+    spec: Json = job_document(api, name)["spec"]
     return spec
 
 
@@ -72,7 +77,7 @@ def test_life_of_a_job(api: Api, kubelet: FakeKubelet) -> None:
     status = api.wait_for_phase("life", "Starting")
     assert status["storage"]["claimName"] == "life-output"
     assert condition(status, "Accepted")["status"] == "True"
-    assert job_spec(api, "life")["backend"] == "transformers", "the spec is resolved"
+    assert job_document(api, "life")["choice"]["backend"] == "transformers", "what auto means is decided"
     trainer = FakeTrainer("127.0.7.1")
     try:
         kubelet.run(pod, trainer.address)
