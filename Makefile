@@ -184,7 +184,7 @@ tools: .venv/.done
 $(STATE_DIR)/prometheus/.done:
 	@echo "fetching Prometheus and promtool (Debian's package)"
 	@mkdir -p "$(@D)"
-	@cd "$(@D)" && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } 2>/dev/null
+	@cd "$(@D)" && { apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; }
 	@cd "$(@D)" && dpkg -x prometheus_*.deb . && rm prometheus_*.deb && touch .done
 
 .PHONY: help
