@@ -14,6 +14,7 @@
     evaluation/<model>.jsonl    transcripts
     artifacts/<kind>/           what was asked for; gguf:q8_0 lies in gguf-q8_0
     conversion/                 the merged model while other formats are made from it
+    report.html                 what came of it, for a browser; written while it runs too
     README.md                   model card
 """
 
@@ -157,6 +158,11 @@ class RunFolder:
     def artifacts(self) -> Path:
         """What was asked for."""
         return self.path / "artifacts"
+
+    @property
+    def report(self) -> Path:
+        """The report, for a browser."""
+        return self.path / "report.html"
 
     @property
     def conversion(self) -> Path:
