@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reasoning_contract.job_status import Condition, Failure, Phase, Status, StorageStatus
 from reasoning_contract.problem import Problem
-from reasoning_contract.progress import Progress
+from reasoning_contract.progress import GUARD_CONDITIONS, GuardReport, Progress
 from reasoning_contract.report import ProgressStatus
 
 from . import pods, suspension
@@ -167,9 +167,7 @@ def _conditions(
     suspended = suspension.asked(observed.job)
     if suspended or _old(observed, "Suspended"):
         claims.append(_suspended(new.phase == "Suspended", suspended))
-    if report and report.learning_signal:
-        signal = report.learning_signal
-        claims.append(_Claim("LearningSignal", signal.ok, "Seen" if signal.ok else "Lost", signal.message))
+    claims += _guarded(report)
     if new.phase in FINISHED:
         claims.append(_Claim(new.phase, True, _end_reason(new.failure), _end_message(new)))
     if new.phase not in FINISHED and (reporting := _reporting(observed)):
@@ -190,6 +188,16 @@ def _accepted(verdict: Verdict) -> _Claim:
     )
     checks = f"data and rewards are checked first thing in the training pod{gpu}"
     return _Claim("Accepted", True, "Valid", f"the spec can be run; {checks}")
+
+
+def _guarded(report: Progress | None) -> list[_Claim]:
+    """Return what the guards say; a condition that is not a guard's is not the trainer's to tell."""
+    verdicts = report.verdicts if report else ()
+    return [_Claim(each.condition, each.ok, each.reason, each.message) for each in verdicts if _is_guards(each)]
+
+
+def _is_guards(verdict: GuardReport) -> bool:
+    return verdict.condition in GUARD_CONDITIONS
 
 
 def _running(new: Status, observed: Observed) -> _Claim:

@@ -17,7 +17,8 @@ class Condition(Part):
     """A standard Kubernetes condition."""
 
     type: str
-    """What is true or not: Accepted, Running, Reporting, LearningSignal, Suspended, Succeeded, Failed ..."""
+    """What is true or not: Accepted, Running, Reporting, Suspended, Succeeded, Failed, and what the guards look at:
+    LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is."""
     reason: str
