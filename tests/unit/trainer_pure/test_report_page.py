@@ -108,6 +108,16 @@ def test_run_that_failed_in_its_second_attempt_says_why_and_what_to_do() -> None
     assert "step 50 of reinforce" in document.text
 
 
+def test_guards_say_their_verdicts() -> None:
+    guards = [
+        {"condition": "KLBounded", "ok": False, "reason": "KLTooHigh", "message": "KL 12 is above 10"},
+        {"condition": "EntropyKept", "ok": True, "reason": "Kept", "message": "entropy 0.9"},
+    ]
+    document = Document(page(figures(progress(guards=guards))))
+    assert all(text in document.text for guard in guards for text in (guard["condition"], guard["message"]))
+    assert "No guard has given a verdict" in Document(page(figures())).text
+
+
 def test_whatever_a_run_says_stays_text() -> None:
     held_out = [
         HeldOut(name, right=[False], samples=[sample(HOSTILE, prompt=HOSTILE)]) for name in ("base", "reinforce")
@@ -118,7 +128,7 @@ def test_whatever_a_run_says_stays_text() -> None:
         HOSTILE,
         progress(
             evaluation=EVALUATION,
-            learningSignal={"ok": False, "message": HOSTILE},
+            guards=[{"condition": HOSTILE, "ok": False, "reason": HOSTILE, "message": HOSTILE}],
             dataRevisions={"data.train": HOSTILE},
             artifacts=[{"kind": HOSTILE, "path": HOSTILE, "sha256": HOSTILE, "bytes": 1}],
         ),
