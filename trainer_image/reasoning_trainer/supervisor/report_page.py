@@ -29,10 +29,18 @@ class ReportPage:
         Where the page lies, and what it is made from.
     say
         Tells people that it cannot be written.
+    clock
+        Seconds since any moment.
     """
 
-    def __init__(self, job: Job, folder: RunFolder, say: Callable[[str], None]) -> None:
-        self._job, self._folder, self._say = job, folder, say
+    def __init__(
+        self,
+        job: Job,
+        folder: RunFolder,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._job, self._folder, self._say, self._clock = job, folder, say, clock
         self._curves: Curves | None = None
         self._last: Progress | None = None
         self._written: float | None = None
@@ -48,7 +56,7 @@ class ReportPage:
         if progress.stage == "load":
             return  # what an earlier attempt left is only now compared with the spec, and may be thrown away
         self._note(progress)
-        moment = time.monotonic()
+        moment = self._clock()
         if self._written is None or moment - self._written >= WRITE_SECONDS:
             self._written = moment
             self._write(progress, None)
