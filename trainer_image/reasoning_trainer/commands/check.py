@@ -49,10 +49,18 @@ class Options:
     resolved: bool = False
     configmaps: Path | None = None
     claims: Path | None = None
+    termination_log: Path | None = None
 
 
 def check(options: Options, display: Display) -> Outcome:
     """Check a job, show what is found, and return how a run would fail; exit code 0 if it can be started."""
+    outcome = _checked(options, display)
+    if options.termination_log is not None:
+        options.termination_log.write_text(outcome.to_termination_message(), "utf-8")
+    return outcome
+
+
+def _checked(options: Options, display: Display) -> Outcome:
     try:
         job = read_job(options.job)
         if options.resolved:
@@ -63,12 +71,13 @@ def check(options: Options, display: Display) -> Outcome:
             checker.run()
     except Exception as error:
         return outcome_of(error)
+    told = findings.worth_telling(checker.found)
     fault = findings.verdict(checker.found)
     if fault is not None:
-        return Outcome.of(fault)
+        return Outcome.of(fault, findings=told)
     warnings = sum(finding.level == "warning" for finding in checker.found)
     message = f"{job.name} can be started" + (f", with {warnings} warning{'s' * (warnings > 1)}" if warnings else "")
-    return Outcome(exit_code=ExitCode.DONE, reason="Checked", message=message)
+    return Outcome(exit_code=ExitCode.DONE, reason="Checked", message=message, findings=told)
 
 
 class Checker:
