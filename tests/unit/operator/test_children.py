@@ -191,7 +191,7 @@ def test_jobs_that_ask_for_a_gpu_are_checked_first(parts: Json, wanted: bool) ->
 
 
 def test_preflight_holds_no_gpu_and_binds_no_claim_of_the_output() -> None:
-    limits = {"memory": "64Gi", "nvidia.com/gpu": "1", "rdma/hca": "1"}
+    limits = {"memory": "64Gi", "rdma/hca": "1"}
     env = [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}, {"name": "HF_ENDPOINT", "value": "http://hub"}]
     job = training_job(**REWARDS | {"pod": {"resources": {"limits": limits}, "env": env}})
     spec = preflight.build(job, SETTINGS)["spec"]["template"]["spec"]

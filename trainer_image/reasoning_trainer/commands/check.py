@@ -223,9 +223,7 @@ class Checker:
             self._note(findings.pairs(train))
         if not spec.rewards:
             return
-        rows = train[: spec.guards.preflight.sample_rows]
-        if are_judged(spec, "data.train"):  # what cannot be judged was told with the rows
-            rows = without(rows, unjudgeable(spec, rows)) or rows
+        rows = sample(spec, train)
         references = [row.answer for row in rows]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
         with build(spec.rewards, spec.chat_template, self._around()) as functions:
@@ -235,6 +233,12 @@ class Checker:
                     scores[name][kind] = each
         found: dict[str, Scores] = dict(scores)
         self._note(*findings.rewards(spec, found, references))
+
+
+def sample(spec: Spec, train: Sequence[Example]) -> Sequence[Example]:
+    """Return the rows that rewards are tried on; what cannot be judged was told with the rows."""
+    rows = train[: spec.guards.preflight.sample_rows]
+    return (without(rows, unjudgeable(spec, rows)) or rows) if are_judged(spec, "data.train") else rows
 
 
 def _refuse(spec: Spec) -> None:
