@@ -389,8 +389,7 @@ def prompt(spec: Spec, world: World) -> Any:
     from reasoning_trainer.attempt import Chat
     from reasoning_trainer.chat.conversation import demonstrations
     from reasoning_trainer.chat.template import apply_template
-    from reasoning_trainer.commands.check import sample
-from reasoning_trainer.data.examples import Example
+    from reasoning_trainer.data.examples import Example
 
     chat = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
     apply_template(spec, chat)
