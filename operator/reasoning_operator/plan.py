@@ -185,7 +185,8 @@ def _preflight(wanted: Json, observed: Observed, *, is_due: bool) -> Plan:
     if not is_due or (live and live["metadata"].get("deletionTimestamp")):
         return Plan()  # what it found is kept, and its log
     if live is None:
-        return Plan(create=(wanted,))
+        # what a pod of an earlier Job was made with is not changed under it, and would be checked in the spec's place
+        return Plan(create=(wanted,)) if _is_idle(observed) else Plan()
     if training_job.made_with(live) != training_job.made_with(wanted):
         return Plan(delete=(live,))
     if pods.job_end(live):

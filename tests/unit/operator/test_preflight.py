@@ -125,6 +125,12 @@ def test_job_that_is_made_is_past_the_preflight() -> None:
     assert status_of(observed)["phase"] == "Starting"
 
 
+def test_preflight_waits_for_pods_of_a_job_that_was_deleted_by_hand() -> None:
+    observed = replace(seen(), preflight=None)
+    assert made(replace(observed, pods=(running_pod(),))) == []
+    assert made(replace(observed, pods=(ended_pod(90),))) == ["sums-preflight"]
+
+
 def test_preflight_rests_while_the_job_is_suspended() -> None:
     observed = seen(was={}, suspend=True)
     ((_, patch),) = decide(observed).patch
