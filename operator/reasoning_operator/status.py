@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reasoning_contract.job_status import Condition, Failure, Phase, PreflightStatus, Status, StorageStatus
 from reasoning_contract.problem import Problem
-from reasoning_contract.progress import Progress
+from reasoning_contract.progress import GUARD_CONDITIONS, GuardReport, Progress
 from reasoning_contract.report import ProgressStatus
 
 from . import pods, preflight, suspension
@@ -187,9 +187,7 @@ def _conditions(
     suspended = suspension.asked(observed.job)
     if suspended or _old(observed, "Suspended"):
         claims.append(_suspended(new.phase == "Suspended", suspended))
-    if report and report.learning_signal:
-        signal = report.learning_signal
-        claims.append(_Claim("LearningSignal", signal.ok, "Seen" if signal.ok else "Lost", signal.message))
+    claims += _guarded(report)
     if new.phase in FINISHED:
         claims.append(_Claim(new.phase, True, _end_reason(new.failure), _end_message(new)))
     if new.phase not in FINISHED and (reporting := _reporting(observed)):
@@ -224,6 +222,16 @@ def _preflight_passed(new: Status, *, checks: bool) -> list[_Claim]:
         return [_Claim("PreflightPassed", True, "Passed", found or "nothing is to be mended")]
     reason = new.failure.reason if new.failure else "Failed"
     return [_Claim("PreflightPassed", False, reason, found or (new.failure.told if new.failure else ""))]
+
+
+def _guarded(report: Progress | None) -> list[_Claim]:
+    """Return what the guards say; a condition that is not a guard's is not the trainer's to tell."""
+    verdicts = report.verdicts if report else ()
+    return [_Claim(each.condition, each.ok, each.reason, each.message) for each in verdicts if _is_guards(each)]
+
+
+def _is_guards(verdict: GuardReport) -> bool:
+    return verdict.condition in GUARD_CONDITIONS
 
 
 def _running(new: Status, observed: Observed) -> _Claim:

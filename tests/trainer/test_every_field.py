@@ -39,7 +39,7 @@ from reasoning_trainer.data.examples import Example
 from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.errors import TrainerError
-from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, judge_budget, judge_divergence
+from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, guards_of, judge_budget, judge_divergence
 from reasoning_trainer.job import Inputs
 from reasoning_trainer.rewards import Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
@@ -360,6 +360,22 @@ def learning_signal(spec: Spec, world: World) -> Any:
     return [verdict and (verdict.ok, verdict.action) for verdict in verdicts]
 
 
+def step_guards(spec: Spec, world: World) -> Any:
+    """What each guard says of 50 steps, by its condition; after 20 correctness falls by 0.3 and another part rises."""
+    early, late = {"correct": 0.6, "shape": 0.1}, {"correct": 0.3, "shape": 0.9}
+    steps = [
+        TrainingStatus(kl=2.0, entropy=0.005, clipped_share=0.8, rewards=early if step < 20 else late)
+        for step in range(50)
+    ]
+    verdicts = {guard.condition: [guard.update(step) for step in steps] for guard in guards_of(spec, "reinforce")}
+    return {name: [each and (each.ok, each.action) for each in told] for name, told in verdicts.items()}
+
+
+def says(condition: str, step: int, expected: Any) -> Callable[[Any], bool]:
+    """Whether a guard says so at a step, from 1."""
+    return lambda found: bool(found[condition][step - 1] == expected)
+
+
 def divergence(spec: Spec, world: World) -> Any:
     statuses = [TrainingStatus(kl=5.0), TrainingStatus(loss=float("nan"))]
     verdicts = [judge_divergence(spec.guards.divergence, status) for status in statuses]
@@ -534,6 +550,11 @@ TAGS: Document = {
 OWN: Document = {"chatTemplate": {"jinja": CUSTOM}}
 SIGNAL: Document = {"guards": {"learningSignal": {"windowSteps": 4, "minNonZeroVariance": 0.6}}}
 KL: Document = {"reinforce": {"beta": 0.1}, "guards": {"divergence": {"maxKL": 1.0}}}
+BETA: Document = {"reinforce": {"beta": 0.1}}
+ENTROPY: Document = {"guards": {"entropy": {"action": "warn"}}}
+PARTS: Document = {
+    "rewards": [{"name": "correct", "builtin": "correctness"}, {"name": "shape", "builtin": "format"}],
+}
 LENGTH: Document = {"rewards": [{"name": "r", "builtin": "lengthPenalty", "params": {"targetTokens": 4}}]}
 
 
@@ -827,6 +848,43 @@ CASES: dict[str, Any] = {
         Refused(2.0, "maxKL needs an algorithm that measures", PREFERENCES),
     ],
     "guards.divergence.nonFinite": Shown("warn", divergence, {"nonFinite": (False, "warn")}),
+    "guards.kl.action": Shown("fail", step_guards, says("KLBounded", 20, (False, "fail")), BETA),
+    "guards.kl.windowSteps": [
+        Shown(5, step_guards, says("KLBounded", 5, (False, "warn")), BETA),
+        Refused(5, "kl needs an algorithm with groups", PREFERENCES),
+        Refused(5, "set reinforce.beta above 0", {"reinforce": {"beta": 0.0}}),
+    ],
+    "guards.kl.maxKL": [
+        Shown(3.0, step_guards, says("KLBounded", 20, (True, "fail")), BETA),
+        Refused(3.0, "kl needs an algorithm with groups", PREFERENCES),
+    ],
+    "guards.entropy.action": Shown("fail", step_guards, says("EntropyKept", 20, (False, "fail"))),
+    "guards.entropy.windowSteps": [
+        Shown(5, step_guards, says("EntropyKept", 5, (False, "warn")), ENTROPY),
+        Refused(5, "this algorithm samples none", PREFERENCES),
+    ],
+    "guards.entropy.minEntropy": [
+        Shown(0.001, step_guards, says("EntropyKept", 20, (True, "fail")), ENTROPY),
+        Refused(0.001, "this algorithm samples none", PREFERENCES),
+    ],
+    "guards.clipped.action": Shown("fail", step_guards, says("CompletionsWhole", 20, (False, "fail"))),
+    "guards.clipped.windowSteps": [
+        Shown(5, step_guards, says("CompletionsWhole", 5, (False, "warn"))),
+        Refused(5, "does not tell how many completions are cut", PREFERENCES),
+    ],
+    "guards.clipped.maxShare": [
+        Shown(0.9, step_guards, says("CompletionsWhole", 20, (True, "fail"))),
+        Refused(0.9, "does not tell how many completions are cut", PREFERENCES),
+    ],
+    "guards.rewardHacking.action": Shown("fail", step_guards, says("RewardsAgree", 40, (False, "fail")), PARTS),
+    "guards.rewardHacking.windowSteps": [
+        Shown(44, step_guards, says("RewardsAgree", 40, None), PARTS),
+        Refused(44, "rewardHacking compares"),
+    ],
+    "guards.rewardHacking.minFall": [
+        Shown(0.5, step_guards, says("RewardsAgree", 40, (True, "fail")), PARTS),
+        Refused(0.5, "rewardHacking compares"),
+    ],
     "guards.unscored.action": Shown("warn", unscored, [(False, "warn")]),
     "guards.unscored.maxShare": Shown(0.5, unscored, [(True, "fail")]),
     "guards.unscored.windowBatches": Shown(4, unscored, lambda verdicts: verdicts[3] is not None),

@@ -182,8 +182,29 @@ def test_lost_learning_signal_ends_the_run(manifest: Manifest, train: Train, tmp
     )
     assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_LEARNING, "LearningSignalLost")
     assert outcome.progress is not None
-    assert outcome.progress.learning_signal is not None
-    assert not outcome.progress.learning_signal.ok
+    assert [(each.condition, each.ok) for each in outcome.progress.verdicts] == [("LearningSignal", False)]
+
+
+def test_guard_that_warns_is_reported_and_one_that_fails_ends_the_run(
+    manifest: Manifest, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A random model neither ends its completions nor prefers any token: no bound on its entropy is kept."""
+    outcome = train(
+        manifest(
+            guards={
+                "learningSignal": {"action": "off"},
+                "clipped": {"windowSteps": 2, "maxShare": 0.1},
+                "entropy": {"action": "fail", "windowSteps": 4, "minEntropy": 100.0},
+            },
+            warmup={"skip": True},
+            evaluation={"enabled": False},
+        )
+    )
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_LEARNING, "EntropyCollapsed")
+    assert outcome.progress is not None
+    found = {each.condition: (each.ok, each.reason) for each in outcome.progress.verdicts}
+    assert found == {"CompletionsWhole": (False, "CompletionsClipped"), "EntropyKept": (False, "EntropyCollapsed")}
+    assert capsys.readouterr().out.count("of the completions are cut at reinforce.maxCompletionLength") == 1
 
 
 PAIRS = [{"prompt": f"{n}", "chosen": "good", "rejected": "bad"} for n in range(12)]

@@ -161,7 +161,7 @@ def test_a_full_report_keeps_its_evaluation_in_a_termination_message() -> None:
         "model": dict.fromkeys(("backend", "loadIn", "engine"), "transformers") | {"reason": "r" * 200},
         "lastCheckpoint": {"stage": "reinforce", "step": 12345, "path": "p" * 100},
         "training": {"reward": 0.5, "rewards": {"r" * 50 + str(n): 0.12345 for n in range(8)}},
-        "learningSignal": {"ok": True, "message": "m" * 200},
+        "guards": [{"condition": "LearningSignal", "ok": True, "reason": "R", "message": "m" * 200}] * 5,
     }
     outcome = _outcome("m" * 5000, 16)
     assert outcome.progress is not None

@@ -18,7 +18,8 @@ class Condition(Part):
     """A standard Kubernetes condition."""
 
     type: str
-    """What is true or not: Accepted, PreflightPassed, Running, LearningSignal, Suspended, Succeeded, Failed ..."""
+    """What is true or not: Accepted, PreflightPassed, Running, Reporting, Suspended, Succeeded, Failed, and what the
+    guards look at: LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is."""
     reason: str

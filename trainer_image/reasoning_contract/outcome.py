@@ -46,7 +46,7 @@ class Outcome(Problem):
 
     def _shorter_and_shorter(self) -> list[Outcome]:
         brief = {"message": _cut(self.message), "hint": _cut(self.hint)}
-        lean = self.progress and self.progress.model_copy(update={"training": None, "learning_signal": None})
+        lean = self.progress and self.progress.model_copy(update={"training": None, "guards": None})
         bare = lean and lean.model_copy(update={"artifacts": None})
         found = [_shortened(each) for each in self.findings]
         return [

@@ -9,14 +9,32 @@ added must be optional. What an older reader would misunderstand takes another `
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 from .report import ProgressStatus, Report, RunStage, Timestamp
 from .rules import Part
 
+GuardCondition = Literal["LearningSignal", "KLBounded", "EntropyKept", "CompletionsWhole", "RewardsAgree"]
+"""Conditions of the object that are true while a guard has nothing to say against the run."""
+GUARD_CONDITIONS: tuple[str, ...] = get_args(GuardCondition)
+
+
+class GuardReport(Part):
+    """The verdict of a guard."""
+
+    condition: str
+    """The condition that it is shown as."""
+    ok: bool
+    """Whether there is no problem."""
+    reason: str
+    """Why, in one CamelCase word."""
+    message: str
+    """The figures behind the verdict, and what to do if there is a problem."""
+
 
 class LearningSignalReport(Part):
-    """The verdict of the learning-signal guard."""
+    """The verdict of the learning-signal guard, as trainers tell it that have no list of verdicts."""
 
     ok: bool
     """Whether the rewards still tell completions apart."""
@@ -46,6 +64,17 @@ class Progress(Report, Origin):
     progress: ProgressStatus
     """How far it is."""
     learning_signal: LearningSignalReport | None = None
-    """Verdict of the guard, once its window is full."""
+    """Verdict of that guard where there is no list."""
+    guards: list[GuardReport] | None = None
+    """Verdicts of the guards, each once its window is full."""
     gpu_seconds: float = 0.0
     """GPU-seconds over all attempts."""
+
+    @property
+    def verdicts(self) -> Sequence[GuardReport]:
+        """Verdicts of the guards, whichever way the trainer tells them."""
+        signal = self.learning_signal
+        if self.guards is not None or signal is None:
+            return self.guards or ()
+        reason = "Seen" if signal.ok else "Lost"
+        return (GuardReport(condition="LearningSignal", ok=signal.ok, reason=reason, message=signal.message),)

@@ -170,6 +170,21 @@ def test_learning_signal_becomes_a_condition() -> None:
     assert condition(silent, "LearningSignal")["message"] == "all rewards are equal"
 
 
+def test_each_guard_becomes_a_condition_and_nothing_else_does() -> None:
+    verdicts = [
+        {"condition": "KLBounded", "ok": True, "reason": "WithinBounds", "message": "0.1 nats"},
+        {"condition": "RewardsAgree", "ok": False, "reason": "RewardHacking", "message": "60% were right, then 30%"},
+        {"condition": "Accepted", "ok": False, "reason": "Forged", "message": "not the trainer's to tell"},
+    ]
+    told = report(guards=verdicts)
+    status = status_of(seen(running_pod(), progress={"uid-of-sums-train-a": told}))
+    assert condition(status, "KLBounded")["status"] == "True"
+    hacked = condition(status, "RewardsAgree")
+    assert (hacked["status"], hacked["reason"]) == ("False", "RewardHacking")
+    assert hacked["message"] == "60% were right, then 30%"
+    assert [each["reason"] for each in status["conditions"] if each["type"] == "Accepted"] == ["Valid"]
+
+
 def test_finished_job_says_when_and_what() -> None:
     status = status_of(seen(BAD_DATA, end="Failed"))
     assert status["completionTime"] == EARLIER

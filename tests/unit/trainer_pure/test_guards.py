@@ -9,12 +9,28 @@ import pytest
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.report import TrainingStatus
-from reasoning_contract.spec import Divergence, LearningSignal, Limits, Spec, Unscored
+from reasoning_contract.spec import (
+    ClippedCompletions,
+    Divergence,
+    EntropyCollapse,
+    KLBound,
+    LearningSignal,
+    Limits,
+    RewardHacking,
+    Spec,
+    Unscored,
+)
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import (
+    ClippedGuard,
+    EntropyGuard,
+    KLGuard,
     LearningSignalGuard,
+    RewardHackingGuard,
+    StepGuard,
     UnscoredGuard,
     Verdict,
+    guards_of,
     judge_budget,
     judge_divergence,
     verifiable_reward,
@@ -52,7 +68,9 @@ def test_collapsed_run_is_stopped_with_figures_and_hint() -> None:
     with pytest.raises(TrainerError) as caught:
         verdict.raise_if_failed()
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.NOT_LEARNING, "LearningSignalLost")
-    assert verdict.to_report().ok is False
+    told = verdict.to_report("LearningSignal")
+    assert (told.ok, told.reason) == (False, "LearningSignalLost")
+    assert told.message == verdict.problem.told
 
 
 def test_cut_completions_are_named_and_not_the_warm_up() -> None:
@@ -154,15 +172,167 @@ def test_budget_counts_hours_of_all_attempts() -> None:
     assert caught.value.exit_code == ExitCode.BUDGET_SPENT
 
 
+DOCUMENT: dict[str, Any] = {
+    "model": {"source": "hf://a/b"},
+    "data": {"train": {"rows": [{"prompt": "1+1", "answer": "2"}]}, "heldOut": {"fraction": 0.5}},
+    "rewards": [{"name": "shape", "builtin": "format"}, {"name": "right", "builtin": "correctness"}],
+}
+PREFERENCE: dict[str, Any] = {
+    "data": {"train": {"rows": [{"prompt": "a", "chosen": "b", "rejected": "c"}]}, "heldOut": {"fraction": 0.5}},
+    "rewards": [],
+}
+
+
 def test_verifiable_reward_is_the_correctness_one() -> None:
-    document = {
-        "model": {"source": "hf://a/b"},
-        "data": {"train": {"rows": [{"prompt": "1+1", "answer": "2"}]}, "heldOut": {"fraction": 0.5}},
-        "rewards": [{"name": "shape", "builtin": "format"}, {"name": "right", "builtin": "correctness"}],
-    }
-    assert verifiable_reward(Spec.model_validate(document)) == "right"
-    document["rewards"] = document["rewards"][:1]  # type: ignore[index]
-    assert verifiable_reward(Spec.model_validate(document)) is None
+    assert verifiable_reward(Spec.model_validate(DOCUMENT)) == "right"
+    without = DOCUMENT | {"rewards": DOCUMENT["rewards"][:1]}
+    assert verifiable_reward(Spec.model_validate(without)) is None
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "more", "watched"),
+    [
+        ("GRPO", {}, ["LearningSignal", "KLBounded", "EntropyKept", "CompletionsWhole", "RewardsAgree"]),
+        ("PPO", {}, ["EntropyKept"]),
+        ("DPO", PREFERENCE, []),
+    ],
+)
+def test_guards_look_at_what_an_algorithm_tells(algorithm: str, more: dict[str, Any], watched: list[str]) -> None:
+    spec = Spec.model_validate(DOCUMENT | more | {"reinforce": {"algorithm": algorithm}})
+    assert [guard.condition for guard in guards_of(spec, "reinforce")] == watched
+    assert not guards_of(spec, "warmup")
+
+
+Steps = list[dict[str, Any]]
+
+
+def judged(guard: StepGuard[Any], steps: Steps) -> Verdict | None:
+    return [guard.update(TrainingStatus(**step)) for step in steps][-1]
+
+
+def kl(*values: float | None, **settings: Any) -> Verdict | None:
+    guard = KLGuard(KLBound.model_validate({"maxKL": 0.5, "windowSteps": 4} | settings))
+    return judged(guard, [{"kl": value} for value in values])
+
+
+def entropy(*values: float | None, right: float | None = 0.2, **settings: Any) -> Verdict | None:
+    guard = EntropyGuard(EntropyCollapse.model_validate({"action": "warn", "windowSteps": 4} | settings), "correct")
+    rewards = {} if right is None else {"correct": right}
+    return judged(guard, [{"entropy": value, "rewards": rewards} for value in values])
+
+
+def clipped(*values: float | None, **settings: Any) -> Verdict | None:
+    guard = ClippedGuard(ClippedCompletions.model_validate({"windowSteps": 4} | settings))
+    return judged(guard, [{"clipped_share": value} for value in values])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ok"),
+    [
+        (kl(0.1, 0.1, 0.1), None),
+        (kl(0.1, 0.1, None, 0.1), None),
+        (kl(0.1, 0.9, 0.9, 0.1), True),
+        (kl(0.5, 0.5, 0.5, 0.5), True),
+        (kl(0.5, 0.5, 0.5, 0.6), False),
+        (kl(9.0, 0.1, 0.1, 0.1, 0.1), True),
+        (kl(9.0, 9.0, 9.0, 9.0, action="off"), None),
+        (entropy(0.001, 0.001, 0.001), None),
+        (entropy(0.01, 0.01, 0.01, 0.01), True),
+        (entropy(0.01, 0.01, 0.01, 0.009), False),
+        (entropy(0.001, 0.001, 0.001, 0.001, right=None), False),
+        (entropy(0.001, 0.001, 0.001, 0.001, right=0.95), True),
+        (entropy(0.1, 0.1, 0.1, 0.1, minEntropy=0.2), False),
+        (entropy(0.0, 0.0, 0.0, 0.0, action="off"), None),
+        (clipped(1.0, 1.0, 1.0), None),
+        (clipped(0.5, 0.5, 0.5, 0.5), True),
+        (clipped(0.5, 0.5, 0.5, 0.6), False),
+        (clipped(1.0, 1.0, 1.0, 1.0, action="off"), None),
+    ],
+)
+def test_mean_over_the_window_is_held_to_the_bound(verdict: Verdict | None, ok: bool | None) -> None:
+    assert (verdict and verdict.ok) is ok
+
+
+@pytest.mark.parametrize(
+    ("trip", "values", "reason", "exit_code", "says"),
+    [
+        (kl, (0.75,), "KLBoundPassed", ExitCode.DIVERGED, "0.75 nats a token, over the last 4 steps; guards.kl.maxKL"),
+        (entropy, (0.005,), "EntropyCollapsed", ExitCode.NOT_LEARNING, "0.005 nats, over the last 4 steps; 20.0%"),
+        (clipped, (0.8,), "CompletionsClipped", ExitCode.NOT_LEARNING, "80.0% of the completions are cut"),
+    ],
+)
+def test_bound_that_is_passed_ends_the_run_only_if_asked(
+    trip: Any, values: tuple[float], reason: str, exit_code: ExitCode, says: str
+) -> None:
+    with pytest.raises(TrainerError) as caught:
+        trip(*values * 4, action="fail").raise_if_failed()
+    assert (caught.value.reason, caught.value.exit_code) == (reason, exit_code)
+    warned = trip(*values * 4, action="warn")
+    assert says in warned.message
+    assert warned.problem.hint
+    warned.raise_if_failed()
+
+
+def parts(right: tuple[float, float], paid: tuple[float, float], noise: float = 0.0) -> Steps:
+    """Return eight steps in whose middle the rewards change."""
+    off = [noise if step % 2 else -noise for step in range(8)]
+    return [
+        {"rewards": {"right": right[step // 4] + off[step], "shape": paid[step // 4] + off[step]}} for step in range(8)
+    ]
+
+
+def hacking(steps: Steps, weight: float = 1.0, verifiable: str | None = "right", **settings: Any) -> Verdict | None:
+    chosen = RewardHacking.model_validate({"windowSteps": 8} | settings)
+    return judged(RewardHackingGuard(chosen, verifiable, {"shape": weight}), steps)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ok"),
+    [
+        (hacking(parts((0.6, 0.3), (0.2, 0.9))), False),
+        (hacking(parts((0.6, 0.3), (0.2, 0.9), noise=0.02)), False),
+        (hacking(parts((0.6, 0.3), (0.2, 0.9), noise=0.3)), True),
+        (hacking(parts((0.6, 0.55), (0.2, 0.9))), True),
+        (hacking(parts((0.6, 0.3), (0.9, 0.2))), True),
+        (hacking(parts((0.6, 0.3), (0.5, 0.5))), True),
+        (hacking(parts((0.3, 0.6), (0.2, 0.9))), True),
+        (hacking(parts((0.6, 0.3), (0.9, 0.2)), weight=-1.0), False),
+        (hacking(parts((0.6, 0.3), (0.2, 0.9)), weight=0.0), True),
+        (hacking(parts((0.6, 0.3), (0.2, 0.9)), minFall=0.5), True),
+        (hacking(parts((0.6, 0.3), (0.2, 0.9))[:7]), None),
+        (hacking(parts((0.6, 0.3), (0.2, 0.9)), verifiable=None), None),
+        (hacking(parts((0.6, 0.3), (0.2, 0.9)), action="off"), None),
+    ],
+    ids=[
+        "paid for other things",
+        "through small noise",
+        "not through large noise",
+        "a small fall",
+        "both fall",
+        "the other stands still",
+        "both rise",
+        "a penalty that shrinks",
+        "not paid for at all",
+        "less than minFall",
+        "half a window",
+        "no correctness",
+        "off",
+    ],
+)
+def test_reward_that_rises_while_correctness_falls_is_seen(verdict: Verdict | None, ok: bool | None) -> None:
+    assert (verdict and verdict.ok) is ok
+
+
+def test_reward_hacking_names_figures_and_the_reward() -> None:
+    verdict = hacking(parts((0.6, 0.3), (0.2, 0.9)), action="fail")
+    assert verdict
+    assert verdict.problem
+    assert "60.0% of the answers were right, then 30.0%" in verdict.message
+    assert "shape from 0.2 to 0.9" in verdict.message
+    assert "lower the weight of shape" in verdict.problem.hint
+    with pytest.raises(TrainerError) as caught:
+        verdict.raise_if_failed()
+    assert (caught.value.reason, caught.value.exit_code) == ("RewardHacking", ExitCode.NOT_LEARNING)
 
 
 def failures(*batches: tuple[int, int], **settings: Any) -> list[Verdict | None]:

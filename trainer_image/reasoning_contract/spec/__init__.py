@@ -11,7 +11,19 @@ from .chat import DEFAULT_SYSTEM_PROMPT, ChatFamily, ChatTemplate, Tags
 from .data import DATA_SOURCE_PATTERN, ONE_KIND, Columns, Data, HeldOut, ReasoningGym, Row, Rows
 from .evaluation import Evaluation, Stage
 from .export import EXPORT_FORMATS, EXPORT_PATTERN, QUANTISATIONS, Export
-from .guards import DEFAULT_SPREAD, DEFAULT_WINDOW, Divergence, Guards, LearningSignal, Preflight, Unscored
+from .guards import (
+    DEFAULT_SPREAD,
+    DEFAULT_WINDOW,
+    ClippedCompletions,
+    Divergence,
+    EntropyCollapse,
+    Guards,
+    KLBound,
+    LearningSignal,
+    Preflight,
+    RewardHacking,
+    Unscored,
+)
 from .inference import Inference
 from .job import Spec
 from .limits import Checkpoint, Limits
@@ -41,16 +53,19 @@ __all__ = [
     "ChatFamily",
     "ChatTemplate",
     "Checkpoint",
+    "ClippedCompletions",
     "Columns",
     "Count",
     "Data",
     "Divergence",
+    "EntropyCollapse",
     "Evaluation",
     "Export",
     "Guards",
     "HeldOut",
     "HttpReward",
     "Inference",
+    "KLBound",
     "KeyRef",
     "LearningSignal",
     "Limits",
@@ -73,6 +88,7 @@ __all__ = [
     "Resources",
     "Reward",
     "RewardBox",
+    "RewardHacking",
     "RewardParams",
     "Row",
     "Rows",

@@ -11,6 +11,8 @@ from .nature import OPERATORS
 from .types import Positive, Probability
 
 DEFAULT_WINDOW, DEFAULT_SPREAD = 20, 0.05
+DEFAULT_KL, DEFAULT_ENTROPY, DEFAULT_CLIPPED = 1.0, 0.01, 0.5
+DEFAULT_HALVES, DEFAULT_FALL = 40, 0.1
 
 
 class LearningSignal(Part):
@@ -33,6 +35,50 @@ class Divergence(Part):
     """Largest KL divergence from the reference; needs beta > 0."""
     non_finite: Literal["fail", "warn"] = "fail"
     """What happens when loss, reward or gradient is not a finite number."""
+
+
+class KLBound(Part):
+    """Watches whether the policy goes far from its reference for long; divergence.maxKL bounds a single step."""
+
+    action: Literal["fail", "warn", "off"] = "warn"
+    """What happens when the mean passes maxKL."""
+    window_steps: Positive = DEFAULT_WINDOW
+    """Steps in a row that are looked at."""
+    max_kl: Annotated[float, Field(gt=0, alias="maxKL")] = DEFAULT_KL
+    """Largest KL divergence from the reference on average over the window, nats a token; it is measured if beta > 0."""
+
+
+class EntropyCollapse(Part):
+    """Watches whether the policy still tries different tokens, unless its answers are right."""
+
+    action: Literal["fail", "warn", "off"] = "off"
+    """What happens when the mean falls below minEntropy."""
+    window_steps: Positive = DEFAULT_WINDOW
+    """Steps in a row that are looked at."""
+    min_entropy: Annotated[float, Field(gt=0)] = DEFAULT_ENTROPY
+    """Smallest entropy of the next token on average over the window, nats."""
+
+
+class ClippedCompletions(Part):
+    """Watches whether completions end before they are cut: one that is cut has no answer."""
+
+    action: Literal["fail", "warn", "off"] = "warn"
+    """What happens when more are cut than maxShare."""
+    window_steps: Positive = DEFAULT_WINDOW
+    """Steps in a row that are looked at."""
+    max_share: Probability = DEFAULT_CLIPPED
+    """Largest share of the completions that are cut at maxCompletionLength, on average over the window."""
+
+
+class RewardHacking(Part):
+    """Watches for a part of the reward that rises while correctness falls. It compares the halves of the window."""
+
+    action: Literal["fail", "warn", "off"] = "warn"
+    """What happens when one does."""
+    window_steps: Annotated[int, Field(ge=4)] = DEFAULT_HALVES
+    """Steps in a row that are looked at."""
+    min_fall: Annotated[float, Field(gt=0, le=1)] = DEFAULT_FALL
+    """Smallest fall of the correctness reward, from the mean of the first half to that of the second."""
 
 
 class Unscored(Part):
@@ -58,12 +104,20 @@ class Preflight(Part):
 
 
 class Guards(Part):
-    """What stops a run that is not worth its GPU."""
+    """What stops a run that is not worth its GPU, or warns of it."""
 
     learning_signal: LearningSignal = LearningSignal()
     """Loss of the learning signal."""
     divergence: Divergence = Divergence()
     """Divergence."""
+    kl: KLBound = KLBound()
+    """Distance from the reference."""
+    entropy: EntropyCollapse = EntropyCollapse()
+    """Collapse of the entropy."""
+    clipped: ClippedCompletions = ClippedCompletions()
+    """Completions that are cut."""
+    reward_hacking: RewardHacking = RewardHacking()
+    """Rewards that rise while correctness falls."""
     unscored: Unscored = Unscored()
     """Rewards that fail."""
     preflight: Preflight = Preflight()

@@ -11,7 +11,16 @@ from .chat import ChatTemplate
 from .data import Data
 from .evaluation import Evaluation
 from .export import Export
-from .guards import DEFAULT_SPREAD, DEFAULT_WINDOW, Guards
+from .guards import (
+    DEFAULT_CLIPPED,
+    DEFAULT_ENTROPY,
+    DEFAULT_FALL,
+    DEFAULT_HALVES,
+    DEFAULT_KL,
+    DEFAULT_SPREAD,
+    DEFAULT_WINDOW,
+    Guards,
+)
 from .inference import Inference
 from .limits import Checkpoint, Limits
 from .model import Lora, Model
@@ -73,6 +82,12 @@ class Spec(Part):
     def warms_up(self) -> bool:
         """Whether there is a warm-up."""
         return self.data.warmup is not None and not self.warmup.skip
+
+    @property
+    def _measures_kl(self) -> bool:
+        """Whether an algorithm with groups has a reference to measure the divergence from."""
+        beta = self.reinforce.beta
+        return beta > 0 if beta is not None else self.reinforce.algorithm == "RLOO"
 
     @property
     def warmup_optimizer(self) -> str:
@@ -253,6 +268,58 @@ class Spec(Part):
         return self.reinforce.algorithm in GROUPED or untouched
 
     @rule(
+        f"(self.guards.kl.windowSteps == {DEFAULT_WINDOW} && self.guards.kl.maxKL == {DEFAULT_KL})"
+        f" || (self.reinforce.algorithm in {GROUPED_CEL}"
+        " && (has(self.reinforce.beta) ? self.reinforce.beta > 0.0 : self.reinforce.algorithm == 'RLOO'))",
+        "kl needs an algorithm with groups and a reference model to measure from: set reinforce.beta above 0, or "
+        "remove windowSteps and maxKL; with PPO, set divergence.maxKL",
+        field="guards",
+    )
+    def _kl_of_a_token_is_measured(self) -> bool:
+        kl = self.guards.kl
+        untouched = (kl.window_steps, kl.max_kl) == (DEFAULT_WINDOW, DEFAULT_KL)
+        return untouched or (self.reinforce.algorithm in GROUPED and self._measures_kl)
+
+    @rule(
+        f"self.reinforce.algorithm == 'PPO' || self.reinforce.algorithm in {GROUPED_CEL}"
+        f" || (self.guards.entropy.windowSteps == {DEFAULT_WINDOW}"
+        f" && self.guards.entropy.minEntropy == {DEFAULT_ENTROPY})",
+        "entropy is that of completions which are sampled, and this algorithm samples none: remove windowSteps and "
+        "minEntropy",
+        field="guards",
+    )
+    def _entropy_is_measured(self) -> bool:
+        entropy = self.guards.entropy
+        untouched = (entropy.window_steps, entropy.min_entropy) == (DEFAULT_WINDOW, DEFAULT_ENTROPY)
+        return untouched or self.reinforce.algorithm in (*GROUPED, "PPO")
+
+    @rule(
+        f"self.reinforce.algorithm in {GROUPED_CEL} || (self.guards.clipped.windowSteps == {DEFAULT_WINDOW}"
+        f" && self.guards.clipped.maxShare == {DEFAULT_CLIPPED})",
+        "this algorithm does not tell how many completions are cut: remove windowSteps and maxShare of clipped",
+        field="guards",
+    )
+    def _clipped_is_measured(self) -> bool:
+        clipped = self.guards.clipped
+        untouched = (clipped.window_steps, clipped.max_share) == (DEFAULT_WINDOW, DEFAULT_CLIPPED)
+        return untouched or self.reinforce.algorithm in GROUPED
+
+    @rule(
+        f"(self.guards.rewardHacking.windowSteps == {DEFAULT_HALVES}"
+        f" && self.guards.rewardHacking.minFall == {DEFAULT_FALL})"
+        f" || (self.reinforce.algorithm in {GROUPED_CEL} && self.rewards.size() > 1"
+        " && self.rewards.exists(r, has(r.builtin) && r.builtin == 'correctness'))",
+        "rewardHacking compares the correctness reward with the others, by an algorithm with groups: add a reward with "
+        "builtin correctness beside another one, or remove windowSteps and minFall",
+        field="guards",
+    )
+    def _correctness_can_be_compared(self) -> bool:
+        hacking = self.guards.reward_hacking
+        untouched = (hacking.window_steps, hacking.min_fall) == (DEFAULT_HALVES, DEFAULT_FALL)
+        both = len(self.rewards) > 1 and any(reward.builtin == "correctness" for reward in self.rewards)
+        return untouched or (self.reinforce.algorithm in GROUPED and both)
+
+    @rule(
         "!has(self.guards.divergence.maxKL) || !(self.reinforce.algorithm in ['DPO', 'ORPO', 'none'])",
         "maxKL needs an algorithm that measures the divergence: DPO, ORPO and none do not",
         field="guards",
@@ -267,6 +334,5 @@ class Spec(Part):
         field="guards",
     )
     def _kl_is_measured(self) -> bool:
-        algorithm, beta = self.reinforce.algorithm, self.reinforce.beta
-        measured = beta > 0 if beta is not None else algorithm == "RLOO"
-        return self.guards.divergence.max_kl is None or algorithm not in GROUPED or measured
+        is_grouped = self.reinforce.algorithm in GROUPED
+        return self.guards.divergence.max_kl is None or not is_grouped or self._measures_kl

@@ -13,7 +13,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from reasoning_contract.report import CheckpointStatus, RunStage, TrainingStatus
 
 from ..attempt import Attempt, Policy
-from ..guards import LearningSignalGuard, judge_budget, judge_divergence, verifiable_reward
+from ..guards import Verdict, guards_of, judge_budget, judge_divergence
 from ..interruption import interrupted
 from ..reporting.gpu_use import GpuUse
 from ..reporting.step_figures import presentable, training_status
@@ -31,7 +31,9 @@ class StageCallback(TrainerCallback):
     ) -> None:
         self._attempt, self._stage, self._folder, self._unscored = attempt, stage, folder, unscored
         spec = attempt.spec
-        self._signal = LearningSignalGuard(spec.guards.learning_signal, verifiable_reward(spec))
+        self._guards = guards_of(spec, stage)
+        self._verdicts: dict[str, Verdict] = {}
+        self._warned: set[str] = set()
         self._updates = (spec.reinforce.updates_per_generation or 1) if stage == "reinforce" else 1
         self._generated: dict[str, Any] = {}
         self._tokens, self._moment = 0.0, time.monotonic()
@@ -49,9 +51,10 @@ class StageCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Tell where the stage begins: at its first step, or at a checkpoint's, and what the guard saw before it."""
-        for logs in state.log_history:
-            self._signal.update(training_status(logs))
+        """Tell where the stage begins: at its first step, or at a checkpoint's, and what the guards saw before it."""
+        for training in map(training_status, state.log_history):
+            for guard in self._guards:
+                guard.update(training)
         self._attempt.tracker.begin(self._stage, total=state.max_steps, done=state.global_step)
         self._moment = time.monotonic()
         if self._gpu:
@@ -95,13 +98,19 @@ class StageCallback(TrainerCallback):
             unscored=self._unscored(),
         )
         tracker.report(training=presentable(self._with_generated(training)))
-        stable = judge_divergence(spec.guards.divergence, training)
-        verdict = self._signal.update(training)
-        if verdict is not None:
-            tracker.report(learning_signal=verdict.to_report())
-        for each in (stable, verdict):
-            if each is not None:
-                self._act(each)
+        self._act("Divergence", judge_divergence(spec.guards.divergence, training))
+        self._judge(training)
+
+    def _judge(self, training: TrainingStatus) -> None:
+        """Report what each guard says before acting on any."""
+        news = {guard.condition: guard.update(training) for guard in self._guards}
+        self._verdicts |= {condition: verdict for condition, verdict in news.items() if verdict}
+        if self._verdicts:
+            reports = [verdict.to_report(condition) for condition, verdict in self._verdicts.items()]
+            self._attempt.tracker.report(guards=reports)
+        for condition, verdict in news.items():
+            if verdict:
+                self._act(condition, verdict)
 
     def _with_generated(self, training: TrainingStatus) -> TrainingStatus:
         """Complete an update that shares its completions with an earlier one with what is known of them."""
@@ -110,8 +119,12 @@ class StageCallback(TrainerCallback):
             self._generated = {name: figure for name, figure in figures.items() if name != "gpu_use_percent"}
         return TrainingStatus.model_validate(self._generated | figures)
 
-    def _act(self, verdict: Any) -> None:
-        if not verdict.ok and verdict.action == "warn":
+    def _act(self, guard: str, verdict: Verdict) -> None:
+        """End the run, or say a warning when it begins, not at every step that it lasts."""
+        if verdict.ok:
+            self._warned.discard(guard)
+        elif verdict.action == "warn" and guard not in self._warned:
+            self._warned.add(guard)
             self._attempt.say(f"warning: {verdict.message}")
         verdict.raise_if_failed()
 
