@@ -264,7 +264,7 @@ def fitting(spec: Spec, world: World) -> int:
 
     from reasoning_trainer.attempt import Chat
 
-    chat: Any = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
+    chat: Any = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model), template=spec.chat_template)
     context: Any = SimpleNamespace(spec=spec, say=lambda text: None)
     rows = load_data(spec, Source(Inputs(None, None).locate)).train
     return len(pipeline.fit_lengths(context, chat, rows, "data.train"))
@@ -814,7 +814,7 @@ CASES: dict[str, Any] = {
     "rewards[].http.timeoutSeconds": Shown(1.0, scorers, {"seconds": 1.0}, HTTP),
     "rewards[].http.retries": Shown(1, scorers, {"services": [{"retries": 1}]}, HTTP),
     "rewards[].http.concurrency": Shown(2, scorers, {"services": [{"parts": 2}]}, HTTP),
-    "rewardBox.resources.requests": Shown({"cpu": "2"}, box, {"resources": {"requests": {"cpu": "2"}}}, PYTHON),
+    "rewardBox.resources.requests": Shown({"cpu": "500m"}, box, {"resources": {"requests": {"cpu": "500m"}}}, PYTHON),
     "rewardBox.resources.limits": Shown({"memory": "4Gi"}, box, {"resources": {"limits": {"memory": "4Gi"}}}, PYTHON),
     "rewardBox.onMissingWall": Shown("run", scorers, {"onMissingWall": "run"}, PYTHON),
     "rewards[].model.source": Refused("hf://x/y", "spec.rewards[0].model", reward(model={"source": "hf://a/b"})),

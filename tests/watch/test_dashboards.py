@@ -17,15 +17,15 @@ import pytest
 from prometheus_client import REGISTRY, start_http_server
 from tests.polling import eventually
 
+from reasoning_contract.job_status import Status
 from reasoning_contract.progress import Progress
 from reasoning_contract.series import SERIES
-from reasoning_contract.status import Status
 from reasoning_operator import metrics
 from reasoning_operator.model import Key
 
 BOARDS = sorted((Path(__file__).parents[2] / "helm/reasoning-operator/files/dashboards").glob("*.json"))
 RUN = Path(__file__).with_name("run.jsonl")
-"""The reports of a real run on a CPU, as /progress gave them: GRPO on the parity task of hack/algorithms."""
+"""The reports of a real run on a CPU, as /progress gave them: warm-up and GRPO on a tiny model."""
 NOT_ON_A_CPU = {"GPU busy": "a CPU run has no GPU", "GPUs in use, by namespace": "a CPU run spends no GPU time"}
 VARIABLES = {"$namespace": "team-a", "$name": "parity"}
 EMPTY_HERE = {
@@ -73,8 +73,10 @@ class Prometheus:
         )
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
-        asked = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query?{asked}", timeout=5) as answer:
+        """Return the series of an expression over the last minutes, as a panel asks for them."""
+        now = time.time()
+        asked = urllib.parse.urlencode({"query": expression, "start": now - 300, "end": now, "step": 1})
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query_range?{asked}", timeout=5) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
             return found
 
@@ -115,7 +117,7 @@ def scraped(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for result in ("success", "error"):
             metrics.RECONCILES.labels(result).inc()
         metrics.RECONCILE_SECONDS.observe(0.001)
-        time.sleep(0.25)  # Prometheus looks once a second: the run is played back for it
+        time.sleep(0.5)  # Prometheus looks once a second: the run is played back for it
     yield prometheus
     prometheus.close()
     server.shutdown()

@@ -40,7 +40,7 @@ def _add_run(commands: Any) -> None:
     command = _add(commands, "run", "train by a manifest", lambda given, show: run.run(run.Options(**given), show))
     add = command.add_argument
     add("--output", type=Path, required=True, help="folder of the run; a run that was begun there goes on")
-    add("--port", type=int, help="port to serve /progress, /metrics and /healthz on")
+    add("--port", type=int, help="port to serve /progress, /report, /metrics and /healthz on")
     _add_last_word(command)
 
 

@@ -6,7 +6,7 @@ from reasoning_contract.api import BOX_CONTAINER, BOX_FOLDER, BOX_SOCKET
 from reasoning_contract.spec import Resources, Spec
 
 from ..model import Json, TrainingJob
-from ..names import RUN_BOX_AS
+from ..names import box_user
 
 _SHARED, _TMP = "box", "box-tmp"
 _LIMITS = {"cpu": "1", "memory": "2Gi"}
@@ -31,6 +31,7 @@ def build(job: TrainingJob, image: str) -> Json:
     image
         The trainer's image.
     """
+    user = box_user(job.uid)
     return {
         "name": BOX_CONTAINER,
         "image": image,
@@ -48,8 +49,8 @@ def build(job: TrainingJob, image: str) -> Json:
         "resources": _resources(job.spec.reward_box.resources),
         "volumeMounts": [{"name": _SHARED, "mountPath": BOX_FOLDER}, {"name": _TMP, "mountPath": "/tmp"}],
         "securityContext": {
-            "runAsUser": RUN_BOX_AS,
-            "runAsGroup": RUN_BOX_AS,
+            "runAsUser": user,
+            "runAsGroup": user,
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},

@@ -14,6 +14,7 @@ from reasoning_operator.children import config, network_policy, preflight, volum
 from reasoning_operator.children import training_job as batch_job
 from reasoning_operator.children.pod import reserved
 from reasoning_operator.model import Json
+from reasoning_operator.names import box_user
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 EVERYTHING: Json = {
@@ -95,6 +96,14 @@ def test_box_has_nothing_of_the_trainers() -> None:
     assert shared == {"box"}
     volumes = {each["name"]: each for each in template["volumes"]}
     assert all("emptyDir" in volumes[each["name"]] for each in box["volumeMounts"])
+
+
+def test_boxes_of_different_jobs_have_different_users() -> None:
+    """Linux counts threads by user on the whole node: a box would find those of another job's already there."""
+    users = [box_user(f"0a1b2c3d-0000-4000-8000-{number:012}") for number in range(50)]
+    assert len(set(users)) == len(users)
+    assert all(100_000 <= user <= 165_535 for user in users)
+    assert box_user("0a1b") == box_user("0a1b")
 
 
 def test_only_python_rewards_bring_a_box() -> None:
