@@ -15,6 +15,11 @@ def batch_job(job: str) -> str:
     return f"{job}-train"
 
 
+def preflight(job: str) -> str:
+    """Return the name of the Job that checks a job before its own is made."""
+    return f"{job}-preflight"
+
+
 def spec_config_map(job: str) -> str:
     """Return the name of the ConfigMap with the resolved spec."""
     return f"{job}-spec"

@@ -12,6 +12,8 @@ _SHARED, _TMP = "box", "box-tmp"
 _LIMITS = {"cpu": "1", "memory": "2Gi"}
 _REQUESTS = {"cpu": "100m", "memory": "256Mi"}
 _MEMORY = "BOX_MEMORY"
+NO_GPUS = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}
+"""Images made from CUDA's ask for all GPUs, which NVIDIA's runtime gives to a container that asks for none."""
 
 
 def is_needed(spec: Spec) -> bool:
@@ -41,8 +43,7 @@ def build(job: TrainingJob, image: str) -> Json:
         "workingDir": "/tmp",
         "env": [
             {"name": "HOME", "value": "/tmp"},
-            # images made from CUDA's ask for all GPUs, which NVIDIA's runtime gives to a container that asks for none
-            {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
+            NO_GPUS,
             {"name": _MEMORY, "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}},
         ],
         "resources": _resources(job.spec.reward_box.resources),
