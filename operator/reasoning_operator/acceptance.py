@@ -159,7 +159,7 @@ def _not_found(kind: str, name: str, field: str) -> Problem:
 
 
 def _taken(job: TrainingJob, observed: Observed) -> Problem | None:
-    children = (observed.batch_job, observed.config_map, observed.network_policy)
+    children = (observed.batch_job, observed.preflight, observed.config_map, observed.network_policy)
     for child in filter(None, children):
         if not observed.owns(child):
             return _taken_by_earlier_job(job, child) or _conflict(

@@ -17,6 +17,7 @@ class Announcement(NamedTuple):
 
 
 _MESSAGES = {
+    "Preflight": "data and rewards are checked before a GPU is asked for",
     "Starting": "the training pod is asked for",
     "Suspended": "the pod has ended; the run goes on from its checkpoint when spec.suspend is false again",
     "Succeeded": "training is done",

@@ -97,11 +97,13 @@ class Observed:
     ----------
     job
         The object itself.
-    batch_job, claim, config_map, network_policy
+    batch_job, preflight, claim, config_map, network_policy
         Objects under the names of this job's children, whoever made them; None where there is none. `claim` is
         spec.storage.existingClaim where that is given.
     pods
-        Pods of this job, by UID label, oldest first; those of an earlier job of the same name are not among them.
+        Pods of this job's Job, by UID label, oldest first; those of an earlier job of the same name are not among them.
+    preflight_pods
+        Pods of its preflight, in the same way.
     inputs
         Keys of the ConfigMaps that the spec refers to, and the claims (no keys): absent from the mapping if not there.
         None where they were not looked at, because the Job has been made already.
@@ -115,10 +117,12 @@ class Observed:
 
     job: Json
     batch_job: Json | None = None
+    preflight: Json | None = None
     claim: Json | None = None
     config_map: Json | None = None
     network_policy: Json | None = None
     pods: tuple[Json, ...] = ()
+    preflight_pods: tuple[Json, ...] = ()
     inputs: Mapping[tuple[str, str], frozenset[str]] | None = None
     events: tuple[Json, ...] = ()
     progress: Mapping[str, Progress] = field(default_factory=dict)

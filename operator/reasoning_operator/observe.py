@@ -12,7 +12,7 @@ from reasoning_contract.api import JOB_LABEL, UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 
-from . import pods
+from . import names, pods
 from .children.table import TABLE, Row
 from .client import Cluster, path
 from .inputs import output_claim_of, references
@@ -53,11 +53,14 @@ async def observe(
     live_job, claim = children["batch_job"], children["claim"]
     own_pods = tuple(pod for pod in store.pods(key) if pods.belongs(pod, job, live_job))
     uids = {pod["metadata"]["uid"] for pod in own_pods}
-    about = [thing for thing in (claim, *(own_pods or (live_job,))) if thing]
+    preflight = children["preflight"]
+    checking = tuple(pod for pod in store.pods(key) if pods.belongs(pod, job, preflight, names.preflight))
+    about = [thing for thing in (claim, *(own_pods or (live_job,)), *(checking or (preflight,))) if thing]
     return Observed(
         job=job,
         **children,
         pods=own_pods,
+        preflight_pods=checking,
         inputs=None if live_job else await _inputs(store, cluster, key.namespace, job["spec"]),
         events=store.events([thing["metadata"]["uid"] for thing in about]),
         progress={uid: progress[uid] for uid in uids & progress.keys()},

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from reasoning_contract.api import SPEC_HASH, TEMPLATE_HASH, UID_LABEL
+from reasoning_contract.api import UID_LABEL
 from reasoning_contract.problem import Problem
 from reasoning_contract.spec import Limits
 from reasoning_contract.spec.nature import CHANGEABLE_PHASES
 
-from . import pods, suspension
+from . import pods, preflight, suspension
 from .acceptance import Verdict
 from .children import config, pod, training_job
 from .children.table import TABLE, OnDrift, Row, built
@@ -109,7 +109,8 @@ def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: date
     wanted = built(job, settings)
     # an operator that has no image for a Job leaves it the one that it has
     to_replace = bool(pod.image(job, settings)) and _to_replace(wanted["batch_job"], observed)
-    steps = [_step(row, wanted[row.role], job, observed, to_replace=to_replace) for row in TABLE]
+    checks = preflight.is_due(job, observed, settings)
+    steps = [_step(row, wanted[row.role], job, observed, to_replace=to_replace, checks=checks) for row in TABLE]
     return Plan(
         create=tuple(child for step in steps for child in step.create),
         patch=tuple(patch for step in steps for patch in step.patch),
@@ -118,15 +119,19 @@ def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: date
     )
 
 
-def _step(row: Row, wanted: Json | None, job: TrainingJob, observed: Observed, *, to_replace: bool) -> Plan:
+def _step(
+    row: Row, wanted: Json | None, job: TrainingJob, observed: Observed, *, to_replace: bool, checks: bool
+) -> Plan:
     """Return what is to be done about one child; nothing about one that another made, or an earlier job left."""
     live = observed.child(row.role)
     if live is not None and not _is_mine(live, observed):
         return Plan()
     if wanted is None:
         return Plan(delete=(live,)) if live is not None and row.deletable else Plan()
+    if row.on_drift is OnDrift.RERUN:
+        return _preflight(wanted, observed, is_due=checks)
     if row.on_drift is OnDrift.REPLACE:
-        return _batch_job(job, wanted, observed, to_replace=to_replace)
+        return Plan() if checks else _batch_job(job, wanted, observed, to_replace=to_replace)
     if row.on_drift is OnDrift.HOLD:
         wanted = _held_for_attempts(job, wanted, observed, to_replace=to_replace)
     return _simple(wanted, live, *row.parts)
@@ -158,7 +163,7 @@ def _to_replace(wanted: Json | None, observed: Observed) -> bool:
     if live is None or wanted is None or observed.status.phase not in (None, *CHANGEABLE_PHASES):
         return False
     at_work = any(pods.started_at(each) and not pods.is_over(each) for each in observed.pods)
-    return not at_work and _made_with(live) != _made_with(wanted)
+    return not at_work and training_job.made_with(live) != training_job.made_with(wanted)
 
 
 def _is_idle(observed: Observed) -> bool:
@@ -175,6 +180,21 @@ def _held_for_attempts(job: TrainingJob, wanted: Json, observed: Observed, *, to
     return config.for_attempts_of(batch_job, live, wanted, job.spec.limits.gpu_hours)
 
 
+def _preflight(wanted: Json, observed: Observed, *, is_due: bool) -> Plan:
+    live = observed.preflight
+    if not is_due or (live and live["metadata"].get("deletionTimestamp")):
+        return Plan()  # what it found is kept, and its log
+    if live is None:
+        # what a pod of an earlier Job was made with is not changed under it, and would be checked in the spec's place
+        return Plan(create=(wanted,)) if _is_idle(observed) else Plan()
+    if training_job.made_with(live) != training_job.made_with(wanted):
+        return Plan(delete=(live,))
+    if pods.job_end(live):
+        return Plan()
+    suspend = {"suspend": suspension.wanted(observed.job, live)}
+    return _simple({"metadata": wanted["metadata"], "spec": suspend}, live, "spec")
+
+
 def _batch_job(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace: bool) -> Plan:
     live = observed.batch_job
     if live is None:
@@ -188,14 +208,10 @@ def _batch_job(job: TrainingJob, wanted: Json, observed: Observed, *, to_replace
     return _simple({"metadata": wanted["metadata"], "spec": fields}, live, "spec")
 
 
-def _made_with(batch_job: Json) -> tuple[str | None, ...]:
-    annotations = batch_job["metadata"].get("annotations", {})
-    return annotations.get(TEMPLATE_HASH), annotations.get(SPEC_HASH)
-
-
 def _next_look(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> float | None:
     """Return when time alone will have changed something: all else is watched. The deadline does not rest."""
-    moments = turning_points(observed, timedelta(seconds=settings.image_pull_deadline_seconds))
+    seen = preflight.as_run(observed) if preflight.is_due(job, observed, settings) else observed
+    moments = turning_points(seen, timedelta(seconds=settings.image_pull_deadline_seconds))
     limit, start = job.spec.limits.active_deadline_seconds, observed.status.start_time
     if limit and start:
         moments.append(parse(start) + timedelta(seconds=limit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reasoning_contract.api import CONTAINER, UID_LABEL
@@ -52,7 +53,7 @@ def terminated(pod: Json) -> Json | None:
     return _state(pod, "terminated")
 
 
-def belongs(pod: Json, job: Json, batch_job: Json | None) -> bool:
+def belongs(pod: Json, job: Json, batch_job: Json | None, named: Callable[[str], str] = names.batch_job) -> bool:
     """Whether a pod is of a job's Job, by the owner that its controller wrote: anybody may copy its labels.
 
     Parameters
@@ -63,11 +64,13 @@ def belongs(pod: Json, job: Json, batch_job: Json | None) -> bool:
         The ReasoningTrainingJob.
     batch_job
         Its Job; where that is gone, its pods may still be at work.
+    named
+        Returns the Job's name, from the job's.
     """
     if pod["metadata"].get("labels", {}).get(UID_LABEL) != job["metadata"]["uid"]:
         return False  # of an earlier job of this name
     owner = next((each for each in owners(pod) if each.get("controller")), None)
-    if owner is None or (owner["kind"], owner["name"]) != (JOB.name, names.batch_job(job["metadata"]["name"])):
+    if owner is None or (owner["kind"], owner["name"]) != (JOB.name, named(job["metadata"]["name"])):
         return False
     return batch_job is None or owner["uid"] == batch_job["metadata"]["uid"]
 

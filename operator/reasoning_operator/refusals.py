@@ -6,6 +6,7 @@ import re
 
 from reasoning_contract.problem import Problem
 
+from . import names
 from .acceptance import Verdict
 from .children.table import built
 from .model import Json, TrainingJob
@@ -48,9 +49,11 @@ def refused(message: str, verdict: Verdict, settings: Settings) -> Problem:
         Settings of the operator, by which the child was made.
     """
     fields: list[str] = []
+    is_preflights = isinstance(verdict, TrainingJob) and f'"{names.preflight(verdict.name)}"' in message
+    role = "preflight" if is_preflights else "batch_job"
 
     def tell(found: re.Match[str]) -> str:
-        field = _field(found[0], verdict, settings) if isinstance(verdict, TrainingJob) else None
+        field = _field(found[0], role, verdict, settings) if isinstance(verdict, TrainingJob) else None
         fields.extend([field] if field else [])
         return field or found[0]
 
@@ -64,17 +67,17 @@ def refused(message: str, verdict: Verdict, settings: Settings) -> Problem:
     )
 
 
-def _field(path: str, job: TrainingJob, settings: Settings) -> str | None:
+def _field(path: str, role: str, job: TrainingJob, settings: Settings) -> str | None:
     """Return the field of the spec that a field of the Job was made of; None if it is the operator's own."""
     for prefix, field in _PREFIXES:
         if path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")):
             return field + path.removeprefix(prefix)
-    return _in_list(path, job, settings)
+    return _in_list(path, role, job, settings)
 
 
-def _in_list(path: str, job: TrainingJob, settings: Settings) -> str | None:
+def _in_list(path: str, role: str, job: TrainingJob, settings: Settings) -> str | None:
     """Return the field of a volume, mount or variable: the user's stand behind the operator's own."""
-    template: Json = (built(job, settings)["batch_job"] or {})["spec"]["template"]["spec"]
+    template: Json = (built(job, settings)[role] or {})["spec"]["template"]["spec"]
     pod = job.spec.pod
     lists = (
         (f"{_POD}volumes", "volumes", len(template["volumes"]) - len(pod.volumes)),

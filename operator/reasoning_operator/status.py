@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from reasoning_contract.job_status import Condition, Failure, Phase, Status, StorageStatus
+from reasoning_contract.job_status import Condition, Failure, Phase, PreflightStatus, Status, StorageStatus
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import GUARD_CONDITIONS, GuardReport, Progress
 from reasoning_contract.report import ProgressStatus
 
-from . import pods, suspension
+from . import pods, preflight, suspension
 from .acceptance import Verdict
+from .children.preflight import is_wanted
 from .children.volume import claim_name
 from .diagnosis import diagnose
 from .model import FINISHED, Json, Observed
@@ -50,7 +51,8 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
     if old.phase in FINISHED:
         return old.model_copy(update={"observed_generation": generation})
     problem = _problem(observed, verdict, settings, now)
-    phase = _phase(observed, verdict, problem)
+    checks = _checks(observed, verdict, settings)
+    phase = _phase(observed, verdict, problem, checks=checks)
     report = latest_report(observed)
     new = _with_report(old, report).model_copy(
         update={
@@ -59,11 +61,12 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
             "attempts": _attempts(observed, report),
             "start_time": old.start_time or _first_start(observed),
             "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and _failure(problem),
+            "preflight": _preflight(observed, verdict, settings),
             "storage": old.storage if isinstance(verdict, Problem) else _storage(verdict),
         }
     )
     new = _at_phase(new, observed, now)
-    return new.model_copy(update={"conditions": _conditions(new, observed, verdict, report, now)})
+    return new.model_copy(update={"conditions": _conditions(new, observed, verdict, report, now, checks=checks)})
 
 
 def latest_report(observed: Observed) -> Progress | None:
@@ -79,7 +82,22 @@ def latest_report(observed: Observed) -> Progress | None:
 def _problem(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Problem | None:
     if isinstance(verdict, Problem) and (verdict.final or _end(observed) is None):
         return verdict
-    return diagnose(observed, timedelta(seconds=settings.image_pull_deadline_seconds), now)
+    image_deadline = timedelta(seconds=settings.image_pull_deadline_seconds)
+    if _checks(observed, verdict, settings) and not observed.pods:
+        return preflight.problem(observed, image_deadline, now)
+    return diagnose(observed, image_deadline, now)
+
+
+def _checks(observed: Observed, verdict: Verdict, settings: Settings) -> bool:
+    return not isinstance(verdict, Problem) and preflight.is_due(verdict, observed, settings)
+
+
+def _preflight(observed: Observed, verdict: Verdict, settings: Settings) -> PreflightStatus | None:
+    """Return how the preflight ended; that of a job whose Job is made stands, whatever its spec has become."""
+    old = observed.status.preflight
+    if isinstance(verdict, Problem):
+        return old
+    return preflight.result(verdict, observed, settings) or (old if observed.batch_job is not None else None)
 
 
 def _failure(problem: Problem) -> Failure:
@@ -94,7 +112,7 @@ def _end(observed: Observed) -> Json | None:
     return pods.job_end(observed.batch_job) if observed.owns(observed.batch_job) else None
 
 
-def _phase(observed: Observed, verdict: Verdict, problem: Problem | None) -> Phase:
+def _phase(observed: Observed, verdict: Verdict, problem: Problem | None, *, checks: bool) -> Phase:
     end = _end(observed)
     if end and not (isinstance(verdict, Problem) and verdict.final):
         return "Succeeded" if end["type"] == "Complete" else "Failed"
@@ -105,7 +123,9 @@ def _phase(observed: Observed, verdict: Verdict, problem: Problem | None) -> Pha
         return "Running"  # also until the Job controller has seen that the last pod is over
     if isinstance(verdict, Problem) and not alive:
         return _refused_phase(observed)
-    return "Suspended" if suspension.asked(observed.job) and not alive else "Starting"
+    if suspension.asked(observed.job) and not alive:
+        return "Suspended"
+    return "Preflight" if checks else "Starting"
 
 
 def _refused_phase(observed: Observed) -> Phase:
@@ -161,9 +181,9 @@ def _complete(progress: ProgressStatus | None) -> ProgressStatus | None:
 
 
 def _conditions(
-    new: Status, observed: Observed, verdict: Verdict, report: Progress | None, now: datetime
+    new: Status, observed: Observed, verdict: Verdict, report: Progress | None, now: datetime, *, checks: bool
 ) -> list[Condition]:
-    claims = [_accepted(verdict), _running(new, observed)]
+    claims = [_accepted(verdict), *_preflight_passed(new, checks=checks), _running(new, observed)]
     suspended = suspension.asked(observed.job)
     if suspended or _old(observed, "Suspended"):
         claims.append(_suspended(new.phase == "Suspended", suspended))
@@ -173,6 +193,8 @@ def _conditions(
     if new.phase not in FINISHED and (reporting := _reporting(observed)):
         claims.append(reporting)
     told = {claim.type for claim in claims}
+    if new.preflight is None:
+        told.add("PreflightPassed")  # of another spec, or of one that has none any more
     if new.phase in FINISHED or not any(map(pods.is_running, observed.pods)):
         told.add("Reporting")  # of a pod that has ended there is nothing to hear
     kept = [condition for condition in observed.status.conditions if condition.type not in told]
@@ -182,12 +204,24 @@ def _conditions(
 def _accepted(verdict: Verdict) -> _Claim:
     if isinstance(verdict, Problem):
         return _Claim("Accepted", False, verdict.reason, verdict.told)
-    # guards.preflight is left to later versions: a job on a GPU should know that its checks take place on it
-    gpu = (
-        " (this version has no preflight: the GPU is held meanwhile)" if verdict.spec.parallelism.gpus_per_node else ""
-    )
+    if is_wanted(verdict.spec):
+        return _Claim("Accepted", True, "Valid", "the spec can be run; data and rewards are checked by a preflight")
+    gpu = " (guards.preflight is off: the GPU is held meanwhile)" if verdict.spec.parallelism.gpus_per_node else ""
     checks = f"data and rewards are checked first thing in the training pod{gpu}"
     return _Claim("Accepted", True, "Valid", f"the spec can be run; {checks}")
+
+
+def _preflight_passed(new: Status, *, checks: bool) -> list[_Claim]:
+    """Say whether the preflight passed; nothing of a job that has none."""
+    ended = new.preflight
+    if ended is None:
+        waits = new.failure.told if new.failure else "data and rewards are checked in a pod without a GPU"
+        return [_Claim("PreflightPassed", None, "Checking", waits)] if checks else []
+    found = "; ".join(each.told for each in ended.findings)
+    if ended.passed:
+        return [_Claim("PreflightPassed", True, "Passed", found or "nothing is to be mended")]
+    reason = new.failure.reason if new.failure else "Failed"
+    return [_Claim("PreflightPassed", False, reason, found or (new.failure.told if new.failure else ""))]
 
 
 def _guarded(report: Progress | None) -> list[_Claim]:
@@ -213,6 +247,7 @@ def _running(new: Status, observed: Observed) -> _Claim:
 
 
 _NOT_RUNNING = {
+    "Preflight": "no GPU is asked for until the preflight has passed",
     "Starting": "waiting for the pod to start",
     "Suspended": "spec.suspend is true",
     "Succeeded": "the run is done",

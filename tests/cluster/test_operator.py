@@ -28,6 +28,7 @@ from tests.cluster.operator_under_test import (
 from tests.polling import eventually
 
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.finding import Finding
 from reasoning_contract.outcome import Outcome
 
 
@@ -95,6 +96,43 @@ def test_life_of_a_job(api: Api, kubelet: FakeKubelet) -> None:
     assert (status["attempts"], status["startTime"] <= status["completionTime"]) == (1, True)
     assert condition(status, "Succeeded")["status"] == "True"
     assert "failure" not in status
+
+
+def test_gpu_is_asked_for_only_when_the_preflight_has_passed(api: Api, kubelet: FakeKubelet) -> None:
+    api.create(manifest("checked", parallelism={"gpusPerNode": 1}))
+    first = api.pod("checked")
+    assert first["metadata"]["labels"]["job-name"] == "checked-preflight"
+    assert "nvidia.com/gpu" not in first["spec"]["containers"][0]["resources"].get("limits", {})
+    kubelet.run(first)
+    api.wait_for_phase("checked", "Preflight")
+    finding = Finding(level="error", where="data.train", message="no column question", hint="name it in columns")
+    said = {"reason": "DatasetColumnMissing", "message": finding.message, "hint": finding.hint, "findings": [finding]}
+    kubelet.say(first, Outcome.model_validate({"exitCode": ExitCode.DATA_INVALID} | said))
+
+    def passed(state: str) -> Json | None:
+        found = condition(api.status("checked"), "PreflightPassed")
+        return found if found.get("status") == state else None
+
+    told = eventually(lambda: passed("False"), "the verdict of the preflight")
+    assert told["message"] == "data.train: no column question (name it in columns)"
+    status = api.status("checked")
+    assert (status["phase"], status["failure"]["reason"]) == ("Preflight", "DatasetColumnMissing")
+    assert api.get(JOB, "checked-train") is None, "what failed holds no GPU"
+
+    api.patch(RTJ, "checked", {"spec": {"reinforce": {"steps": 7}}})
+    second = api.pod("checked")
+    assert second["metadata"]["labels"]["job-name"] == "checked-preflight"
+    assert api.get(JOB, "checked-train") is None
+    assert job_spec(api, "checked")["reinforce"]["steps"] == 7, "what is checked is the spec as mended"
+    kubelet.say(second, Outcome(exit_code=ExitCode.DONE, reason="Checked", message="it can be started"))
+    eventually(lambda: passed("True"), "the verdict of the second preflight")
+    trainer = api.pod("checked")
+    assert trainer["metadata"]["labels"]["job-name"] == "checked-train"
+    assert trainer["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    kubelet.run(trainer)
+    status = api.wait_for_phase("checked", "Running")
+    assert (status["attempts"], condition(status, "PreflightPassed")["status"]) == (1, "True")
+    assert api.get(JOB, "checked-preflight"), "its log is kept with the job"
 
 
 def test_events_tell_the_story_once(api: Api, kubelet: FakeKubelet) -> None:

@@ -132,3 +132,17 @@ def test_a_job_for_a_gpu_is_checked_without_one(checked: Callable[..., tuple[Out
     assert "backend: the trainer's GPU decides" in shown
     for backend in ("transformers with 16bit", "unsloth with 4bit"):
         assert f"memory: {backend} weights fits on a GPU of" in shown
+
+
+def test_last_word_has_what_is_to_be_mended(manifest: Manifest, no_weights: Path, tmp_path: Path) -> None:
+    rewards = [{"name": "brief", "builtin": "lengthPenalty", "params": {"targetTokens": 4096}}]
+    model = {"source": f"file://{no_weights}", "maxSequenceLength": 128}
+    word = tmp_path / "last-word"
+    with Display(Console(file=io.StringIO())) as display:
+        outcome = check(Options(manifest(model=model, rewards=rewards), termination_log=word), display)
+    assert Outcome.from_termination_message(word.read_text("utf-8")) == outcome
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_LEARNING, "NothingToLearn")
+    levels = [(each.level, each.where) for each in outcome.findings]
+    assert levels[0] == ("error", "rewards")
+    assert ("warning", "reward brief") in levels
+    assert all(each.hint for each in outcome.findings)

@@ -27,12 +27,14 @@ from reasoning_contract.rules import Part
 from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Spec
 from reasoning_contract.unbuilt import unsupported
 from reasoning_operator.acceptance import accept
+from reasoning_operator.children import training_job
 from reasoning_operator.inputs import references
-from reasoning_operator.model import Observed
+from reasoning_operator.model import Observed, TrainingJob
 from reasoning_operator.plan import plan
 from reasoning_trainer import pipeline
 from reasoning_trainer.algorithms.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
 from reasoning_trainer.backends import transformers_arguments, unsloth_arguments
+from reasoning_trainer.commands.check import sample
 from reasoning_trainer.data.examples import Example
 from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
@@ -280,11 +282,17 @@ def objects(spec: Spec, world: World) -> Any:
 
 
 def template(spec: Spec, world: World) -> Any:
-    return objects(spec, world)["Job"]["spec"]["template"]
+    job = TrainingJob.of({"metadata": META, "spec": spec.model_dump(by_alias=True, exclude_none=True)})
+    return training_job.build(job, SETTINGS)["spec"]["template"]
 
 
 def container(spec: Spec, world: World) -> Any:
     return template(spec, world)["spec"]["containers"][0]
+
+
+def tried(spec: Spec, world: World) -> int:
+    """On how many rows a check tries the rewards."""
+    return len(sample(spec, load_data(spec, Source(Inputs(None, None).locate)).train))
 
 
 def after_the_end(spec: Spec, world: World) -> Any:
@@ -880,8 +888,11 @@ CASES: dict[str, Any] = {
     "guards.unscored.action": Shown("warn", unscored, [(False, "warn")]),
     "guards.unscored.maxShare": Shown(0.5, unscored, [(True, "fail")]),
     "guards.unscored.windowBatches": Shown(4, unscored, lambda verdicts: verdicts[3] is not None),
-    "guards.preflight.enabled": Refused(True, "spec.guards.preflight.enabled"),
-    "guards.preflight.sampleRows": Refused(8, "spec.guards.preflight.sampleRows"),
+    "guards.preflight.enabled": [
+        Shown(True, objects, {"Job": {"metadata": {"name": "sums-preflight"}}}),
+        Shown(False, objects, {"Job": {"metadata": {"name": "sums-train"}}}, GPU),
+    ],
+    "guards.preflight.sampleRows": Shown(1, tried, 1),
     "checkpoint.everySteps": [
         Shown(5, rl, {"save_steps": 5}),
         Shown(5, sft, {"save_steps": 5}),

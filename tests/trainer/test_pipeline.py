@@ -9,6 +9,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+from tests.documents import Document
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
@@ -56,7 +57,22 @@ def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
     card = (run / "README.md").read_text()
     assert artifacts[0].sha256 in card
     assert "algorithm: GRPO" in card
+    assert progress.report is not None
+    assert progress.report.path == str(run / "report.html")
+    assert_report_tells(run / "report.html", held_out.size)
     assert_loads_and_generates_the_same(run / "artifacts")
+
+
+def assert_report_tells(path: Path, rows: int) -> None:
+    """It has the verdict, three models, curves of both stages and the prompts side by side."""
+    page = Document(path.read_text("utf-8"))
+    assert f"of {rows} held-out rows rightly" in page.text
+    assert all(name in page.text for name in ("Base model", "After the warm-up", "RL, step 2", "After RL"))
+    charts = page.values("svg", "aria-label")
+    assert {"Held-out accuracy", "Reward, weighted sum", "Rewards, each unweighted"} <= set(charts)
+    assert charts.count("Learning rate") == 2
+    assert len(page.values("details", "class")) == 2
+    assert "data.heldOut" in page.text
 
 
 def assert_loads_and_generates_the_same(artifacts: Path) -> None:

@@ -12,6 +12,7 @@ from tests.manifests import TABLE, merge
 from reasoning_contract.choice import choose, on_backend
 from reasoning_contract.defaults import ALGORITHM_DEFAULTS
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.finding import Finding
 from reasoning_contract.outcome import MESSAGE_LIMIT, Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.report import Artifact, ProgressStatus
@@ -172,6 +173,20 @@ def test_a_full_report_keeps_its_evaluation_in_a_termination_message() -> None:
     assert found.progress is not None
     for name in ("evaluation", "data_revisions", "memory", "model", "last_checkpoint"):
         assert getattr(found.progress, name) == getattr(full, name)
+
+
+@pytest.mark.parametrize("text", ["short", "ü" * 5000, "\x00" * 3000])
+@pytest.mark.parametrize("count", [1, 8, 500])
+def test_findings_fit_into_a_termination_message_the_first_of_them_first(text: str, count: int) -> None:
+    findings = [Finding(level="error", where=f"data {at}", message=text, hint=text) for at in range(count)]
+    outcome = Outcome(exit_code=ExitCode.DATA_INVALID, reason="R", message=text, hint=text, findings=findings)
+    said = outcome.to_termination_message()
+    assert len(said.encode()) <= MESSAGE_LIMIT
+    found = Outcome.from_termination_message(said)
+    assert found is not None
+    kept = [each.where for each in found.findings]
+    assert kept == [f"data {at}" for at in range(len(kept))]
+    assert len(kept) >= min(count, 3)
 
 
 def test_small_termination_message_keeps_the_whole_report() -> None:

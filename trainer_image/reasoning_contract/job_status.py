@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .finding import Finding
 from .problem import Problem
 from .report import Report, Timestamp
 from .rules import Part
@@ -17,8 +18,8 @@ class Condition(Part):
     """A standard Kubernetes condition."""
 
     type: str
-    """What is true or not: Accepted, Running, Reporting, Suspended, Succeeded, Failed, and what the guards look at:
-    LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree."""
+    """What is true or not: Accepted, PreflightPassed, Running, Reporting, Suspended, Succeeded, Failed, and what the
+    guards look at: LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is."""
     reason: str
@@ -47,6 +48,17 @@ class Failure(Problem):
     """Pod that it happened in."""
 
 
+class PreflightStatus(Part):
+    """How the check before a GPU is asked for ended."""
+
+    passed: bool
+    """Whether the training Job may be made."""
+    checked: str
+    """Hash of what was checked: the pod's template and the trainer's spec."""
+    findings: list[Finding] = []
+    """What it found beside what is well, errors first; all of it is in the log of its pod."""
+
+
 class Course(Part):
     """What only the operator knows of a job."""
 
@@ -72,6 +84,8 @@ class Course(Part):
     """GPU-hours over all attempts."""
     storage: StorageStatus | None = None
     """Where the output lies."""
+    preflight: PreflightStatus | None = None
+    """How the last preflight ended; empty while one is under way."""
     failure: Failure | None = None
     """What keeps the job from running, or ended it."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .spec import GROUPED, Inference, Preflight, Spec
+from .spec import GROUPED, Inference, Spec
 
 Gap = tuple[str, str]
 """A field of the spec, and what to do about it."""
@@ -47,8 +47,6 @@ class Unbuilt:
 
 
 _SEVERAL = "this version trains on one GPU or on the CPU: set it to 1 (or gpusPerNode to 0)"
-_NO_PREFLIGHT = "this version has no preflight pod: remove it"
-_ROWS = Preflight().sample_rows
 UNBUILT = (
     Unbuilt("parallelism.nodes", _SEVERAL, "more than 1", lambda value: value > 1),
     Unbuilt("parallelism.gpusPerNode", _SEVERAL, "more than 1", lambda value: value > 1),
@@ -62,8 +60,6 @@ UNBUILT = (
         "parallelism.vllm", "this version has no vLLM server: use colocate", "server", lambda value: value == "server"
     ),
     Unbuilt("queue", "this version does not queue: remove it"),
-    Unbuilt("guards.preflight.enabled", _NO_PREFLIGHT, "true", lambda value: value is True),
-    Unbuilt("guards.preflight.sampleRows", _NO_PREFLIGHT, f"all but {_ROWS}", lambda value: value != _ROWS),
     Unbuilt("limits.stallTimeoutSeconds", "this version does not watch for stalls: remove it"),
     Unbuilt("rewards[].model", "this version has no reward models: use builtin, python or http"),
 )

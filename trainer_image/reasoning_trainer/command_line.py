@@ -40,8 +40,8 @@ def _add_run(commands: Any) -> None:
     command = _add(commands, "run", "train by a manifest", lambda given, show: run.run(run.Options(**given), show))
     add = command.add_argument
     add("--output", type=Path, required=True, help="folder of the run; a run that was begun there goes on")
-    add("--port", type=int, help="port to serve /progress, /metrics and /healthz on")
-    add("--termination-log", type=Path, help="file for the last word, as JSON")
+    add("--port", type=int, help="port to serve /progress, /report, /metrics and /healthz on")
+    _add_last_word(command)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -65,6 +65,11 @@ def _add_check(commands: Any) -> None:
         lambda given, show: check.check(check.Options(**given), show),
     )
     command.add_argument("--resolved", action="store_true", help="print the spec with every choice made, as YAML")
+    _add_last_word(command)
+
+
+def _add_last_word(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--termination-log", type=Path, help="file for the last word, as JSON")
 
 
 def _add_try_rewards(commands: Any) -> None:

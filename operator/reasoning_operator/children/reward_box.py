@@ -6,12 +6,14 @@ from reasoning_contract.api import BOX_CONTAINER, BOX_FOLDER, BOX_SOCKET
 from reasoning_contract.spec import Resources, Spec
 
 from ..model import Json, TrainingJob
-from ..names import RUN_BOX_AS
+from ..names import box_user
 
 _SHARED, _TMP = "box", "box-tmp"
 _LIMITS = {"cpu": "1", "memory": "2Gi"}
 _REQUESTS = {"cpu": "100m", "memory": "256Mi"}
 _MEMORY = "BOX_MEMORY"
+NO_GPUS = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}
+"""Images made from CUDA's ask for all GPUs, which NVIDIA's runtime gives to a container that asks for none."""
 
 
 def is_needed(spec: Spec) -> bool:
@@ -29,6 +31,7 @@ def build(job: TrainingJob, image: str) -> Json:
     image
         The trainer's image.
     """
+    user = box_user(job.uid)
     return {
         "name": BOX_CONTAINER,
         "image": image,
@@ -40,15 +43,14 @@ def build(job: TrainingJob, image: str) -> Json:
         "workingDir": "/tmp",
         "env": [
             {"name": "HOME", "value": "/tmp"},
-            # images made from CUDA's ask for all GPUs, which NVIDIA's runtime gives to a container that asks for none
-            {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
+            NO_GPUS,
             {"name": _MEMORY, "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}},
         ],
         "resources": _resources(job.spec.reward_box.resources),
         "volumeMounts": [{"name": _SHARED, "mountPath": BOX_FOLDER}, {"name": _TMP, "mountPath": "/tmp"}],
         "securityContext": {
-            "runAsUser": RUN_BOX_AS,
-            "runAsGroup": RUN_BOX_AS,
+            "runAsUser": user,
+            "runAsGroup": user,
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},

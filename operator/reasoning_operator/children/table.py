@@ -12,7 +12,7 @@ from ..kinds import CLAIM, CONFIG_MAP, JOB, NETWORK_POLICY, Kind
 from ..model import Json, TrainingJob
 from ..settings import Settings
 from ..specs import KEPT
-from . import config, network_policy, training_job, volume
+from . import config, network_policy, preflight, training_job, volume
 
 
 class OnDrift(Enum):
@@ -20,6 +20,7 @@ class OnDrift(Enum):
 
     PATCH = "the row's parts of it are put right"
     HOLD = "so are they, but what the attempts of a Job at work were made with stays as it is"
+    RERUN = "it is made anew while the Job that waits for it is not there"
     REPLACE = "it is made anew while the spec may change; after that, what Kubernetes lets be changed is put right"
 
 
@@ -62,6 +63,10 @@ def _network_policy(job: TrainingJob, _: Settings) -> Json | None:
     return network_policy.build(job) if job.spec.pod.network_policy else None
 
 
+def _preflight(job: TrainingJob, settings: Settings) -> Json | None:
+    return preflight.build(job, settings) if preflight.is_wanted(job.spec) else None
+
+
 def _claim(job: TrainingJob, _: Settings) -> Json | None:
     return None if job.spec.storage.existing_claim else volume.build(job)
 
@@ -70,6 +75,7 @@ TABLE = (
     Row("config_map", CONFIG_MAP, names.spec_config_map, _config_map, OnDrift.HOLD, ("data",)),
     Row("network_policy", NETWORK_POLICY, names.network_policy, _network_policy, OnDrift.PATCH, ("spec",), True),
     Row("claim", CLAIM, names.output_claim, _claim, OnDrift.PATCH),  # not its spec: a user may have had it expanded
+    Row("preflight", JOB, names.preflight, _preflight, OnDrift.RERUN, ("spec",), True),
     Row("batch_job", JOB, names.batch_job, training_job.build, OnDrift.REPLACE, ("spec",), True),
 )
 """The children in the order in which they are made: a Job reads what stands before it."""

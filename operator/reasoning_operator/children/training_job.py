@@ -30,8 +30,7 @@ def build(job: TrainingJob, settings: Settings) -> Json:
         Settings of the operator, for the image.
     """
     template = pod.build(job, settings)
-    made_with = {TEMPLATE_HASH: _hash(template), SPEC_HASH: config.spec_hash(job)}
-    meta = metadata(job, batch_job(job.name), annotations=made_with)
+    meta = metadata(job, batch_job(job.name), annotations=hashes(job, template))
     spec = {
         **{
             name: value
@@ -40,7 +39,7 @@ def build(job: TrainingJob, settings: Settings) -> Json:
         },
         "completions": 1,
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": _failure_policy(),
+        "podFailurePolicy": failure_policy(),
         "template": template,
     }
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
@@ -64,7 +63,7 @@ def changeable(limits: Limits, *, suspend: bool | None) -> Json:
     }
 
 
-def _failure_policy() -> Json:
+def failure_policy() -> Json:
     """Return which ends of a pod cost no attempt, and which end the job; any other costs one."""
     return {
         "rules": [
@@ -77,6 +76,17 @@ def _failure_policy() -> Json:
 
 def _exit(codes: list[int]) -> Json:
     return {"containerName": CONTAINER, "operator": "In", "values": codes}
+
+
+def hashes(job: TrainingJob, template: Json) -> dict[str, str]:
+    """Return the annotations of a Job that say what it is made with."""
+    return {TEMPLATE_HASH: _hash(template), SPEC_HASH: config.spec_hash(job)}
+
+
+def made_with(batch_job: Json) -> tuple[str | None, ...]:
+    """Return the hashes of what a Job was made with; None for one that it does not carry."""
+    annotations = batch_job["metadata"].get("annotations", {})
+    return annotations.get(TEMPLATE_HASH), annotations.get(SPEC_HASH)
 
 
 def _hash(template: Json) -> str:

@@ -10,10 +10,11 @@ import pytest
 import yaml
 from tests.unit.operator.objects import SETTINGS, training_job
 
-from reasoning_operator.children import config, network_policy, volume
+from reasoning_operator.children import config, network_policy, preflight, volume
 from reasoning_operator.children import training_job as batch_job
 from reasoning_operator.children.pod import reserved
 from reasoning_operator.model import Json
+from reasoning_operator.names import box_user
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 EVERYTHING: Json = {
@@ -72,6 +73,7 @@ Readable.add_representer(
 def test_children(name: str) -> None:
     job = training_job(**CASES[name])
     children = [config.build(job), volume.build(job), network_policy.build(job), batch_job.build(job, SETTINGS)]
+    children += [preflight.build(job, SETTINGS)] if preflight.is_wanted(job.spec) else []
     text = yaml.dump_all(children, Dumper=Readable, sort_keys=False, width=120)
     golden = GOLDEN / f"children-{name}.yaml"
     if os.environ.get("UPDATE_GOLDEN"):
@@ -94,6 +96,14 @@ def test_box_has_nothing_of_the_trainers() -> None:
     assert shared == {"box"}
     volumes = {each["name"]: each for each in template["volumes"]}
     assert all("emptyDir" in volumes[each["name"]] for each in box["volumeMounts"])
+
+
+def test_boxes_of_different_jobs_have_different_users() -> None:
+    """Linux counts threads by user on the whole node: a box would find those of another job's already there."""
+    users = [box_user(f"0a1b2c3d-0000-4000-8000-{number:012}") for number in range(50)]
+    assert len(set(users)) == len(users)
+    assert all(100_000 <= user <= 165_535 for user in users)
+    assert box_user("0a1b") == box_user("0a1b")
 
 
 def test_only_python_rewards_bring_a_box() -> None:
@@ -174,3 +184,42 @@ def test_only_a_job_that_needs_the_network_gets_out(parts: Json, open_: bool) ->
 def test_what_is_the_trainers_own_is_refused(pod: dict[str, Any], field: str | None) -> None:
     clash = reserved(training_job(pod=pod))
     assert (clash is None) if field is None else (clash is not None and clash.field == field)
+
+
+@pytest.mark.parametrize(
+    ("parts", "wanted"),
+    [
+        ({}, False),
+        ({"parallelism": {"gpusPerNode": 1}}, True),
+        ({"parallelism": {"gpusPerNode": 1}, "guards": {"preflight": {"enabled": False}}}, False),
+        ({"guards": {"preflight": {"enabled": True}}}, True),
+    ],
+)
+def test_jobs_that_ask_for_a_gpu_are_checked_first(parts: Json, wanted: bool) -> None:
+    assert preflight.is_wanted(training_job(**parts).spec) is wanted
+
+
+def test_preflight_holds_no_gpu_and_binds_no_claim_of_the_output() -> None:
+    limits = {"memory": "64Gi", "rdma/hca": "1"}
+    env = [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}, {"name": "HF_ENDPOINT", "value": "http://hub"}]
+    job = training_job(**REWARDS | {"pod": {"resources": {"limits": limits}, "env": env}})
+    spec = preflight.build(job, SETTINGS)["spec"]["template"]["spec"]
+    (container,), (trainer,) = (
+        spec["containers"],
+        batch_job.build(job, SETTINGS)["spec"]["template"]["spec"]["containers"],
+    )
+    assert container["resources"] == {"requests": {"cpu": "500m"}, "limits": {"memory": "64Gi"}}
+    assert [each["value"] for each in container["env"] if each["name"] == "NVIDIA_VISIBLE_DEVICES"] == ["void"]
+    assert {"name": "HF_ENDPOINT", "value": "http://hub"} in container["env"]
+    assert "HF_TOKEN" in {each["name"] for each in container["env"]}
+    mounted = {each["name"] for each in container["volumeMounts"]}
+    assert mounted == {each["name"] for each in trainer["volumeMounts"]} - {"output", "shared-memory"}
+    assert {"output", "shared-memory"}.isdisjoint(each["name"] for each in spec["volumes"])
+    assert container["image"] == trainer["image"]
+    assert [each["name"] for each in spec["initContainers"]] == ["reward-box"]
+
+
+def test_switching_the_preflight_changes_nothing_of_the_run() -> None:
+    jobs = [training_job(guards={"preflight": {"enabled": enabled}}) for enabled in (True, False)]
+    made = [batch_job.build(job, SETTINGS)["metadata"] for job in jobs]
+    assert made[0] == made[1]

@@ -12,11 +12,11 @@ from tests.unit.operator.fake_cluster import NAMESPACE, FakeCluster
 from tests.unit.operator.objects import SETTINGS, rtj
 
 from reasoning_contract.api import JOB_LABEL, UID_LABEL
-from reasoning_operator.children.table import KINDS, TABLE
+from reasoning_operator.children.table import KINDS, TABLE, built
 from reasoning_operator.client import Cluster
 from reasoning_operator.kinds import CLAIM, CONFIG_MAP, EVENT, JOB, POD, TRAINING_JOB, Kind
 from reasoning_operator.metrics import JobMetrics
-from reasoning_operator.model import Json, Key
+from reasoning_operator.model import Json, Key, TrainingJob
 from reasoning_operator.progress import ProgressPoller
 from reasoning_operator.reconcile import Reconciler
 from reasoning_operator.store import Store
@@ -141,7 +141,8 @@ def test_bad_news_make_nothing_twice_and_lose_nothing(seed: int) -> None:
         assert job["status"]["failure"]["reason"] == "NameConflict"
         assert world.cluster.things[CLAIM, Key(NAMESPACE, "sums-output")]["metadata"].get("ownerReferences") is None
         return
-    for row in TABLE:
+    wanted = built(TrainingJob.of(job), SETTINGS)
+    for row in (each for each in TABLE if wanted[each.role]):
         child = world.cluster.things[row.kind, Key(NAMESPACE, row.name(KEY.name))]
         owned = [each["uid"] for each in child["metadata"].get("ownerReferences", [])]
         assert owned in ([job["metadata"]["uid"]], [] if row.role == "claim" else None), row.role

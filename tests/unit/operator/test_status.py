@@ -271,9 +271,14 @@ def test_events_of_a_failure_come_once_for_each_pod() -> None:
     assert _announced(waiting, waiting) == []
 
 
-def test_job_on_a_gpu_is_told_that_there_is_no_preflight() -> None:
-    told = [condition(status_of(seen(parallelism={"gpusPerNode": gpus})), "Accepted")["message"] for gpus in (0, 1)]
-    assert ["no preflight" in message for message in told] == [False, True]
+def test_job_on_a_gpu_is_told_where_its_data_is_checked() -> None:
+    off = {"guards": {"preflight": {"enabled": False}}}
+    told = [
+        condition(status_of(seen(parallelism={"gpusPerNode": gpus}, **more)), "Accepted")["message"]
+        for gpus, more in ((0, {}), (1, {}), (1, off))
+    ]
+    assert ["checked by a preflight" in message for message in told] == [False, True, False]
+    assert ["the GPU is held meanwhile" in message for message in told] == [False, False, True]
 
 
 def test_commits_of_data_sets_are_shown() -> None:

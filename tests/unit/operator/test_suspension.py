@@ -36,7 +36,7 @@ def test_wish_of_the_user_is_what_is_wanted(asked: bool) -> None:
 
 
 @pytest.mark.parametrize("suspended", [True, False])
-@pytest.mark.parametrize("refused", [{}, {"guards": {"preflight": {"sampleRows": 8}}}], ids=["accepted", "refused"])
+@pytest.mark.parametrize("refused", [{}, {"queue": {"name": "a"}}], ids=["accepted", "refused"])
 def test_what_a_queue_decides_is_not_undone(suspended: bool, refused: Json) -> None:
     job = training_job()
     whole = Observed(

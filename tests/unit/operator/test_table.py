@@ -37,7 +37,7 @@ def test_chart_grants_what_the_table_needs_and_no_more(kind: Kind) -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.role)
 def test_row_builds_what_it_says(row: Row) -> None:
-    job = training_job()
+    job = training_job(guards={"preflight": {"enabled": True}})
     child = row.build(job, SETTINGS)
     assert child
     assert (child["apiVersion"], child["kind"]) == row.kind[:2]
@@ -53,7 +53,7 @@ def test_every_role_is_observed() -> None:
 
 def test_what_a_job_does_not_want_is_not_built() -> None:
     unbuilt = {row.role for row in TABLE if row.build(NONE_WANTED, SETTINGS) is None}
-    assert unbuilt == {"network_policy", "claim"}
+    assert unbuilt == {"network_policy", "claim", "preflight"}
 
 
 def test_job_is_made_after_all_that_it_reads() -> None:

@@ -10,6 +10,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.outcomes import outcome_of
 from reasoning_trainer.reporting.display import Display
 from reasoning_trainer.reporting.step_figures import presentable, training_status
-from reasoning_trainer.supervisor.exporter import Exporter
+from reasoning_trainer.supervisor.exporter import Exporter, is_own
 from reasoning_trainer.worker import summary
 
 PROGRESS = Progress(
@@ -107,6 +108,32 @@ def test_metrics_are_served(exporter: Exporter) -> None:
     assert "reasoning_job_reward 1.5" in lines
     assert 'reasoning_job_reward_part{reward="correct"} 0.25' in lines
     assert 'reasoning_job_stage{stage="reinforce"} 1.0' in lines
+
+
+def test_report_is_served_once_it_is_there(tmp_path: Path) -> None:
+    exporter = Exporter(0, lambda: PROGRESS, report=tmp_path / "report.html")
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            fetch(exporter, "/report")
+        (tmp_path / "report.html").write_text("<p>ä</p>", "utf-8")
+        assert fetch(exporter, "/report") == "<p>ä</p>"
+    finally:
+        exporter.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.7", False),
+        ("::ffff:10.0.0.7", False),
+        ("fd00::7", False),
+    ],
+)
+def test_report_is_for_this_machine_alone(address: str, own: bool) -> None:
+    assert is_own(address) is own
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")

@@ -105,8 +105,9 @@ def test_a_changed_recipe_is_refused_or_starts_over(tmp_path: Path) -> None:
     folder.agree_on_recipe({"rows": "a"}, "refuse")
     checkpoint(folder.stage("reinforce"), 2)
     folder.stage("reinforce").seal(2, keep=1)
-    with pytest.raises(TrainerError, match='rows: "a" -> "b"'):
+    with pytest.raises(TrainerError, match='rows: "a" -> "b"') as caught:
         folder.agree_on_recipe({"rows": "b"}, "refuse")
+    assert "create another one, or delete it and apply it again" in caught.value.hint  # all that the API server allows
     assert (folder.stage("reinforce").checkpoint(2) / COMPLETE).exists()
     folder.agree_on_recipe({"rows": "b"}, "startOver")
     assert folder.stage("reinforce").checkpoints() == []

@@ -40,7 +40,7 @@ def send(**message):
 def report(stage, percent=5, **more):
     moment = "2026-01-01T00:00:00Z"
     progress = {"display": f"{percent}%", "percent": percent, "updatedAt": moment}
-    send(progress={"attempt": order["attempt"], "startedAt": moment, "stage": stage, "progress": progress, **more})
+    send(progress={"attempt": order["attempt"], "startedAt": moment, "stage": stage, "progress": progress} | more)
 """
 """What the stand-ins of a worker begin with."""
 
@@ -102,6 +102,31 @@ def test_a_worker_that_crashes_after_its_last_word_has_said_it(supervise: Superv
     """Libraries of a GPU do so when Python takes them down."""
     outcome = supervise("send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'}); os.abort()")
     assert (outcome.exit_code, outcome.reason) == (0, "Completed")
+
+
+def test_a_worker_that_dies_leaves_a_report_of_what_it_reached(supervise: Supervise, options: Options) -> None:
+    outcome = supervise(
+        "for step in (1, 2):\n"
+        "    now = {'display': '', 'percent': 5, 'step': step, 'totalSteps': 9, 'updatedAt': '2026-01-01T00:00:00Z'}\n"
+        "    report('reinforce', progress=now, training={'reward': step / 4})\n"
+        "os._exit(3)"
+    )
+    path = options.output / "report.html"
+    text = path.read_text("utf-8")
+    assert "Attempt 1 ended: TrainerCrashed: the process that trains ended with exit code 3" in text
+    assert 'aria-label="Reward, weighted sum"' in text
+    assert outcome.progress is not None
+    assert outcome.progress.report is not None
+    assert outcome.progress.report.path == str(path)
+
+
+def test_a_report_that_cannot_be_written_is_said_once_and_ends_no_run(
+    supervise: Supervise, options: Options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (options.output / "report.html/full").mkdir(parents=True)
+    outcome = supervise("report('reinforce'); send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'})")
+    assert outcome.exit_code == 0
+    assert capsys.readouterr().out.count("the report cannot be written") == 1
 
 
 @pytest.fixture

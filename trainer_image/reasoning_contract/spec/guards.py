@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..rules import Part
+from .nature import OPERATORS
 from .types import Positive, Probability
 
 DEFAULT_WINDOW, DEFAULT_SPREAD = 20, 0.05
@@ -96,7 +97,7 @@ class Unscored(Part):
 class Preflight(Part):
     """A check of data, tokenizer and rewards in a pod without GPU, before one is asked for."""
 
-    enabled: bool | None = None
+    enabled: Annotated[bool | None, OPERATORS] = None
     """Run it. Empty: for jobs that ask for a GPU; others make the same checks first thing in the training pod."""
     sample_rows: Positive = 64
     """Rows to try the template and the rewards on."""

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from ..rules import Part
 
-CHANGEABLE_PHASES = ("Pending", "Suspended")
+CHANGEABLE_PHASES = ("Pending", "Preflight", "Suspended")
 """Phases in which a field that stands still while a run is at work may change; so it may before there is a phase."""
 
 

@@ -49,10 +49,18 @@ class Options:
     resolved: bool = False
     configmaps: Path | None = None
     claims: Path | None = None
+    termination_log: Path | None = None
 
 
 def check(options: Options, display: Display) -> Outcome:
     """Check a job, show what is found, and return how a run would fail; exit code 0 if it can be started."""
+    outcome = _checked(options, display)
+    if options.termination_log is not None:
+        options.termination_log.write_text(outcome.to_termination_message(), "utf-8")
+    return outcome
+
+
+def _checked(options: Options, display: Display) -> Outcome:
     try:
         job = read_job(options.job)
         if options.resolved:
@@ -63,12 +71,13 @@ def check(options: Options, display: Display) -> Outcome:
             checker.run()
     except Exception as error:
         return outcome_of(error)
+    told = findings.worth_telling(checker.found)
     fault = findings.verdict(checker.found)
     if fault is not None:
-        return Outcome.of(fault)
+        return Outcome.of(fault, findings=told)
     warnings = sum(finding.level == "warning" for finding in checker.found)
     message = f"{job.name} can be started" + (f", with {warnings} warning{'s' * (warnings > 1)}" if warnings else "")
-    return Outcome(exit_code=ExitCode.DONE, reason="Checked", message=message)
+    return Outcome(exit_code=ExitCode.DONE, reason="Checked", message=message, findings=told)
 
 
 class Checker:
@@ -214,9 +223,7 @@ class Checker:
             self._note(findings.pairs(train))
         if not spec.rewards:
             return
-        rows = train[: spec.guards.preflight.sample_rows]
-        if are_judged(spec, "data.train"):  # what cannot be judged was told with the rows
-            rows = without(rows, unjudgeable(spec, rows)) or rows
+        rows = sample(spec, train)
         references = [row.answer for row in rows]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
         with build(spec.rewards, spec.chat_template, self._around()) as functions:
@@ -226,6 +233,12 @@ class Checker:
                     scores[name][kind] = each
         found: dict[str, Scores] = dict(scores)
         self._note(*findings.rewards(spec, found, references))
+
+
+def sample(spec: Spec, train: Sequence[Example]) -> Sequence[Example]:
+    """Return the rows that rewards are tried on; what cannot be judged was told with the rows."""
+    rows = train[: spec.guards.preflight.sample_rows]
+    return (without(rows, unjudgeable(spec, rows)) or rows) if are_judged(spec, "data.train") else rows
 
 
 def _refuse(spec: Spec) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from reasoning_contract.choice import Choice, choose, on_backend
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.finding import Finding as Told
 from reasoning_contract.problem import Problem
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
@@ -303,3 +304,16 @@ def _say(value: float | None) -> str:
 def verdict(findings: Sequence[Finding]) -> Problem | None:
     """Return how a run would end by the first error; None if the job can be started."""
     return next((finding.problem for finding in findings if finding.problem), None)
+
+
+def worth_telling(findings: Sequence[Finding]) -> list[Told]:
+    """Return what is not well in the form of the last word, errors first."""
+    return [
+        Told(level=level, where=each.subject, message=each.message, hint=each.hint)
+        for level in _TOLD
+        for each in findings
+        if each.level == level
+    ]
+
+
+_TOLD: tuple[Literal["error", "warning"], ...] = ("error", "warning")

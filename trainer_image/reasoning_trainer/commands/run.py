@@ -22,6 +22,7 @@ from ..storage.run_folder import RunFolder
 from ..supervisor import process
 from ..supervisor.channel import Order
 from ..supervisor.exporter import Exporter
+from ..supervisor.report_page import ReportPage
 from ..supervisor.reports import Reports
 
 Work: TypeAlias = Callable[[Order, Spec, Reports, Display, int], Outcome]
@@ -75,9 +76,9 @@ def _supervise(options: Options, display: Display, work: Work) -> Outcome:
             attempt=before.attempt + 1 if before else 1,
             gpu_seconds=before.gpu_seconds if before else 0.0,
         )
-        reports = Reports(first_report(job, order), folder, display)
+        reports = Reports(first_report(job, order), folder, display, ReportPage(job, folder, display.say))
         if options.port is not None:
-            exporter = Exporter(options.port, lambda: reports.latest, lambda: reports.pid or "self")
+            exporter = Exporter(options.port, lambda: reports.latest, lambda: reports.pid or "self", folder.report)
             stack.callback(exporter.close)
         try:
             outcome = work(order, job.spec, reports, display, lock)
@@ -85,6 +86,7 @@ def _supervise(options: Options, display: Display, work: Work) -> Outcome:
                 reports.keep()
         except Exception as error:
             outcome = outcome_of(error, job.spec, reports.latest.stage, folder.path)
+        reports.conclude(outcome)
         if outcome.exit_code != ExitCode.DONE:
             reports.keep_if_possible()
         return outcome.model_copy(update={"progress": reports.latest})

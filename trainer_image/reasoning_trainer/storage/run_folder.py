@@ -14,6 +14,7 @@
     evaluation/<model>.jsonl    transcripts
     artifacts/<kind>/           what was asked for; gguf:q8_0 lies in gguf-q8_0
     conversion/                 the merged model while other formats are made from it
+    report.html                 what came of it, for a browser; written while it runs too
     README.md                   model card
 """
 
@@ -41,6 +42,12 @@ COMPLETE = "complete"
 BASE_MODEL = "base_model.json"
 STAGES = ("warmup", "reinforce")
 """Stages that train."""
+CHANGED_HINT = (
+    "a job in a cluster has failed by this, and its spec stands: create another one, or delete it and apply it again, "
+    "and it trains from the start; a suspended job takes checkpoint.onSpecChange: startOver together with such a "
+    "change; on the command line, undo the change or set checkpoint.onSpecChange: startOver"
+)
+"""What can be done where what is learned has changed: a job that has failed can no longer be mended."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -159,6 +166,11 @@ class RunFolder:
         return self.path / "artifacts"
 
     @property
+    def report(self) -> Path:
+        """The report, for a browser."""
+        return self.path / "report.html"
+
+    @property
     def conversion(self) -> Path:
         """What formats are made from; gone when all are written."""
         return self.path / "conversion"
@@ -249,7 +261,7 @@ class RunFolder:
                 ExitCode.SPEC_CHANGED,
                 "SpecChanged",
                 f"{what} changed since the checkpoints in {self.path} were made: {'; '.join(changed)}",
-                "undo the change, make a new job, or set checkpoint.onSpecChange: startOver to train from the start",
+                CHANGED_HINT,
             )
         if changed:
             self._start_over(also)

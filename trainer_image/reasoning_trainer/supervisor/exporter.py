@@ -1,4 +1,4 @@
-"""Serves /progress, /metrics and /healthz to whoever wants to look at the run."""
+"""Serves /progress, /report, /metrics and /healthz to whoever wants to look at the run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -37,6 +39,16 @@ def family_of(series: Series) -> GaugeMetricFamily | CounterMetricFamily:
     return kind(f"{PREFIX}{series.name}", series.text, labels=[series.label] if series.label else [])
 
 
+def is_own(address: str) -> bool:
+    """Whether an address is the machine's own: that of `kubectl port-forward`, which asks who one is.
+
+    The report holds rows and completions, which are not for everybody on the pods' network.
+    """
+    parsed = ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
 class _Server(ThreadingHTTPServer):
     """Listens on IPv6 and IPv4 at once, where there is IPv6: on a cluster of either kind probes must get through."""
 
@@ -63,10 +75,16 @@ class Exporter:
         Gives the report of the moment.
     pid
         Gives the process whose memory, CPU time and descriptors are told.
+    report
+        The file that is served at /report, to this machine alone, once it is there; None where there is none.
     """
 
     def __init__(
-        self, port: int, progress: Callable[[], Progress], pid: Callable[[], int | str] = lambda: "self"
+        self,
+        port: int,
+        progress: Callable[[], Progress],
+        pid: Callable[[], int | str] = lambda: "self",
+        report: Path | None = None,
     ) -> None:
         registry = CollectorRegistry()
         registry.register(ProgressCollector(progress))
@@ -78,6 +96,8 @@ class Exporter:
                     self._answer(progress().model_dump_json(by_alias=True, exclude_none=True), "application/json")
                 elif self.path == "/metrics":
                     self._answer(generate_latest(registry).decode(), CONTENT_TYPE_LATEST)
+                elif self.path == "/report" and is_own(self.client_address[0]) and report and report.is_file():
+                    self._answer(report.read_text("utf-8"), "text/html; charset=utf-8")
                 elif self.path == "/healthz":
                     self._answer("ok\n", "text/plain")
                 else:

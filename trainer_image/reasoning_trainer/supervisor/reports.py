@@ -10,6 +10,7 @@ from reasoning_contract.progress import Progress
 from ..reporting.display import Display
 from ..storage.run_folder import RunFolder
 from .channel import Message
+from .report_page import ReportPage
 
 SAVE_SECONDS = 5.0
 """Shortest time between two reports of one stage that are kept on the volume."""
@@ -26,6 +27,8 @@ class Reports:
         Where reports are kept.
     display
         Where they are shown.
+    page
+        The page that is made of them.
 
     Attributes
     ----------
@@ -37,8 +40,9 @@ class Reports:
         The worker's process; None while there is none.
     """
 
-    def __init__(self, first: Progress, folder: RunFolder, display: Display) -> None:
-        self.latest = first
+    def __init__(self, first: Progress, folder: RunFolder, display: Display, page: ReportPage) -> None:
+        self._page = page
+        self.latest = self._with_page(first)
         self.outcome: Outcome | None = None
         self.pid: int | None = None
         self._folder, self._display = folder, display
@@ -52,6 +56,11 @@ class Reports:
         if message.said is not None:
             self._display.say(message.said)
         self.outcome = message.outcome or self.outcome
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Write the last page of the attempt."""
+        self._page.finish(self.latest, outcome)
+        self.latest = self._with_page(self.latest)
 
     def keep(self) -> None:
         """Keep the last report on the volume."""
@@ -67,9 +76,13 @@ class Reports:
             self._unkept = True
 
     def _publish(self, progress: Progress) -> None:
-        self.latest = progress
+        self._page.take(progress)
+        self.latest = self._with_page(progress)
         self._display.show(progress)
         moment = time.monotonic()
         if progress.stage != self._stage or moment - self._saved >= SAVE_SECONDS:
             self._stage, self._saved = progress.stage, moment
             self.keep_if_possible()
+
+    def _with_page(self, progress: Progress) -> Progress:
+        return progress.model_copy(update={"report": self._page.status})

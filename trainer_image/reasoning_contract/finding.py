@@ -1,0 +1,25 @@
+"""What a preflight found, as it travels from its pod into the status."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .rules import Part
+
+
+class Finding(Part):
+    """One thing that is to be mended, or to be known."""
+
+    level: Literal["warning", "error"]
+    """An error keeps the job from being trained."""
+    where: str
+    """What it is about: a field of the spec, or a part of the run."""
+    message: str
+    """What was found."""
+    hint: str = ""
+    """How to fix it."""
+
+    @property
+    def told(self) -> str:
+        """Where, what and how to fix it, in one text."""
+        return f"{self.where}: {self.message}" + (f" ({self.hint})" if self.hint else "")

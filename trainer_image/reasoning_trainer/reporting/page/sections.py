@@ -1,0 +1,194 @@
+"""The parts of the page: which charts there are, which models, which prompts side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from reasoning_contract.report import Score, TrainingStatus
+
+from .chart import Line, chart
+from .figures import Curve, Figures, HeldOut, Sample
+from .verdict import percent
+
+MOST_PROMPTS = 30
+"""Prompts that are shown side by side."""
+MOST_ON_THE_WAY = 3
+"""Models in the middle of RL that are shown beside the others."""
+MOST_CHARACTERS = 4000
+"""Characters of a completion that are shown."""
+TITLES = {"base": "Base model", "warmup": "After the warm-up", "reinforce": "After RL"}
+
+Pick = Callable[[TrainingStatus], float | None]
+SINGLE: dict[str, Pick] = {
+    "Reward, weighted sum": lambda step: step.reward,
+    "Groups without spread, share": lambda step: step.zero_variance_share,
+    "KL from the reference": lambda step: step.kl,
+    "Entropy, nats": lambda step: step.entropy,
+    "Completion length, tokens": lambda step: step.completion_length,
+    "Completions cut at the limit, share": lambda step: step.clipped_share,
+    "Learning rate": lambda step: step.learning_rate,
+    "Loss": lambda step: step.loss,
+}
+"""Charts of one line, by title."""
+STAGES = {"reinforce": "RL", "warmup": "Warm-up"}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its title, and the names of its lines where it has several."""
+
+    title: str
+    drawing: Markup
+    legend: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of the table of models."""
+
+    title: str
+    score: Score
+    interval: Markup
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are figures beside accuracy, format and length."""
+        return bool(self.score.pass_at_k) or self.score.preferred is not None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How many rows the last model answers otherwise than the base."""
+
+    won: int
+    lost: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt with what each model wrote to it; `change` is won, lost, or empty."""
+
+    prompt: str | None
+    answer: str | None
+    change: str
+    written: Sequence[tuple[str, Sample]]
+
+
+def charts(figures: Figures) -> dict[str, list[Chart]]:
+    """Return the charts by the title of their group; groups and charts without a figure are left out."""
+    groups = {title: _of_stage(figures.curves.get(stage, ())) for stage, title in STAGES.items()}
+    groups[STAGES["reinforce"]] = [*_on_the_way(figures), *groups[STAGES["reinforce"]]]
+    return {title: found for title, found in groups.items() if found}
+
+
+def _of_stage(curve: Curve) -> list[Chart]:
+    single = {title: chart([Line(title, _points(curve, pick))], title) for title, pick in SINGLE.items()}
+    drawn = [Chart(title, drawing) for title, drawing in single.items() if drawing]
+    return [*drawn[:1], *_parts(curve), *drawn[1:]]
+
+
+def _parts(curve: Curve) -> list[Chart]:
+    parts = [(at, step.rewards or {}) for at, step in curve]
+    names = list(dict.fromkeys(name for _, rewards in parts for name in rewards))
+    lines = [Line(name, [(at, rewards[name]) for at, rewards in parts if name in rewards]) for name in names]
+    title = "Rewards, each unweighted"
+    return [Chart(title, chart(lines, title), names)] if lines else []
+
+
+def _points(curve: Curve, pick: Pick) -> list[tuple[float, float]]:
+    found = ((at, pick(step)) for at, step in curve)
+    return [(at, value) for at, value in found if value is not None]
+
+
+def _on_the_way(figures: Figures) -> list[Chart]:
+    """Return the chart of held-out verdicts over RL, from the model that it starts from to the last."""
+    middle = [(each.step, _share(each)) for each in figures.held_out if each.step is not None]
+    points = [(float(at), share) for at, share in middle if at is not None and share is not None]
+    start = _share(figures.of_model("warmup") or figures.of_model("base"))
+    end, steps = _share(figures.of_model("reinforce")), [at for at, _ in figures.curves.get("reinforce", ())]
+    if start is not None:
+        points = [(0.0, start), *points]
+    if end is not None and steps:
+        points = [*points, (float(steps[-1]), end)]
+    base = _share(figures.of_model("base"))
+    if len(points) < 2:
+        return []
+    pairs = not any(each.right for each in figures.held_out)
+    title = "Held-out pairs preferred, share" if pairs else "Held-out accuracy"
+    level = [Line("base model", [(0.0, base), (points[-1][0], base)], dashed=True)] if base is not None else []
+    lines = [Line(title, points), *level]
+    return [Chart(title, chart(lines, title), [line.name for line in lines])]
+
+
+def _share(model: HeldOut | None) -> float | None:
+    return sum(model.verdicts) / len(model.verdicts) if model and model.verdicts else None
+
+
+def models(figures: Figures) -> list[Model]:
+    """Return the models that were evaluated, in the order of training."""
+    evaluation = figures.progress.evaluation
+    scores = {name: getattr(evaluation.held_out, name) for name in TITLES} if evaluation else {}
+    return [Model(TITLES[name], score, interval(score)) for name, score in scores.items() if score is not None]
+
+
+def interval(score: Score) -> Markup:
+    """Return a bar from 0 to 1 with the interval of an accuracy, and a mark where it is."""
+    if score.accuracy is None or score.ci95 is None:
+        return Markup()
+    low, high = score.ci95
+    return Markup(
+        '<svg class="interval" viewBox="0 0 200 16" role="img" aria-label="{} to {}">'
+        '<line class="grid" x1="0" x2="200" y1="8" y2="8"/><rect x="{:.1f}" y="4" width="{:.1f}" height="8"/>'
+        '<line class="mark" x1="{:.1f}" x2="{:.1f}" y1="1" y2="15"/></svg>'
+    ).format(percent(low), percent(high), 200 * low, 200 * (high - low), 200 * score.accuracy, 200 * score.accuracy)
+
+
+def changed(figures: Figures) -> Changed | None:
+    """Return wins and losses of the last model against the base; None where they are not of the same rows."""
+    before, after = figures.of_model("base"), figures.last
+    if before is None or after is None or len(before.verdicts) != len(after.verdicts) or not after.verdicts:
+        return None
+    pairs = list(zip(before.verdicts, after.verdicts, strict=True))
+    return Changed(sum(now > then for then, now in pairs), sum(now < then for then, now in pairs), len(pairs))
+
+
+def prompts(figures: Figures) -> list[Prompt]:
+    """Return the first held-out prompts, with what base, models on the way and the last one wrote, side by side."""
+    shown = _shown([each for each in figures.held_out if each.samples])
+    if not shown:
+        return []
+    return [_prompt(row, shown) for row in range(min(MOST_PROMPTS, len(shown[0].samples)))]
+
+
+def _shown(models: Sequence[HeldOut]) -> list[HeldOut]:
+    middle = [each for each in models if each.step is not None]
+    step = max(1, -(-len(middle) // MOST_ON_THE_WAY))
+    kept = middle[step - 1 :: step]
+    return [each for each in models if each.step is None or each in kept]
+
+
+def _prompt(row: int, shown: Sequence[HeldOut]) -> Prompt:
+    first = shown[0].samples[row]
+    written = [(each, each.samples[row]) for each in shown if row < len(each.samples)]
+    same = [(_title(each), sample) for each, sample in written if sample.prompt == first.prompt]
+    return Prompt(first.prompt, first.answer, _change(first, same[-1][1]), same)
+
+
+def _change(first: Sample, last: Sample) -> str:
+    if first.right is None or last.right is None or first.right == last.right:
+        return ""
+    return "won" if last.right else "lost"
+
+
+def _title(model: HeldOut) -> str:
+    return TITLES.get(model.name) or f"RL, step {model.step}"
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text that is too long to be shown."""
+    left = len(text) - MOST_CHARACTERS
+    return text if left <= 0 else f"{text[:MOST_CHARACTERS]}\n[{left:,} more characters]"
