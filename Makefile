@@ -164,8 +164,14 @@ tools: .venv/.done
 	@$(LOCALCLUSTER) tool kubectl >/dev/null
 	@$(LOCALCLUSTER) tool helm >/dev/null
 
+# `venv --clear` follows a link and empties what it leads to: another checkout's environment.
+define refuse_link
+@test ! -L $(1) || { echo "$(1) is a link, and setting it up would empty what it leads to: remove the link" >&2; exit 1; }
+endef
+
 # Two environments, so that what serves the operator, its tests and the tools never leans on what only the trainer installs.
 .venv/.done: requirements-dev.txt tools/requirements.txt operator/requirements.txt constraints.txt
+	$(call refuse_link,.venv)
 	@python3 -m venv --clear .venv
 	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r tools/requirements.txt -r operator/requirements.txt
 	@touch $@
@@ -175,6 +181,7 @@ tools: .venv/.done
 		echo "setup: installing the Debian packages g++ libc6-dev python3-dev: pycosat and llama.cpp have no wheels"; \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends g++ libc6-dev python3-dev >/dev/null; }
 	@echo "setup: .venv-trainer takes 3 GB of downloads and minutes of compiling llama.cpp the first time"
+	$(call refuse_link,.venv-trainer)
 	@python3 -m venv --clear .venv-trainer
 	@.venv-trainer/bin/python $(PIP_INSTALL) --upgrade pip
 	@.venv-trainer/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r trainer_image/compiled.txt -r trainer_image/requirements.txt
