@@ -501,7 +501,13 @@ ATTEMPTS = (
         """,
     ),
     Attempt("the terminal", LANDLOCK, "return os.open('/dev/ptmx', os.O_RDWR)"),
-    Attempt("namespaces of its own", CALLS, "return libc.unshare(0x10000000) == 0"),
+    # of users, which a kernel denies to whoever lives in a chroot, or else of mounts, which root may have there too
+    Attempt(
+        "namespaces of its own",
+        CALLS,
+        "return libc.unshare(0x10000000) == 0 or libc.unshare(0x20000) == 0",
+        (ROOT,),
+    ),
     Attempt("mount", CALLS, "return libc.mount(b'none', target['model'].encode(), b'tmpfs', 32 | 4096, None) == 0", ()),
     Attempt("leave by chroot", CALLS, "os.chroot('/')\nreturn True", (ROOT,)),
     Attempt(
