@@ -165,7 +165,8 @@ def children_missing(api: Api, count: int) -> int:
 
 
 def quiet(operator: Operator) -> float:
-    """Wait until the operator has asked for nothing for a while; return when it fell quiet."""
+    """Wait until the operator works and has asked for nothing for a while; return when it fell quiet."""
+    eventually(lambda: operator.metric("reasoning_operator_leader"), "an operator at work", seconds=60)
     last: dict[str, float] = {}
     since = time.monotonic()
 
