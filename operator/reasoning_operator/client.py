@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 from kubernetes.aio import config
@@ -82,13 +82,19 @@ class Cluster:
         page: Json = json.loads(await self._send("GET", path, query, None, accept=accept))
         return page
 
-    async def lines(self, path: str, query: Mapping[str, str], quiet_seconds: float) -> AsyncIterator[bytes]:
-        """Yield the lines of an answer that goes on and on, as they come; TimeoutError after too long a pause."""
+    async def lines(
+        self, path: str, query: Mapping[str, str], quiet_seconds: float, opened: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[bytes]:
+        """Yield the lines of an answer that goes on and on, as they come; TimeoutError after too long a pause.
+
+        `opened` is called when the API server has begun to answer.
+        """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=quiet_seconds)
         async with await self._open("GET", path, query, None, timeout=timeout) as response:
             metrics.API_REQUESTS.labels("WATCH", response.status).inc()
             if response.status != 200:
                 raise ApiError(response.status, _message(await response.read()))
+            opened()
             rest = b""
             async for chunk in response.content.iter_any():
                 *whole, rest = (rest + chunk).split(b"\n")

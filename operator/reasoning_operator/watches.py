@@ -179,7 +179,9 @@ class Watches:
         """Take in what happens, and yield the version that is reached by it."""
         query = {**source.selectors, "watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
         query["timeoutSeconds"] = str(round(LONGEST_SECONDS * random.uniform(0.5, 1)))
-        async for line in self._cluster.lines(path(source.kind, source.namespace), query, QUIET_SECONDS):
+        where = path(source.kind, source.namespace)
+        # of Events no bookmarks are sent: on a quiet cluster an answer that begins is all that is heard
+        async for line in self._cluster.lines(where, query, QUIET_SECONDS, lambda: self._vitals.beat(str(source))):
             news = json.loads(line)
             thing = news["object"]
             if news["type"] == "ERROR":

@@ -68,6 +68,23 @@ def test_watch_that_falls_silent_ends() -> None:
         ask(silent, lambda cluster: watched(cluster, 0.05))
 
 
+def test_watch_that_is_answered_is_heard_though_nothing_happens() -> None:
+    async def silence(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await asyncio.Event().wait()
+        return response
+
+    async def scenario(cluster: Cluster) -> int:
+        beats: list[None] = []
+        with pytest.raises(TimeoutError):
+            async for _ in cluster.lines("/api/v1/events", {"watch": "true"}, 0.2, lambda: beats.append(None)):
+                pass
+        return len(beats)
+
+    assert ask(silence, scenario) == 1
+
+
 def test_watch_that_is_refused_says_why() -> None:
     async def gone(_: web.Request) -> web.StreamResponse:
         return web.json_response({"message": "too old"}, status=410)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeAlias, cast
 
 import pytest
@@ -39,7 +39,10 @@ class FakeApi:
             self._lists.pop(0)
         return {"metadata": {"resourceVersion": "100", **more}, "items": items[start : start + 1]}
 
-    async def lines(self, path: str, query: Mapping[str, str], quiet_seconds: float) -> AsyncIterator[bytes]:
+    async def lines(
+        self, path: str, query: Mapping[str, str], quiet_seconds: float, opened: Callable[[], None]
+    ) -> AsyncIterator[bytes]:
+        opened()
         if "configmaps" in path:
             self.asked.append(dict(query))
             if not self._scripts:
