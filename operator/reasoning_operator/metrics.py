@@ -106,8 +106,10 @@ class JobMetrics(Collector):
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
         for key, samples in self._samples.items():
             for sample in samples if self._is_fresh(key) else samples[:1]:
-                family = families.setdefault(sample.series.name, _family(sample.series, sample.labels))
-                family.add_metric([*key, *sample.labels.values()], sample.value)
+                name = sample.series.name
+                if name not in families:
+                    families[name] = _family(sample.series, sample.labels)
+                families[name].add_metric([*key, *sample.labels.values()], sample.value)
         yield from families.values()
 
     def _is_fresh(self, key: Key) -> bool:

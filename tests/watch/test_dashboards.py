@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY, start_http_server
+from tests.cluster.operator_under_test import free_port
 from tests.polling import eventually
 
 from reasoning_contract.job_status import Status
@@ -43,12 +43,6 @@ def queries(board: Path) -> Iterator[tuple[str, str]]:
 
 def every_query() -> list[tuple[str, str, str]]:
     return [(board.stem, *query) for board in BOARDS for query in queries(board)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Prometheus:

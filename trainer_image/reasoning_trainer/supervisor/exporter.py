@@ -28,8 +28,9 @@ class ProgressCollector(Collector):
         """Yield the series; a figure that the run does not have yields none."""
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
         for series, label, value in figures(self._progress()):
-            family = families.setdefault(series.name, family_of(series))
-            family.add_metric([label] if series.label else [], value)
+            if series.name not in families:
+                families[series.name] = family_of(series)
+            families[series.name].add_metric([label] if series.label else [], value)
         yield from families.values()
 
 
