@@ -88,6 +88,10 @@ test-watch: .venv/.done $(STATE_DIR)/prometheus/.done ## Alerts and dashboards a
 test-trainer: .venv-trainer/.done ## The trainer with real TRL on tiny models, on the CPU
 	.venv-trainer/bin/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests/trainer
 
+.PHONY: test-long
+test-long: .venv-trainer/.done ## Trainings of minutes, which `make test` leaves out: whole examples, from base model to improvement
+	.venv-trainer/bin/python -m pytest -q -n 2 --dist worksteal tests/long
+
 .PHONY: test-cluster
 test-cluster: .venv/.done tools images ## The operator against a real API server, and a whole job in a real pod
 	$(PYTEST) -q tests/cluster tests/e2e
