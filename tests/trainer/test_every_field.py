@@ -307,7 +307,7 @@ META = {"namespace": "team", "name": "sums", "uid": "0a1b"}
 
 def rewards(spec: Spec, world: World) -> Any:
     """Scores of completions, by the reward's name, with its weight."""
-    texts = ["<reasoning>a b a b a b</reasoning>\n<answer>4.0</answer>", "<answer>4</answer>", "4"]
+    texts = ["<reasoning>a b a b a b</reasoning>\n<answer>4.0</answer>", "<answer>4</answer>", "- four"]
     built = build(spec.rewards, spec.chat_template)
     rows, ids = [Example("2+2?", "4")] * 3, [[0] * 9, [0] * 5, [0]]
     return {
@@ -789,6 +789,8 @@ CASES: dict[str, Any] = {
     "rewards[].params.maxTokens": Shown(5, rewards, {"r": (1.0, [-1.0, -1.0, 0.0])}, LENGTH),
     "rewards[].params.strict": Shown(True, rewards, {"r": (1.0, [1.0, 0.0, 0.0])}, reward(builtin="format")),
     "rewards[].params.ngram": Shown(5, rewards, DIFFERS, reward(builtin="fluency")),
+    "rewards[].params.steps": Shown(1, rewards, DIFFERS, reward(builtin="reasoningSteps")),
+    "rewards[].params.language": Shown("ru", rewards, DIFFERS, reward(builtin="languageConsistency")),
     "rewards[].python.source": Shown(QUARTER, rewards, {"r": (1.0, [0.25] * 3)}, PYTHON),
     "rewards[].python.configMapKeyRef.name": Shown("x", scorers, {"functions": [{"origin": "//x/b"}]}, KEPT),
     "rewards[].python.configMapKeyRef.key": Shown("x", scorers, {"functions": [{"origin": "//a/x"}]}, KEPT),

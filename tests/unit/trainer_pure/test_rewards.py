@@ -14,10 +14,12 @@ from reasoning_trainer.data.examples import Example
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.rewards import Batch, Grader, RewardFunction, RewardSet, batch_of, build, correctness
 from reasoning_trainer.rewards.completion import Sample, final_answer
+from reasoning_trainer.rewards.cosine_length import cosine_length
 from reasoning_trainer.rewards.fluency import distinctness, fluency, legibility
 from reasoning_trainer.rewards.format import soft_format, strict_format, tags_in_order
 from reasoning_trainer.rewards.judge import same_mathematics
 from reasoning_trainer.rewards.length_penalty import length_penalty
+from reasoning_trainer.rewards.linear_length import linear_length
 from reasoning_trainer.rewards.samples import EachSample
 
 TEMPLATE = ChatTemplate()
@@ -319,6 +321,138 @@ def test_length_penalty_takes_its_own_end_and_needs_tokens() -> None:
     assert score(reward("lengthPenalty", targetTokens=10), GOOD) is None
 
 
+TAG_COUNTS = [
+    (GOOD, 1.0),
+    ("<answer>7</answer><reasoning>a</reasoning>", 1.0),
+    ("<reasoning>a</reasoning>", 0.5),
+    ("<reasoning>" * 50, 0.0),
+    (GOOD * 2, 0.0),
+    (GOOD + "<answer>8</answer>", 0.5),
+    ("", 0.0),
+    ("7", 0.0),
+]
+
+
+@pytest.mark.parametrize(("text", "share"), TAG_COUNTS)
+def test_tag_count(text: str, share: float) -> None:
+    assert score(reward("tagCount"), text) == share
+
+
+COSINE = [(True, 0, 1.0), (True, 50, 0.75), (True, 100, 0.5), (True, MILLION, 0.5)]
+COSINE += [(False, 0, -1.0), (False, 50, -0.75), (False, 100, -0.5), (False, MILLION, -0.5)]
+
+
+@pytest.mark.parametrize(("right", "tokens", "value"), COSINE)
+def test_cosine_length(right: bool, tokens: int, value: float) -> None:
+    assert cosine_length(right, tokens, 100) == pytest.approx(value)
+
+
+def test_cosine_length_judges_by_the_parser_and_needs_tokens_and_answer() -> None:
+    function = reward("cosineLength", maxTokens=10, parser="exact")
+    assert score(function, GOOD, "7", ids=[1] * 5) == pytest.approx(0.75)
+    assert score(function, GOOD, "7.0", ids=[1] * 5) == pytest.approx(-0.75)
+    assert score(function, GOOD, "7") is None
+    assert score(function, GOOD, ids=[1] * 5) is None
+
+
+LINEAR = [
+    (True, 10, [10, 20, 30], 0.5),
+    (True, 20, [10, 20, 30], 0.0),
+    (True, 30, [10, 20, 30], -0.5),
+    (False, 10, [10, 20, 30], 0.0),
+    (False, 30, [10, 20, 30], -0.5),
+    (True, 10, [10, 10], 0.0),
+    (False, 10, [10], 0.0),
+]
+
+
+@pytest.mark.parametrize(("right", "tokens", "group", "value"), LINEAR)
+def test_linear_length(right: bool, tokens: int, group: list[int], value: float) -> None:
+    assert linear_length(right, tokens, group) == value
+
+
+def test_linear_length_compares_completions_of_one_prompt() -> None:
+    rows = [Example(prompt, "7") for prompt in ("p", "q", "p", "q")]
+    ids = [[1] * length for length in (1, 100, 3, 300)]
+    batch = batch_of(rows, ["p", "q", "p", "q"], [GOOD, "<answer>8</answer>", GOOD, GOOD], ids)
+    assert reward("linearLength").score(batch) == [0.5, 0.0, -0.5, -0.5]
+    nothing = batch_of([Example("p", "7"), Example("p")], ["p", "p"], [GOOD, GOOD], [[1], [1, 2]])
+    assert reward("linearLength").score(nothing) == [0.5, None]
+
+
+REPETITION = [("a b c d", 0.0), ("a b c a b c", -1 / 4), ("", 0.0), ("a b", 0.0), ("A b C a B c", -1 / 4)]
+
+
+@pytest.mark.parametrize(("text", "value"), REPETITION)
+def test_repetition(text: str, value: float) -> None:
+    assert score(reward("repetition"), text) == value
+
+
+def test_repetition_of_longer_passages() -> None:
+    assert score(reward("repetition", ngram=2), "a b a b a") == 2 / 4 - 1
+    assert score(reward("repetition", ngram=30), "a b " * 20) == pytest.approx(2 / 11 - 1)
+
+
+STEPS = [
+    ("1. Add the tens.\n2. Add the ones.\n3) Sum up.", 1.0),
+    ("Step 1: add\nStep 2: sum", 2 / 3),
+    ("First, add the tens. Then, add the ones. Finally, sum up.", 1.0),
+    ("- add\n* sum", 2 / 3),
+    ("**no step**", 0.0),
+    ("1.\n2.\n3.", 0.0),
+    ("- \n- \n- ", 0.0),
+    ("- add\n- add\n- add", 1 / 3),
+    ("I was first, then second", 0.0),
+    ("<answer>1. a\n2. b\n3. c</answer>", 0.0),
+    ("", 0.0),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), STEPS)
+def test_reasoning_steps(text: str, value: float) -> None:
+    assert score(reward("reasoningSteps"), text) == pytest.approx(value)
+
+
+def test_reasoning_steps_wants_as_many_as_it_is_told() -> None:
+    assert score(reward("reasoningSteps", steps=1), "- add") == 1.0
+    assert score(reward("reasoningSteps", steps=4), "- add") == 0.25
+
+
+LANGUAGES = [
+    ("en", "add the tens", 1.0),
+    ("en", "сложим tens", 0.5),
+    ("ru", "<reasoning>сложим десятки</reasoning><answer>7</answer>", 1.0),
+    ("ru", "сложим x и y", 1.0),
+    ("zh", "先加十位 then ones", 4 / 6),
+    ("zh", r"所以 $\frac{a}{bc}$ \boxed{7}", 1.0),
+    ("ja", "まず十の位を足します", 1.0),
+    ("ja", "テスト", 1.0),
+    ("ko", "먼저 십의 자리", 1.0),
+    ("zh", "まず", 0.0),
+    ("en", "", 0.0),
+    ("en", "12 + 34", 0.0),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "share"), LANGUAGES)
+def test_language_consistency(language: str, text: str, share: float) -> None:
+    assert score(reward("languageConsistency", language=language), text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "share"),
+    [
+        ("Сколько будет 23 + 36?", "сложим", 1.0),
+        ("Сколько будет 23 + 36?", "add", 0.0),
+        ("23たす36は?", "十の位", 1.0),
+        ("23 + 36", "add", 1.0),
+    ],
+)
+def test_language_is_that_of_the_prompt_unless_told(prompt: str, text: str, share: float) -> None:
+    function = reward("languageConsistency")
+    assert function.score(Batch([prompt], [text])) == [share]
+
+
 FLUENT = "First add the tens, which gives fifty. Then add the ones, which gives nine. Together that is 59."
 
 
@@ -366,14 +500,20 @@ HOSTILE = [
     "<answer>" + "$" * MILLION + "</answer>",
     "<answer>" + "{" * MILLION + "</answer>",
     "\u0000" * MILLION,
+    "\n" * MILLION,
+    "1. " * (MILLION // 3),
+    "\\" * MILLION,
 ]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.timeout(60)
 def test_a_million_characters_end(text: str) -> None:
-    for function in (reward("format"), reward("format", strict=True), reward("fluency")):
+    for function in (reward("format"), reward("format", strict=True), reward("fluency"), reward("tagCount")):
         assert 0 <= score(function, text) < 1
+    for function in (reward("reasoningSteps"), reward("languageConsistency", language="en")):
+        assert 0 <= score(function, text) <= 1
+    assert -1 <= score(reward("repetition"), text) <= 0
     for reference in ("7", "x + 1"):
         assert score(reward("correctness"), text, reference) == 0.0
 

@@ -80,33 +80,70 @@ class ModelReward(ModelSource):
     """Precision of its weights."""
 
 
+Builtin = Literal[
+    "correctness",
+    "format",
+    "tagCount",
+    "lengthPenalty",
+    "cosineLength",
+    "linearLength",
+    "repetition",
+    "fluency",
+    "reasoningSteps",
+    "languageConsistency",
+]
+Language = Literal[
+    "ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "uk", "vi", "zh"
+]  # fmt: skip
+
+
 class RewardParams(Part):
-    """Settings of the built-in rewards; each belongs to the one that its text names."""
+    """Settings of the built-in rewards; each belongs to the ones that its text names."""
 
     parser: Literal["math", "exact", "number", "choice", "pattern"] | None = None
-    """correctness: how answers are compared. `math` by value of the expression, `number` by number, `choice` by the
-    letter that is chosen, `pattern` by the row's answer as a regular expression, `exact` by text."""
+    """correctness, cosineLength, linearLength: how answers are compared. `math` by value of the expression, `number` by
+    number, `choice` by the letter that is chosen, `pattern` by the row's answer as a regular expression, `exact` by
+    text."""
     target_tokens: Positive | None = None
     """lengthPenalty: completions up to this length cost nothing."""
     max_tokens: Positive | None = None
-    """lengthPenalty: at this length the penalty reaches -1; twice targetTokens when empty."""
+    """lengthPenalty: at this length the penalty reaches -1; twice targetTokens when empty. cosineLength: the length at
+    which a right answer is worth 0.5, and a wrong one -0.5."""
     strict: bool | None = None
     """format: demand exactly one of each tag, in order, nothing around them; else a share for each tag in place."""
-    ngram: Annotated[int, Field(ge=2, le=10)] | None = None
-    """fluency: length in words of the repeated passages that cost."""
+    ngram: Annotated[int, Field(ge=2, le=40)] | None = None
+    """fluency (4 when empty), repetition (3 when empty): length in words of the repeated passages that cost."""
+    steps: Annotated[int, Field(ge=1, le=100)] | None = None
+    """reasoningSteps: how many steps of reasoning earn the full reward; 3 when empty."""
+    language: Language | None = None
+    """languageConsistency: the language to reason in, told by its script; that of the prompt when empty."""
 
 
-PARAMS_OF = {
+PARAMS_OF: dict[str, tuple[str, ...]] = {
     "correctness": ("parser",),
     "format": ("strict",),
+    "tagCount": (),
     "lengthPenalty": ("targetTokens", "maxTokens"),
+    "cosineLength": ("parser", "maxTokens"),
+    "linearLength": ("parser",),
+    "repetition": ("ngram",),
     "fluency": ("ngram",),
+    "reasoningSteps": ("steps",),
+    "languageConsistency": ("language",),
+}
+"""Which settings each built-in reward takes."""
+COMPARING = ("correctness", "cosineLength", "linearLength")
+"""Built-in rewards that compare answers with the rows'."""
+_TAKERS = {
+    param: [builtin for builtin, params in PARAMS_OF.items() if param in params]
+    for params in PARAMS_OF.values()
+    for param in params
 }
 _PARAMS_CEL = " && ".join(
-    f"(!has(self.params.{param}) || (has(self.builtin) && self.builtin == '{builtin}'))"
-    for builtin, params in PARAMS_OF.items()
-    for param in params
+    f"(!has(self.params.{param}) || (has(self.builtin) && self.builtin in {takers}))"
+    for param, takers in _TAKERS.items()
 )
+_TAKEN = ", ".join(f"{builtin} takes {' and '.join(params)}" for builtin, params in PARAMS_OF.items() if params)
 
 
 class Reward(Part):
@@ -116,7 +153,7 @@ class Reward(Part):
     """Its name in metrics and messages."""
     weight: float = 1.0
     """What it is multiplied with before all are added."""
-    builtin: Literal["format", "correctness", "lengthPenalty", "fluency"] | None = None
+    builtin: Builtin | None = None
     """A reward that comes with the trainer."""
     params: RewardParams = RewardParams()
     """Settings of a built-in reward."""
@@ -136,8 +173,7 @@ class Reward(Part):
 
     @rule(
         _PARAMS_CEL,
-        "a setting of another reward: correctness takes parser, format strict, fluency ngram, "
-        "lengthPenalty targetTokens and maxTokens",
+        f"a setting of another reward: {_TAKEN}",
         field="params",
     )
     def _params_belong_to_the_builtin(self) -> bool:
@@ -151,6 +187,14 @@ class Reward(Part):
     )
     def _length_penalty_has_a_target(self) -> bool:
         return self.builtin != "lengthPenalty" or self.params.target_tokens is not None
+
+    @rule(
+        "!has(self.builtin) || self.builtin != 'cosineLength' || has(self.params.maxTokens)",
+        "cosineLength needs maxTokens: the length in tokens at which its curve ends",
+        field="params",
+    )
+    def _cosine_has_an_end(self) -> bool:
+        return self.builtin != "cosineLength" or self.params.max_tokens is not None
 
     @rule(
         "!has(self.params.targetTokens) || !has(self.params.maxTokens)"

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
-from reasoning_contract.spec import PREFERENCE, Columns, HeldOut, Rows, Spec
+from reasoning_contract.spec import COMPARING, PREFERENCE, Columns, HeldOut, Rows, Spec
 
 from ..errors import TrainerError, invalid_data
 from .answers import extract_answers
@@ -119,7 +119,7 @@ class _Loader:
         evaluated = self._held_out_roles(records, columns) if shared else ("prompt",)
         if self._spec.reinforce.algorithm in PREFERENCE:
             return tuple(dict.fromkeys((*evaluated, *COMPLETIONS)))
-        compared = any(reward.builtin == "correctness" for reward in self._spec.rewards)
+        compared = any(reward.builtin in COMPARING for reward in self._spec.rewards)
         return ("prompt", "answer") if compared else evaluated
 
     def _held_out_roles(self, records: Sequence[Record], columns: Columns) -> tuple[str, ...]:

@@ -35,6 +35,8 @@ class Sample:
 
 SampleScorer = Callable[[Sample], float | None]
 """The score of a sample; None where it cannot be scored, which is counted and never taken for 0."""
+GroupScorer = Callable[[Sequence[Sample]], Sequence[float | None]]
+"""The scores of all samples of one prompt, of each as `SampleScorer` says."""
 
 
 def text_of(value: str | Conversation) -> str:

@@ -49,7 +49,7 @@ def legibility(text: str, prompt: str) -> float:
     code points without a meaning and the sign of a broken decoding (U+FFFD) never. For letters this is the language
     consistency reward of DeepSeek-R1 (arXiv:2501.12948), by script instead of by language.
     """
-    known = NOTATION | {_script(character) for character in set(prompt) if character.isalpha()}
+    known = NOTATION | {script_of(character) for character in set(prompt) if character.isalpha()}
     if known & JAPANESE:
         known |= JAPANESE
     counts = Counter("".join(text.split()))
@@ -59,12 +59,12 @@ def legibility(text: str, prompt: str) -> float:
 
 def _is_legible(character: str, scripts: frozenset[str]) -> bool:
     if character.isalpha():
-        return _script(character) in scripts
+        return script_of(character) in scripts
     category = unicodedata.category(character)
     return character != "\ufffd" and (category not in ("Cc", "Cn", "Co", "Cs"))
 
 
 @cache
-def _script(letter: str) -> str:
+def script_of(letter: str) -> str:
     """Return the first word of the letter's Unicode name, which names its script: LATIN, CYRILLIC, CJK ..."""
     return unicodedata.name(letter, "UNKNOWN").partition(" ")[0]

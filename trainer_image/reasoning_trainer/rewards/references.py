@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import COMPARING, Spec
 
 from ..data.examples import Example, Splits
 from ..data.splits import not_empty
@@ -97,4 +97,4 @@ def are_judged(spec: Spec, field: str) -> bool:
     """Whether completions of a set's rows are compared with the rows' answers."""
     if field == "data.heldOut":
         return spec.evaluation.enabled
-    return any(reward.builtin == "correctness" for reward in spec.rewards)
+    return any(reward.builtin in COMPARING for reward in spec.rewards)

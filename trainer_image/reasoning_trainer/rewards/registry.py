@@ -9,15 +9,26 @@ from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, HttpReward, Reward, RewardParams
 
 from ..errors import TrainerError
-from . import correctness, fluency, format, length_penalty
+from . import (
+    correctness,
+    cosine_length,
+    fluency,
+    format,
+    language,
+    length_penalty,
+    linear_length,
+    reasoning_steps,
+    repetition,
+    tag_count,
+)
 from .batch import Scorer
 from .box import Box
-from .completion import SampleScorer
+from .completion import GroupScorer, SampleScorer
 from .failures import Failures
 from .python import PythonScorer, function_of
 from .remote.http import Service, headers_of
 from .remote.scorer import HttpScorer
-from .samples import EachSample
+from .samples import EachGroup, EachSample
 from .surroundings import Surroundings
 
 BATCH_SECONDS = 300.0
@@ -25,10 +36,17 @@ BATCH_SECONDS = 300.0
 
 BUILTINS: dict[str, Callable[[RewardParams, ChatTemplate], SampleScorer]] = {
     "correctness": correctness.make,
+    "cosineLength": cosine_length.make,
     "fluency": fluency.make,
     "format": format.make,
+    "languageConsistency": language.make,
     "lengthPenalty": length_penalty.make,
+    "reasoningSteps": reasoning_steps.make,
+    "repetition": repetition.make,
+    "tagCount": tag_count.make,
 }
+OF_GROUPS: dict[str, Callable[[RewardParams, ChatTemplate], GroupScorer]] = {"linearLength": linear_length.make}
+"""Built-in rewards that compare the completions of a prompt."""
 
 
 def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, box: Box) -> Scorer:
@@ -51,6 +69,8 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
         If what it needs is not there, or it is of a kind that this version cannot compute.
     """
     failures = Failures(reward.name, around.guard, around.complain)
+    if reward.builtin in OF_GROUPS:
+        return EachGroup(reward.name, OF_GROUPS[reward.builtin](reward.params, template))
     if reward.builtin:
         return EachSample(reward.name, BUILTINS[reward.builtin](reward.params, template))
     if reward.python:
@@ -63,7 +83,7 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
         ExitCode.NOT_SUPPORTED,
         "RewardNotSupported",
         f"reward {reward.name} is of kind model, which this version cannot compute",
-        f"use python, http, or a builtin: {', '.join(BUILTINS)}",
+        "use python, http or a builtin",
     )
 
 

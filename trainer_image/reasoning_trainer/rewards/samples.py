@@ -10,7 +10,7 @@ from reasoning_contract.exit_codes import ExitCode
 
 from ..errors import TrainerError
 from .batch import Batch
-from .completion import Sample, SampleScorer
+from .completion import GroupScorer, Sample, SampleScorer
 
 EXCERPT = 200
 """Characters of a completion that a message shows."""
@@ -76,3 +76,37 @@ class EachSample:
             f"reward {self.name} failed on row {row} of its batch: {what}; the completion is {excerpt!r}",
             "a reward returns a finite number, or None for a completion that it cannot score",
         )
+
+
+class EachGroup:
+    """The scorer made of a function of all completions of one prompt.
+
+    Parameters
+    ----------
+    name
+        Name of the reward.
+    function
+        Scores them.
+    """
+
+    def __init__(self, name: str, function: GroupScorer) -> None:
+        self.name, self._function = name, function
+
+    def start(self) -> None:
+        """Do nothing: it is ready."""
+
+    def score(self, batch: Batch, deadline: float) -> list[float | None]:
+        """Score one prompt's completions after the other's; those that the deadline leaves over are None."""
+        samples = list(batch.samples())
+        places: dict[str, list[int]] = {}
+        for place, sample in enumerate(samples):
+            places.setdefault(sample.prompt, []).append(place)
+        scores: list[float | None] = [None] * len(samples)
+        for group in places.values():
+            if time.monotonic() < deadline:
+                for place, score in zip(group, self._function([samples[place] for place in group]), strict=True):
+                    scores[place] = score
+        return scores
+
+    def close(self) -> None:
+        """Do nothing: it started nothing."""
