@@ -44,6 +44,7 @@ from reasoning_trainer.job import Inputs
 from reasoning_trainer.rewards import Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
 from reasoning_trainer.rewards.references import set_aside
+from reasoning_trainer.rewards.schedule import weights_at
 from reasoning_trainer.stages.evaluate import _drawn as drawn
 from reasoning_trainer.storage.run_folder import RunFolder, write_lines
 
@@ -316,6 +317,11 @@ def rewards(spec: Spec, world: World) -> Any:
     }
 
 
+def weights(spec: Spec, world: World) -> Any:
+    """The weights of the rewards after three steps."""
+    return dict(zip((reward.name for reward in spec.rewards), weights_at(spec.rewards, 3), strict=True))
+
+
 def scorers(spec: Spec, world: World) -> Any:
     """What scores, with the Python function or the service, and how long it may take."""
     inputs = Inputs(config_maps=world.files, claims=None)
@@ -562,6 +568,7 @@ def reward(**given: Any) -> Document:
     return {"rewards": [{"name": "r"} | given]}
 
 
+FADING = reward(builtin="format", weightSchedule=[{"step": 6, "weight": 2.0}])
 PYTHON = reward(
     python={
         "source": "def score(completions, bonus=1.0, **_): return [bonus] * len(completions)\n"
@@ -783,6 +790,8 @@ CASES: dict[str, Any] = {
         Shown(0.5, rewards, {"correct": lambda scores: scores[0] == 0.5}),
         Shown(0.5, rl, {"reward_weights": [0.5]}),
     ],
+    "rewards[].weightSchedule[].step": Shown(3, weights, {"r": 2.0}, FADING),
+    "rewards[].weightSchedule[].weight": Shown(4.0, weights, {"r": 2.5}, FADING),
     "rewards[].builtin": Shown("format", rewards, {"correct": lambda scores: 0.5 in scores[1]}),
     "rewards[].params.parser": Shown("exact", rewards, {"correct": (1.0, [0.0, 1.0, 0.0])}),
     "rewards[].params.targetTokens": Shown(2, rewards, {"r": (1.0, [-1.0, -1.0, 0.0])}, LENGTH),

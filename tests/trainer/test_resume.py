@@ -178,7 +178,8 @@ def few_rows(algorithm: str) -> dict[str, Any]:
         "data": data,
         "evaluation": {"enabled": False},
     }
-    return changes | ({"rewards": []} if preferences else {})
+    fading = {"name": "format", "builtin": "format", "weightSchedule": [{"step": 6, "weight": 0.1}]}
+    return changes | {"rewards": [] if preferences else [{"name": "correct", "builtin": "correctness"}, fading]}
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -21,6 +21,7 @@ from reasoning_trainer.rewards.judge import same_mathematics
 from reasoning_trainer.rewards.length_penalty import length_penalty
 from reasoning_trainer.rewards.linear_length import linear_length
 from reasoning_trainer.rewards.samples import EachSample
+from reasoning_trainer.rewards.schedule import weight_at, weights_at
 
 TEMPLATE = ChatTemplate()
 TAGS = tags_in_order(TEMPLATE)
@@ -573,6 +574,16 @@ def test_set_keeps_names_weights_and_counts() -> None:
     assert rewards.weights == (0.5, -2.0)
     assert rewards.score(Batch(["q"], [GOOD])) == {"shape": [1.0], "right": [None]}
     assert rewards.unscored == {"right": 1}
+
+
+@pytest.mark.parametrize(
+    ("step", "weight"), [(0, 1.0), (5, 0.5), (10, 0.0), (15, 2.0), (20, 4.0), (21, 4.0), (MILLION, 4.0)]
+)
+def test_weight_goes_in_lines_from_point_to_point(step: int, weight: float) -> None:
+    points = [{"step": 10, "weight": 0.0}, {"step": 20, "weight": 4.0}]
+    scheduled = Reward.model_validate({"name": "a", "builtin": "format", "weightSchedule": points})
+    assert weight_at(scheduled, step) == pytest.approx(weight)
+    assert weights_at([Reward(name="b", builtin="format", weight=3.0), scheduled], step) == [3.0, weight]
 
 
 def test_kind_that_cannot_be_computed_is_refused_by_name() -> None:

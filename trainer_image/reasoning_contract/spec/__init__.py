@@ -29,7 +29,17 @@ from .job import Spec
 from .limits import Checkpoint, Limits
 from .model import MODEL_SOURCE_PATTERN, Lora, Model
 from .placement import Parallelism, Pod, PodList, Queue, Resources
-from .rewards import COMPARING, PARAMS_OF, HttpReward, ModelReward, PythonReward, Reward, RewardBox, RewardParams
+from .rewards import (
+    COMPARING,
+    PARAMS_OF,
+    HttpReward,
+    ModelReward,
+    PythonReward,
+    Reward,
+    RewardBox,
+    RewardParams,
+    WeightPoint,
+)
 from .storage import DEFAULT_SIZE, SIZE_PATTERN, Storage
 from .training import GROUPED, PREFERENCE, Algorithm, Reinforce, Warmup
 from .types import Count, KeyRef, Name, Passthrough, Positive, Probability, Quantity, Short, Source, Tag, Text
@@ -103,4 +113,5 @@ __all__ = [
     "Text",
     "Unscored",
     "Warmup",
+    "WeightPoint",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -11,7 +12,7 @@ from ..rules import Part, rule
 from .model import ModelSource
 from .nature import RUN
 from .placement import Resources
-from .types import KeyRef, Name, Passthrough, Positive
+from .types import Count, KeyRef, Name, Passthrough, Positive
 
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 
@@ -146,6 +147,15 @@ _PARAMS_CEL = " && ".join(
 _TAKEN = ", ".join(f"{builtin} takes {' and '.join(params)}" for builtin, params in PARAMS_OF.items() if params)
 
 
+class WeightPoint(Part):
+    """A weight that is reached at a step."""
+
+    step: Count
+    """How many steps of the RL stage were made then."""
+    weight: float
+    """The weight from then on, or up to the next point's."""
+
+
 class Reward(Part):
     """One reward function: exactly one of builtin, python, http and model."""
 
@@ -153,6 +163,8 @@ class Reward(Part):
     """Its name in metrics and messages."""
     weight: float = 1.0
     """What it is multiplied with before all are added."""
+    weight_schedule: Annotated[list[WeightPoint], Field(min_length=1, max_length=16)] | None = None
+    """How the weight changes: from `weight` at step 0 in a straight line to each of these, and then it stays."""
     builtin: Builtin | None = None
     """A reward that comes with the trainer."""
     params: RewardParams = RewardParams()
@@ -170,6 +182,17 @@ class Reward(Part):
     )
     def _one_kind(self) -> bool:
         return sum(kind is not None for kind in (self.builtin, self.python, self.http, self.model)) == 1
+
+    @rule(
+        "!has(self.weightSchedule) || self.weightSchedule.all(point, point.step > 0"
+        " && self.weightSchedule.exists_one(other, other.step == point.step))"
+        " && self.weightSchedule.map(point, point.step).isSorted()",
+        "give its points by rising steps, from 1",
+        field="weightSchedule",
+    )
+    def _schedule_rises(self) -> bool:
+        steps = [0, *(point.step for point in self.weight_schedule or ())]
+        return all(before < after for before, after in pairwise(steps))
 
     @rule(
         _PARAMS_CEL,

@@ -27,6 +27,7 @@ from ..data.examples import Example, Splits
 from ..errors import TrainerError
 from ..rewards import RewardSet, batch_of
 from ..rewards.completion import Conversation
+from ..rewards.schedule import weights_at
 from .order import ByStep
 from .training import REFERENCE, StageCallback
 from .trl_arguments import reinforce_arguments
@@ -45,7 +46,12 @@ def make_ppo_trainer(
     prompts = [policy.asked(row) for row in splits.train]
     rows = [policy.tokens(policy.prompt(row)) for row in splits.train]
     asked = [Asked(row, prompt) for row, prompt in zip(splits.train, prompts, strict=True)]
-    scorer = RewardModel(policy, rewards, dict(zip(map(tuple, rows), asked, strict=True)))
+    scorer = RewardModel(
+        policy,
+        rewards,
+        dict(zip(map(tuple, rows), asked, strict=True)),
+        lambda: weights_at(spec.rewards, trainer.state.global_step),
+    )
     policy.backend.copy_adapter(policy.model, REFERENCE)
     trainer = ResumablePPOTrainer(
         args=PPOConfig(
@@ -186,13 +192,21 @@ class RewardModel(nn.Module):
         The reward functions.
     asked
         Rows by the tokens of their prompts.
+    weights
+        Returns the weights of the step.
     """
 
     base_model_prefix = "backbone"
 
-    def __init__(self, chat: Chat, rewards: RewardSet, asked: Mapping[tuple[int, ...], Asked]) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        rewards: RewardSet,
+        asked: Mapping[tuple[int, ...], Asked],
+        weights: Callable[[], Sequence[float]],
+    ) -> None:
         super().__init__()
-        self._chat, self._rewards = chat, rewards
+        self._chat, self._rewards, self._weights = chat, rewards, weights
         # without padding tokens, which may be end tokens too, as they come out of the batch
         self._asked = {
             tuple(token for token in ids if token != chat.tokenizer.pad_token_id): each for ids, each in asked.items()
@@ -227,7 +241,8 @@ class RewardModel(nn.Module):
             scored = [value for value in column if value is not None]
             if scored:
                 self.means[f"rewards/{name}/mean"] = sum(scored) / len(scored)
-        return [_weigh(row, self._rewards.weights) for row in zip(*columns.values(), strict=True)]
+        weights = self._weights()
+        return [_weigh(row, weights) for row in zip(*columns.values(), strict=True)]
 
     def _split(self, row: Sequence[int]) -> tuple[Asked, list[int]]:
         for length in self._lengths:

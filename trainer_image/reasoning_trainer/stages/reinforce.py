@@ -22,6 +22,7 @@ from ..algorithms.trl_arguments import (
     steps_between_checkpoints,
     steps_between_evaluations,
 )
+from ..algorithms.weights import WeightsCallback
 from ..attempt import Attempt, Policy
 from ..chat.conversation import preference
 from ..data.examples import Splits
@@ -76,7 +77,7 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
     spec = attempt.spec
     # TRL builds vLLM's engine here; Unsloth had it beside the model
     with exclusive(attempt.say, when=spec.backend == "transformers" and spec.inference.engine == "vllm"):
-        return trainer(
+        made = trainer(
             model=policy.model,
             reward_funcs=reward_functions(rewards, splits.train, policy.text),
             args=_config(attempt, policy, config, policy.backend.generation_arguments(spec, policy.stops)),
@@ -84,6 +85,8 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
             processing_class=policy.tokenizer,
             callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),
         )
+    made.add_callback(WeightsCallback(spec.rewards, lambda: made.reward_weights))
+    return made
 
 
 def _make_preference_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
