@@ -22,7 +22,7 @@ PYTEST := .venv/bin/python -m pytest
 .PHONY: demo
 demo: ## From nothing to a trained adapter: cluster, images, chart, job, live progress, held-out accuracies
 	@$(STEPS) environment tools $(IMAGE_STEPS)
-	@.venv/bin/python hack/demo/demo.py
+	@PYTHONPATH=trainer_image .venv/bin/python hack/demo/demo.py
 
 .PHONY: algorithms
 algorithms: parity ## Train by all eight algorithms on this machine's CPU and print what each gained, before and after

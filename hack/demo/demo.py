@@ -12,15 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.markup import escape
+
+from reasoning_contract.report import EvaluationStatus
+from reasoning_shared.job_view import JobView, line, read_status, scores
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALCLUSTER = ROOT / "hack/localcluster/localcluster.py"
@@ -117,91 +119,34 @@ def show(jobs: Iterator[Job]) -> Job:
     """Show the job while it runs and return it as it ended."""
     job: Job = {}
     if not console.is_terminal:
-        line = ""
+        said = ""
         for job in jobs:
-            if (now := _line(job)) != line:
-                console.print(now, soft_wrap=True)
-                line = now
+            if (now := line(job)) != said:
+                console.print(now, soft_wrap=True, markup=False)
+                said = now
         return job
-    with Live(console=console, refresh_per_second=4) as live:
+    view = JobView(lambda: datetime.now(UTC))
+    with Live(view, console=console, refresh_per_second=4):
         for job in jobs:
-            live.update(_panel(job))
+            view.take(job)
     return job
-
-
-def _line(job: Job) -> str:
-    status = job.get("status", {})
-    progress = status.get("progress", {})
-    words = [status.get("phase"), status.get("stage"), progress.get("display"), progress.get("detail")]
-    reward = status.get("training", {}).get("reward")
-    words += [f"reward {_brief(reward)}"] if reward is not None else []
-    words += [_problem(status)] if "failure" in status else []
-    return "  ".join(str(word) for word in words if word)
-
-
-def _panel(job: Job) -> Panel:
-    status = job.get("status", {})
-    progress, training = status.get("progress", {}), status.get("training", {})
-    figures = Table.grid(padding=(0, 3))
-    rows = {
-        "stage": " · ".join(filter(None, (status.get("stage"), progress.get("detail")))),
-        "time left": progress.get("eta"),
-        "reward": training.get("reward"),
-        "completion length": training.get("completionLength"),
-        "tokens a second": training.get("tokensPerSecond"),
-    }
-    for label, value in rows.items():
-        figures.add_row(f"[dim]{label}[/]", _brief(value))
-    bar = Table.grid()  # a bar by itself does not end its line
-    bar.add_row(ProgressBar(total=100, completed=progress.get("percent", 0), width=60))
-    parts: list[RenderableType] = [
-        f"[bold]{status.get('phase', 'Pending')}[/]  {progress.get('display', '')}",
-        bar,
-        figures,
-    ]
-    if "failure" in status:
-        parts.append(f"[red]{_problem(status)}[/]")
-    return Panel(Group(*parts, *_scores(status)), title=f"rtj/{job['metadata']['name']}", title_align="left", width=90)
-
-
-def _brief(value: float | str | None) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else value or ""
-
-
-def _problem(status: dict[str, Any]) -> str:
-    failure = status["failure"]
-    return f"{failure['reason']}: {failure['message']} {failure['hint']}"
-
-
-def _scores(status: dict[str, Any]) -> list[Table]:
-    evaluation = status.get("evaluation")
-    if not evaluation:
-        return []
-    held_out = evaluation["heldOut"]
-    table = Table("model", "accuracy", "95% interval", "format", box=None, padding=(0, 3, 0, 0))
-    names = {"base": "base", "warmup": "after the warm-up", "reinforce": "after RL"}
-    for stage, title in names.items():
-        if score := held_out.get(stage):
-            low, high = score["ci95"]
-            table.add_row(title, f"{score['accuracy']:.3f}", f"{low:.3f} to {high:.3f}", f"{score['format']:.3f}")
-    return [table]
 
 
 def conclude(job: Job) -> int:
     """Say what the run showed and where its adapter lies; return the exit code."""
-    name, status = job["metadata"]["name"], job["status"]
-    if status["phase"] != "Succeeded":
-        console.print(f"\n[red]The job failed.[/] {_problem(status)}")
+    name, status = job["metadata"]["name"], read_status(job)
+    if status.phase != "Succeeded":
+        told = status.failure.told if status.failure else ""
+        console.print(f"\n[red]The job failed.[/] {escape(told)}")
         console.print(f"More: kubectl describe rtj {name} -n {NAMESPACE}")
         return 1
-    evaluation = status["evaluation"]
-    console.print(f"\nHeld-out accuracy on {evaluation['heldOut']['size']} rows that were never trained on:")
-    console.print(*_scores(status))
-    console.print(_verdict(evaluation))
-    for artifact in status["artifacts"]:
-        console.print(
-            f"{artifact['kind']}: {artifact['path']} on claim {status['storage']['claimName']}", soft_wrap=True
-        )
+    if (evaluation := status.evaluation) is not None:
+        console.print(f"\nHeld-out accuracy on {evaluation.held_out.size} rows that were never trained on:")
+        console.print(*scores(evaluation))
+        console.print(_verdict(evaluation))
+    claim = status.storage.claim_name if status.storage else ""
+    for artifact in status.artifacts or []:
+        console.print(f"{artifact.kind}: {artifact.path} on claim {claim}", soft_wrap=True)
     export = f"export KUBECONFIG={shlex.quote(localcluster('kubeconfig'))}"
     look = shlex.join([localcluster("tool", "kubectl"), "get", "rtj", "-n", NAMESPACE, "-o", "wide"])
     # as it is: words in square brackets would be taken for colours
@@ -209,8 +154,8 @@ def conclude(job: Job) -> int:
     return 0
 
 
-def _verdict(evaluation: dict[str, Any]) -> str:
-    gain, p_value = evaluation.get("reinforceImprovement"), evaluation.get("reinforcePValue")
+def _verdict(evaluation: EvaluationStatus) -> str:
+    gain, p_value = evaluation.reinforce_improvement, evaluation.reinforce_p_value
     if gain is None or p_value is None:
         return "RL was not compared with the warm-up."
     test = f"one-sided exact McNemar test, p = {p_value:.2g}"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from reasoning_contract.choice import Choice, choose
@@ -16,22 +14,12 @@ from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import faults
 from reasoning_contract.spec import Spec
+from reasoning_shared.manifests import HINT, ManifestError, read_documents
 
 from .errors import TrainerError
 from .storage.run_folder import write_atomic
 
 KIND = "ReasoningTrainingJob"
-
-
-class _Loader(yaml.SafeLoader):
-    """Takes numbers as Kubernetes and JSON do: to PyYAML, which follows YAML 1.1, 5e-06 is a text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)
 
 
 @dataclass(frozen=True)
@@ -93,12 +81,9 @@ def read_job(path: Path) -> Job:
 
 def _documents(path: Path) -> list[dict[str, Any]]:
     try:
-        documents = [each for each in yaml.load_all(path.read_text("utf-8"), _Loader) if each is not None]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise _invalid(f"{path} cannot be read: {error}", "give the path of a manifest in YAML or JSON") from None
-    if not all(isinstance(document, dict) for document in documents):
-        raise _invalid(f"{path} is no manifest: a document in it is no object", "give a manifest in YAML or JSON")
-    return documents
+        return read_documents(path)
+    except ManifestError as error:
+        raise _invalid(str(error), HINT) from None
 
 
 def _config_map(document: Mapping[str, Any]) -> tuple[str, dict[str, str]]:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from reasoning_contract.progress import Progress
+from reasoning_shared.words import duration
 from reasoning_trainer.reporting import tracker as tracking
-from reasoning_trainer.reporting.tracker import Phase, Tracker, duration
+from reasoning_trainer.reporting.tracker import Phase, Tracker
 
 PHASES = [
     Phase("load", "load", 10),

@@ -14,6 +14,7 @@ from typing import Any
 
 from reasoning_contract.progress import Progress
 from reasoning_contract.report import MemoryStatus, ProgressStatus, RunStage
+from reasoning_shared.words import duration
 
 WINDOW = 20
 """Steps whose median is reported as the seconds of a step."""
@@ -212,12 +213,3 @@ class Tracker:
 def now() -> str:
     """Return the time as the API writes it: RFC 3339 in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people write it: 45s, 4m10s, 2h05m."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
