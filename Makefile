@@ -114,6 +114,11 @@ dev: .venv/.done tools cluster ## Run the operator from this folder against the 
 generate: .venv/.done ## Write the CRD, the chart's copy of it and docs/api.md from the contract
 	@PYTHONPATH=operator:trainer_image .venv/bin/python -m tools.generate
 
+.PHONY: docs
+docs: .venv/.done ## Write the documentation as a site to .state/site
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --site-dir "$(STATE_DIR)/site"
+	@echo "$(STATE_DIR)/site/index.html"
+
 .PHONY: format
 format: .venv/.done ## Format the code
 	.venv/bin/ruff check --fix .
