@@ -21,7 +21,8 @@ from tests.unit.operator.objects import EARLIER, NOW, SETTINGS
 
 from reasoning_contract.api import headers_variable
 from reasoning_contract.choice import choose
-from reasoning_contract.report import TrainingStatus
+from reasoning_contract.progress import Progress
+from reasoning_contract.report import ProgressStatus, TrainingStatus
 from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import Part
 from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Spec
@@ -40,6 +41,7 @@ from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, guards_of, judge_budget, judge_divergence
+from reasoning_trainer.guards.stall import StallGuard
 from reasoning_trainer.job import Inputs
 from reasoning_trainer.rewards import Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
@@ -364,6 +366,16 @@ def learning_signal(spec: Spec, world: World) -> Any:
     guard = LearningSignalGuard(spec.guards.learning_signal)
     verdicts = [guard.update(TrainingStatus(zero_variance_share=0.5)) for _ in range(6)]
     return [verdict and (verdict.ok, verdict.action) for verdict in verdicts]
+
+
+def stalled(spec: Spec, world: World) -> Any:
+    """Return what the stall guard says of a run that has stood still for an hour, less or more a second."""
+    moment = "2026-01-01T00:00:00Z"
+    now = ProgressStatus(display="0%", percent=0, updated_at=moment)
+    last = Progress(attempt=1, started_at=moment, stage="load", progress=now)
+    guard = StallGuard(spec.guards.stall, 0.0)
+    verdicts = {seconds: guard.judge(last, seconds, lambda: "here") for seconds in (3599.0, 3601.0)}
+    return {seconds: (verdict.ok, verdict.action) for seconds, verdict in verdicts.items()}
 
 
 def step_guards(spec: Spec, world: World) -> Any:
@@ -899,6 +911,8 @@ CASES: dict[str, Any] = {
     "guards.unscored.action": Shown("warn", unscored, [(False, "warn")]),
     "guards.unscored.maxShare": Shown(0.5, unscored, [(True, "fail")]),
     "guards.unscored.windowBatches": Shown(4, unscored, lambda verdicts: verdicts[3] is not None),
+    "guards.stall.action": Shown("warn", stalled, {3601.0: (False, "warn")}),
+    "guards.stall.timeoutSeconds": Shown(7200, stalled, {3601.0: (True, "fail")}),
     "guards.preflight.enabled": [
         Shown(True, objects, {"Job": {"metadata": {"name": "sums-preflight"}}}),
         Shown(False, objects, {"Job": {"metadata": {"name": "sums-train"}}}, GPU),
@@ -915,7 +929,6 @@ CASES: dict[str, Any] = {
     "limits.maxAttempts": Shown(7, objects, {"Job": {"spec": {"backoffLimit": 6}}}),
     "limits.gpuHours": [Refused(1.0, "no GPU-hours to count"), Shown(1.0, budget, False, GPU)],
     "limits.ttlSecondsAfterFinished": Shown(7200, after_the_end, 3600.0),
-    "limits.stallTimeoutSeconds": Refused(60, "spec.limits.stallTimeoutSeconds"),
     "suspend": Shown(True, objects, {"Job": {"spec": {"suspend": True}}}),
     "queue.name": Refused("team", "spec.queue"),
     "queue.priorityClass": Refused("high", "spec.queue", {"queue": {"name": "team"}}),

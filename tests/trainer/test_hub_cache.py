@@ -21,6 +21,7 @@ from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs
+from reasoning_trainer.storage import model_files
 from reasoning_trainer.storage.commits import Commits
 from reasoning_trainer.storage.model_files import fetch, require_safetensors
 
@@ -176,6 +177,17 @@ def test_model_comes_from_the_hub_while_the_libraries_are_imported(
     report = json.loads((tmp_path / "run/progress.json").read_text())
     assert report["model"]["revision"] == NEW
     assert not [asked for asked in hub.asked if "consolidated" in asked]
+
+
+def test_a_download_tells_how_much_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What moves is no stall."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    blobs = tmp_path / "models--owner--name/blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "a").write_bytes(bytes(3 << 19))
+    assert model_files._come("hf://owner/name") == "fetching hf://owner/name, 1.5 MiB have come"
+    (blobs / "b.incomplete").write_bytes(bytes(1 << 20))
+    assert model_files._come("hf://owner/name") == "fetching hf://owner/name, 2.5 MiB have come"
 
 
 @pytest.mark.parametrize("what", [signal.SIGTERM, "import of a library fails"])

@@ -27,6 +27,7 @@ from .reporting.tracker import Phase, Tracker
 from .storage import model_files
 from .storage.commits import Commits
 from .storage.run_folder import RunFolder
+from .supervisor import calls
 from .supervisor.channel import Message, Order, Sender
 
 PR_SET_PDEATHSIG = 1
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     order = Order.model_validate_json((arguments or sys.argv[1:])[0])
     if order.channel is None:
         raise ValueError("a worker needs a channel: the supervisor opens it")
+    if order.calls is not None:
+        calls.answer(order.calls)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     environment.prepare()
     interruption = Interruption()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +24,7 @@ from reasoning_contract.progress import Progress
 from reasoning_trainer import interruption
 from reasoning_trainer.commands.run import Options, run
 from reasoning_trainer.reporting.display import Display
-from reasoning_trainer.supervisor import channel, deaths, process
+from reasoning_trainer.supervisor import calls, channel, deaths, process, stall
 
 DEADLINE = 60.0
 SPEC: dict[str, Any] = {
@@ -330,3 +332,140 @@ def is_alive(pid: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+ANSWERS = "import faulthandler; faulthandler.register(signal.SIGUSR2, file=order['calls'], all_threads=True)\n"
+"""What a worker does first: `calls.answer`, of which a stand-in has no package."""
+HANGS = "def in_a_kernel(): time.sleep(600)\ndef step(): in_a_kernel()\n"
+
+
+@pytest.fixture
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the clock of whoever watches for stalls run a hundred times as fast: a minute is the shortest timeout."""
+    monkeypatch.setattr(stall, "clock", lambda: time.monotonic() * 100)
+    monkeypatch.setattr(stall, "GLANCE_SECONDS", 0.02)
+
+
+def stalls(options: Options, **settings: Any) -> None:
+    guards = {"stall": {"timeoutSeconds": 200} | settings}
+    options.job.write_text(json.dumps({"kind": "ReasoningTrainingJob", "spec": SPEC | {"guards": guards}}))
+
+
+def test_a_worker_that_hangs_is_ended_with_the_place_where_it_hangs(
+    supervise: Supervise, options: Options, in_a_hurry: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stalls(options)
+    outcome = supervise(ANSWERS + HANGS + "report('reinforce'); step()")
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.TRANSIENT, "Stalled")
+    assert re.match(
+        r"no progress for \d+ s in stage reinforce, 5%; guards.stall.timeoutSeconds allows 200; it hangs in "
+        r"in_a_kernel \(<string>:\d+\) < step \(<string>:\d+\) < <module>",
+        outcome.message,
+    )
+    assert "another attempt goes on from the last checkpoint" in outcome.hint
+    assert outcome.progress is not None
+    assert outcome.progress.guards is not None
+    told = {each.condition: each for each in outcome.progress.guards}["Progressing"]
+    assert (told.ok, told.reason) == (False, "Stalled")
+    assert "Current thread" in capsys.readouterr().err
+
+
+def test_a_worker_that_cannot_answer_is_ended_all_the_same(
+    supervise: Supervise, options: Options, in_a_hurry: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it still starts: the question does not end it."""
+    stalls(options)
+    monkeypatch.setattr(calls, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(calls, "GLANCE_SECONDS", 0.02)
+    outcome = supervise("time.sleep(600)")
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.TRANSIENT, "Stalled")
+    assert "in stage load, starting; " in outcome.message
+    assert "it hangs in a place that it does not tell" in outcome.message
+
+
+def test_a_report_that_says_what_the_last_one_said_is_no_progress(
+    supervise: Supervise, options: Options, in_a_hurry: None
+) -> None:
+    stalls(options)
+    outcome = supervise(
+        ANSWERS + "for spent in range(6000):\n"
+        "    report('reinforce', gpuSeconds=spent, memory={'peakGiB': spent, 'limitGiB': 9}); time.sleep(0.1)"
+    )
+    assert outcome.reason == "Stalled"
+
+
+def test_a_run_that_goes_on_is_left_alone(supervise: Supervise, options: Options, in_a_hurry: None) -> None:
+    """Twice as long as the timeout, with something new in each twentieth of it."""
+    stalls(options, timeoutSeconds=400)
+    outcome = supervise(
+        "for percent in range(40): report('reinforce', percent); time.sleep(0.2)\n"
+        "send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'})"
+    )
+    assert outcome.exit_code == 0
+    assert outcome.progress is not None
+    assert outcome.progress.guards is None
+
+
+def test_a_stall_that_is_warned_of_ends_no_run_and_passes(
+    supervise: Supervise, options: Options, in_a_hurry: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stalls(options, action="warn")
+    outcome = supervise(
+        ANSWERS + "report('reinforce')\nwhile not os.stat(order['calls']).st_size: time.sleep(0.02)\n"
+        "time.sleep(2); report('reinforce', 6); time.sleep(1)\n"
+        "send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'})"
+    )
+    assert outcome.exit_code == 0
+    assert capsys.readouterr().out.count("warning: no progress for") == 1
+    assert outcome.progress is not None
+    assert outcome.progress.guards is not None
+    [told] = outcome.progress.guards
+    assert (told.ok, told.reason) == (True, "WithinBounds")
+    assert re.match(r"the run went on after \d+ s without progress", told.message)
+
+
+def test_no_stall_is_looked_for_where_that_is_switched_off(
+    supervise: Supervise, options: Options, in_a_hurry: None
+) -> None:
+    stalls(options, action="off")
+    outcome = supervise("time.sleep(4); send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'})")
+    assert outcome.exit_code == 0
+
+
+def test_after_a_stall_the_next_attempt_goes_on(supervise: Supervise, options: Options, in_a_hurry: None) -> None:
+    stalls(options)
+    program = (
+        ANSWERS + HANGS + "report('reinforce')\n"
+        "if order['attempt'] == 1: step()\n"
+        "send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'})"
+    )
+    assert [supervise(program).reason for _ in range(2)] == ["Stalled", "Completed"]
+
+
+def test_a_worker_tells_its_calls_while_native_code_holds_pythons_lock(tmp_path: Path) -> None:
+    """By the same two functions as in a run; `re` holds the lock for as long as it backtracks."""
+    asked = calls.Calls()
+    program = (
+        "import re; from reasoning_trainer.supervisor import calls\n"
+        f"calls.answer({asked.descriptor})\n"
+        "def backtrack(): re.match('(a*)*b', 'a' * 64)\n"
+        "print('ready', flush=True); backtrack()"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(reasoning_trainer.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        pass_fds=[asked.descriptor],
+    ) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"ready\n"
+        told = eventually(lambda: tells_of("backtrack", asked.ask(worker.pid)), "its calls", DEADLINE)
+        worker.kill()
+    asked.close()
+    assert "backtrack (<string>:3) < <module> (<string>:4)" in calls.innermost(told)
+
+
+def tells_of(name: str, text: str) -> str:
+    """Return a text if it has a name in it."""
+    return text if name in text else ""

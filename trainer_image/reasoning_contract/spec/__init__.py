@@ -22,6 +22,7 @@ from .guards import (
     LearningSignal,
     Preflight,
     RewardHacking,
+    Stall,
     Unscored,
 )
 from .inference import Inference
@@ -107,6 +108,7 @@ __all__ = [
     "Source",
     "Spec",
     "Stage",
+    "Stall",
     "Storage",
     "Tag",
     "Tags",

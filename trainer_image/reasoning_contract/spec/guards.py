@@ -94,6 +94,15 @@ class Unscored(Part):
     """Batches in a row that are looked at; one that fails on all of its first two is not waited for."""
 
 
+class Stall(Part):
+    """Watches whether the run goes on: a step, a row that is evaluated, more of a download, a file that is written."""
+
+    action: Literal["fail", "warn", "off"] = "fail"
+    """What happens when it stands still. fail: the attempt ends, and another goes on from the last checkpoint."""
+    timeout_seconds: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    """Longest time without progress, seconds; the longest single step must take less."""
+
+
 class Preflight(Part):
     """A check of data, tokenizer and rewards in a pod without GPU, before one is asked for."""
 
@@ -120,5 +129,7 @@ class Guards(Part):
     """Rewards that rise while correctness falls."""
     unscored: Unscored = Unscored()
     """Rewards that fail."""
+    stall: Stall = Stall()
+    """Runs that hang."""
     preflight: Preflight = Preflight()
     """The check before a GPU is asked for."""

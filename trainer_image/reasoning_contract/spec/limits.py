@@ -33,5 +33,3 @@ class Limits(Part):
     """GPU-hours over all attempts; at the end of the budget the run saves a checkpoint and stops."""
     ttl_seconds_after_finished: Annotated[Count | None, OPERATORS] = None
     """Delete the finished job, with its pods, after this time."""
-    stall_timeout_seconds: Annotated[Annotated[int, Field(ge=60)] | None, OPERATORS] = None
-    """Restart a pod whose progress stood still this long."""

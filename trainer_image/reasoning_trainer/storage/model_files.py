@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -30,6 +31,8 @@ NO_COMMITS = Commits()
 Fetched: TypeAlias = tuple[Path, str | None]
 """The folder, and the commit of a Hub repository."""
 _GLANCE_SECONDS = 0.5
+TOLD_SECONDS = 10.0
+"""How often to tell how much of a download has come."""
 _THREAD = "fetch"
 
 
@@ -53,14 +56,32 @@ def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
             fetching.set_exception(error)
 
     def wait() -> Fetched:
+        told = time.monotonic()
         while not fetching.done():
             context.interruption.check()
+            if time.monotonic() - told >= TOLD_SECONDS:
+                told = time.monotonic()
+                context.tracker.say(_come(context.spec.model.source))
             with suppress(TimeoutError):
                 fetching.exception(_GLANCE_SECONDS)
         return fetching.result()
 
     threading.Thread(target=work, name=_THREAD, daemon=True).start()
     return wait
+
+
+def _come(source: str) -> str:
+    """Return what has come of a model, for people and for whoever watches that the run goes on."""
+    if not source.startswith("hf://"):
+        return f"looking for {source}"
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    folder = Path(HF_HUB_CACHE) / f"models--{source.removeprefix('hf://').replace('/', '--')}" / "blobs"
+    come = 0
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):  # a file gets another name when it is whole
+            come += path.stat().st_size
+    return f"fetching {source}, {come / (1 << 20):.1f} MiB have come"
 
 
 def is_fetching() -> bool:

@@ -36,6 +36,8 @@ class Order(Part):
     """GPU-seconds of the attempts before."""
     channel: int | None = None
     """Descriptor of the pipe's end that it writes to; None where it is called in the supervisor's own process."""
+    calls: int | None = None
+    """Descriptor that it writes its threads' calls to when it is asked; None as above."""
 
 
 class Message(Part):

@@ -15,10 +15,12 @@ from reasoning_contract.spec import Spec
 
 from ..interruption import Interruption, interrupted
 from ..reporting.display import Display
+from .calls import Calls, unanswered
 from .channel import Order, receive
 from .deaths import oom_kills, outcome_of_death
 from .log import Log
 from .reports import Reports
+from .stall import StallWatch
 
 COMMAND = (sys.executable, "-X", "faulthandler", "-m", "reasoning_trainer.worker")
 PACKAGES = Path(__file__).parents[2]
@@ -46,7 +48,7 @@ def run(order: Order, spec: Spec, reports: Reports, display: Display, lock: int)
         Descriptor of the run's lock, which the worker holds too: where its supervisor is killed, nobody else gets in
         while it still writes.
     """
-    worker, log, kills = Worker(), Log(), oom_kills()
+    worker, log, kills, calls = Worker(), Log(), oom_kills(), Calls()
 
     def stop(notice: str) -> None:
         display.notice(notice)
@@ -54,26 +56,33 @@ def run(order: Order, spec: Spec, reports: Reports, display: Display, lock: int)
 
     interruption = Interruption(worker.kill, stop)
     interruption.install()
-    told, printed = worker.start(order, lock)
+    told, printed = worker.start(order.model_copy(update={"calls": calls.descriptor}), lock)
     if interruption.requested:  # before there was anybody to hand it on to
         worker.stop()
     reports.pid = worker.pid
+    stall = StallWatch(spec.guards.stall, reports, lambda: worker.ask(calls), worker.kill)
     readers = [
-        Reader("reports", lambda: _listen(told, reports), worker.kill),
+        Reader("reports", lambda: _listen(told, reports, stall), worker.kill),
         Reader("log", lambda: log.pass_on(printed), worker.kill),
     ]
     status = worker.wait()
+    stall.finish()
+    calls.close()
     for reader in readers:
         reader.finish()
     if reports.outcome is not None:
         return reports.outcome
     if interruption.requested and -status in (signal.SIGTERM, signal.SIGKILL):
         return Outcome.of(interrupted().problem)
+    if stall.outcome is not None:
+        return stall.outcome
     return outcome_of_death(status, log.end(), reports.latest, spec, for_memory=oom_kills() > kills)
 
 
-def _listen(told: int, reports: Reports) -> None:
+def _listen(told: int, reports: Reports, stall: StallWatch) -> None:
     for message in receive(told):
+        if message.progress is not None:
+            stall.take(message.progress)
         reports.take(message)
 
 
@@ -89,7 +98,8 @@ class Worker:
         printed, output = os.pipe()
         for kept in (channel, lock):
             os.set_inheritable(kept, True)
-        self.pid = spawn(order.model_copy(update={"channel": channel}), output)
+        with unanswered():
+            self.pid = spawn(order.model_copy(update={"channel": channel}), output)
         os.set_inheritable(lock, False)
         os.close(channel)
         os.close(output)
@@ -106,6 +116,10 @@ class Worker:
         if self.pid is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
+
+    def ask(self, calls: Calls) -> str:
+        """Return what its threads are doing, or nothing."""
+        return "" if self.pid is None else calls.ask(self.pid)
 
     def wait(self) -> int:
         """Return its exit code, negative for a signal; what it left to process 1, as which this runs, is reaped."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from typing import Any
 
 from reasoning_contract.outcome import Outcome
-from reasoning_contract.progress import Progress
+from reasoning_contract.progress import GuardReport, Progress
 
 from ..reporting.display import Display
 from ..storage.run_folder import RunFolder
@@ -42,7 +44,9 @@ class Reports:
 
     def __init__(self, first: Progress, folder: RunFolder, display: Display, page: ReportPage) -> None:
         self._page = page
-        self.latest = self._with_page(first)
+        self._lock = threading.Lock()
+        self._own: GuardReport | None = None
+        self.latest = self._completed(first)
         self.outcome: Outcome | None = None
         self.pid: int | None = None
         self._folder, self._display = folder, display
@@ -52,15 +56,26 @@ class Reports:
     def take(self, message: Message) -> None:
         """Take in a message."""
         if message.progress is not None:
-            self._publish(message.progress)
+            with self._lock:
+                self._publish(message.progress)
         if message.said is not None:
-            self._display.say(message.said)
+            self.say(message.said)
         self.outcome = message.outcome or self.outcome
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        self._display.say(text)
+
+    def judge(self, verdict: GuardReport) -> None:
+        """Add to every report what this side says of the run, beside the worker's own verdicts."""
+        with self._lock:
+            self._own = verdict
+            self.latest = self._completed(self.latest)
 
     def conclude(self, outcome: Outcome) -> None:
         """Write the last page of the attempt."""
         self._page.finish(self.latest, outcome)
-        self.latest = self._with_page(self.latest)
+        self.latest = self._completed(self.latest)
 
     def keep(self) -> None:
         """Keep the last report on the volume."""
@@ -77,12 +92,17 @@ class Reports:
 
     def _publish(self, progress: Progress) -> None:
         self._page.take(progress)
-        self.latest = self._with_page(progress)
+        self.latest = self._completed(progress)
         self._display.show(progress)
         moment = time.monotonic()
         if progress.stage != self._stage or moment - self._saved >= SAVE_SECONDS:
             self._stage, self._saved = progress.stage, moment
             self.keep_if_possible()
 
-    def _with_page(self, progress: Progress) -> Progress:
-        return progress.model_copy(update={"report": self._page.status})
+    def _completed(self, progress: Progress) -> Progress:
+        """Return a report with what the worker does not know: where the page lies, and that it stood still."""
+        update: dict[str, Any] = {"report": self._page.status}
+        if self._own is not None:
+            others = [each for each in progress.guards or () if each.condition != self._own.condition]
+            update["guards"] = [*others, self._own]
+        return progress.model_copy(update=update)
