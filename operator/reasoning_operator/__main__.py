@@ -17,11 +17,12 @@ from prometheus_client import start_http_server
 from reasoning_contract.api import API_VERSION, MANAGER
 
 from . import handlers, metrics, progress
+from .acceptance import faults_of_defaults
 from .client import Cluster, connect
 from .lease import Lease
 from .model import Key
 from .reconcile import Reconciler
-from .settings import Settings, SettingsError, read
+from .settings import PREFIX, Settings, SettingsError, read
 from .store import Store
 from .watches import Vitals, Watches
 from .workqueue import WorkQueue
@@ -35,6 +36,9 @@ def main() -> int:
         settings = read(os.environ)
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 2
+    if faulty := faults_of_defaults(settings):
+        print(f"{PREFIX}JOB_DEFAULTS: {faulty}", file=sys.stderr)
         return 2
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kopf").setLevel(max(logging.getLevelName(settings.log_level), logging.WARNING))
@@ -101,9 +105,9 @@ async def _work(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End)
 
 
 async def _lead(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
-    lease = Lease(cluster, settings.lease_namespace, MANAGER, f"{socket.gethostname()}-{os.getpid()}")
+    lease = Lease(cluster, settings.lease_namespace, settings.lease_name, f"{socket.gethostname()}-{os.getpid()}")
     await lease.acquire()
-    logger.info("leading: this operator holds the Lease %s/%s", settings.lease_namespace, MANAGER)
+    logger.info("leading: this operator holds the Lease %s/%s", settings.lease_namespace, settings.lease_name)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(lease.keep())

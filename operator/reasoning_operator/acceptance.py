@@ -15,9 +15,12 @@ from reasoning_contract.unbuilt import unsupported
 from .children import pod, volume
 from .children.table import built
 from .inputs import output_claim_of, references
+from .job_defaults import SMALLEST, with_defaults
+from .job_policy import policy_faults
 from .model import Json, Observed, TrainingJob, owners
 from .pod_rules import pod_faults
 from .settings import Settings
+from .specs import decide
 
 Verdict: TypeAlias = TrainingJob | Problem
 _CONFIG_MAP_LIMIT = 1024 * 1024
@@ -48,6 +51,14 @@ def accept(observed: Observed, settings: Settings) -> Verdict:
         or _taken(job, observed)
         or job
     )
+
+
+def faults_of_defaults(settings: Settings) -> str:
+    """Return what no job could be run with of the administrator's defaults; empty if all is well."""
+    meta = {"namespace": "default", "name": "name", "uid": "uid"}
+    job = TrainingJob.of({"metadata": meta, "spec": with_defaults(SMALLEST, settings.job_defaults)})
+    clash = pod.reserved(job)
+    return "; ".join(str(each).removeprefix("spec.") for each in [*([clash] if clash else []), *pod_faults(job)])
 
 
 def _begun(observed: Observed) -> bool:
@@ -83,7 +94,8 @@ def _unrunnable(job: TrainingJob, observed: Observed) -> Problem | None:
 
 def _unmakeable(job: TrainingJob, observed: Observed, settings: Settings) -> Problem | None:
     """Return the refusal of a job of which the API server would refuse a child: it may be corrected where it stands."""
-    found = [*pod_faults(job), *_too_large(job, settings)]
+    asked = job.given if observed.asked is None else decide(observed.asked).given
+    found = [*policy_faults(asked, settings.job_policy), *pod_faults(job), *_too_large(job, settings)]
     if not found:
         return None
     hint = _correct(observed) if _begun(observed) else "correct these fields: the job then goes on by itself"

@@ -96,7 +96,9 @@ class Observed:
     Attributes
     ----------
     job
-        The object itself.
+        The object itself, with the administrator's defaults in what its user left empty.
+    asked
+        The spec as its user gave it; None if it is that of the object.
     batch_job, preflight, claim, config_map, network_policy
         Objects under the names of this job's children, whoever made them; None where there is none. `claim` is
         spec.storage.existingClaim where that is given.
@@ -116,6 +118,7 @@ class Observed:
     """
 
     job: Json
+    asked: Json | None = None
     batch_job: Json | None = None
     preflight: Json | None = None
     claim: Json | None = None

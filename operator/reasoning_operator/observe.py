@@ -16,6 +16,7 @@ from . import names, pods
 from .children.table import TABLE, Row
 from .client import Cluster, path
 from .inputs import output_claim_of, references
+from .job_defaults import with_defaults
 from .kinds import CLAIM, JOB, POD, TRAINING_JOB, Kind, kind_of
 from .model import FINISHED, Json, Key, Observed
 from .specs import decide
@@ -26,7 +27,12 @@ _LASTING = ("batch_job", "claim")
 
 
 async def observe(
-    store: Store, cluster: Cluster, key: Key, progress: Mapping[str, Progress], silent: Mapping[str, Problem]
+    store: Store,
+    cluster: Cluster,
+    key: Key,
+    progress: Mapping[str, Progress],
+    silent: Mapping[str, Problem],
+    defaults: str = "",
 ) -> Observed | None:
     """Return what is there; None if the job itself is gone.
 
@@ -42,10 +48,13 @@ async def observe(
         Reports that were heard from pods, by the pod's UID.
     silent
         Why nothing is heard of a running pod, by the pod's UID.
+    defaults
+        Values for fields that the job leaves empty.
     """
-    job = store.get(TRAINING_JOB, *key)
-    if job is None:
+    given = store.get(TRAINING_JOB, *key)
+    if given is None:
         return None
+    job = {**given, "spec": with_defaults(given["spec"], defaults)} if defaults else given
     if job.get("status", {}).get("phase") in FINISHED:  # all that may be left to do is to end its Jobs
         jobs = [row for row in TABLE if row.kind is JOB]
         return Observed(job, **await _children(store, cluster, jobs, job))
@@ -58,6 +67,7 @@ async def observe(
     about = [thing for thing in (claim, *(own_pods or (live_job,)), *(checking or (preflight,))) if thing]
     return Observed(
         job=job,
+        asked=given["spec"] if defaults else None,
         **children,
         pods=own_pods,
         preflight_pods=checking,

@@ -14,8 +14,6 @@ from .children import reward_box
 from .children.metadata import labels
 from .model import TrainingJob
 
-_VOLUMES = ("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret")
-"""Kinds of volume that Pod Security "restricted" allows, the strictest of the Pod Security Standards of Kubernetes."""
 _APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _CONFINED = re.compile(r"runtime/default|localhost/.+|")
 _RESERVED_LABELS = re.compile(rf"({re.escape(GROUP)}|batch\.kubernetes\.io)/.*|job-name|controller-uid")
@@ -41,7 +39,6 @@ def pod_faults(job: TrainingJob) -> list[Fault]:
     pod = job.spec.pod
     box = job.spec.reward_box.resources
     return [
-        *_of_volumes(pod),
         *_of_variables(pod),
         *_of_labels(job),
         *_of_words(pod.node_selector, "spec.pod.nodeSelector"),
@@ -49,14 +46,6 @@ def pod_faults(job: TrainingJob) -> list[Fault]:
         *_of_resources("spec.pod.resources", pod.resources.requests, pod.resources.limits),
         *_of_resources("spec.rewardBox.resources", box.requests, reward_box.limits(box)),
     ]
-
-
-def _of_volumes(pod: Pod) -> Iterator[Fault]:
-    for index, volume in enumerate(pod.volumes):
-        for kind in (name for name, given in volume.items() if name != "name" and given is not None):
-            if kind not in _VOLUMES:
-                advice = f"a pod may have {', '.join(_VOLUMES)} (Pod Security restricted): use one of these"
-                yield Fault(f"spec.pod.volumes[{index}].{kind}", advice)
 
 
 def _of_variables(pod: Pod) -> Iterator[Fault]:

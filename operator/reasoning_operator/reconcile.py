@@ -60,7 +60,8 @@ class Reconciler:
             If the API server did not do what it was asked for.
         """
         try:
-            observed = await observe(self._store, self._cluster, key, self._poller.reports, self._poller.silent)
+            reports, silent, defaults = self._poller.reports, self._poller.silent, self._settings.job_defaults
+            observed = await observe(self._store, self._cluster, key, reports, silent, defaults)
             if observed is None or observed.is_going:  # Kubernetes deletes what is left: nothing about it is news
                 self._forget(key)
                 return None

@@ -6,14 +6,31 @@ would be tcp://... as soon as there is a Service reasoning-operator-metrics.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from reasoning_contract.api import MANAGER
+
+from .job_defaults import checked
+from .job_policy import JobPolicy
 
 PREFIX = "REASONING_OPERATOR_"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _object(given: object) -> object:
+    return (json.loads(given) if given else {}) if isinstance(given, str) else given
+
+
+def _peers(text: str) -> str:
+    peers = json.loads(text or "[]")
+    if not isinstance(peers, list) or not all(isinstance(each, dict) for each in peers):
+        raise ValueError("must be a list of peers, as in a NetworkPolicy")
+    return json.dumps(peers, sort_keys=True) if peers else ""
 
 
 class SettingsError(Exception):
@@ -45,8 +62,16 @@ class Settings(BaseModel):
     """How long /metrics keeps the last figures of a job that has ended."""
     liveness_listen_port: Port = 8080
     """Port of /healthz."""
+    job_defaults: Annotated[str, AfterValidator(checked)] = ""
+    """Values for fields that a job leaves empty: a part of a spec, in JSON."""
+    job_policy: Annotated[JobPolicy, BeforeValidator(_object)] = JobPolicy()
+    """What a job may ask for, in JSON."""
+    job_network_peers: Annotated[str, AfterValidator(_peers)] = ""
+    """Who reaches the progress and metrics of a job's pod: peers of a NetworkPolicy, in JSON; anybody when empty."""
     lease_namespace: str = ""
     """Namespace of the Lease that the leader holds; without one, no other operator may run on the cluster."""
+    lease_name: Annotated[str, Field(min_length=1)] = MANAGER
+    """Name of that Lease: operators that follow different namespaces have one each."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """What is logged."""
 
@@ -65,5 +90,10 @@ def read(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given | split)
     except ValidationError as error:
-        faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError("; ".join(faults)) from error
+        raise SettingsError("; ".join(map(_told, error.errors()))) from error
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    setting, *inner = map(str, fault["loc"])
+    place = f"{'.'.join(inner)}: " if inner else ""
+    return f"{PREFIX}{setting.upper()}: {place}{fault['msg'].removeprefix('Value error, ')}"

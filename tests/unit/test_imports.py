@@ -27,7 +27,8 @@ LAYERS = [
     {"children.metadata"},
     {"inputs", "pods", "suspension", "times", "metrics"},
     {"model", "settings", "names", "kinds"},
-    {"specs"},
+    {"job_defaults"},
+    {"job_policy", "specs"},
 ]
 """Modules from the edge to the core: a module imports only from below."""
 PURE = [name for layer in LAYERS[4:] for name in layer if name != "metrics"]

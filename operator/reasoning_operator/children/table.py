@@ -59,8 +59,8 @@ def _config_map(job: TrainingJob, _: Settings) -> Json:
     return config.build(job)
 
 
-def _network_policy(job: TrainingJob, _: Settings) -> Json | None:
-    return network_policy.build(job) if job.spec.pod.network_policy else None
+def _network_policy(job: TrainingJob, settings: Settings) -> Json | None:
+    return network_policy.build(job, settings) if job.spec.pod.network_policy else None
 
 
 def _preflight(job: TrainingJob, settings: Settings) -> Json | None:

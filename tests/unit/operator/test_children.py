@@ -72,7 +72,12 @@ Readable.add_representer(
 @pytest.mark.parametrize("name", CASES)
 def test_children(name: str) -> None:
     job = training_job(**CASES[name])
-    children = [config.build(job), volume.build(job), network_policy.build(job), batch_job.build(job, SETTINGS)]
+    children = [
+        config.build(job),
+        volume.build(job),
+        network_policy.build(job, SETTINGS),
+        batch_job.build(job, SETTINGS),
+    ]
     children += [preflight.build(job, SETTINGS)] if preflight.is_wanted(job.spec) else []
     text = yaml.dump_all(children, Dumper=Readable, sort_keys=False, width=120)
     golden = GOLDEN / f"children-{name}.yaml"
@@ -164,7 +169,7 @@ def test_claim_goes_with_the_job_only_if_asked(retain: bool) -> None:
     ],
 )
 def test_only_a_job_that_needs_the_network_gets_out(parts: Json, open_: bool) -> None:
-    egress = network_policy.build(training_job(**parts))["spec"]["egress"]
+    egress = network_policy.build(training_job(**parts), SETTINGS)["spec"]["egress"]
     assert egress == ([{}] if open_ else [])
 
 

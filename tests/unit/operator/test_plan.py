@@ -37,7 +37,7 @@ def whole(old: Json | None = None, *, pods: tuple[Json, ...] = (), end: str = ""
         batch_job=batch_job(batch.build(job, SETTINGS), end),
         claim=live(volume.build(job)),
         config_map=live(config.build(job)),
-        network_policy=live(network_policy.build(job)),
+        network_policy=live(network_policy.build(job, SETTINGS)),
         pods=pods,
     )
 

@@ -48,7 +48,7 @@ def seen(*pods: Json, end: str = "", old: Json | None = None, was: Json | None =
         preflight=batch_job(preflight.build(training_job(**GPU | (parts if was is None else was)), SETTINGS), end),
         claim=live(volume.build(job)),
         config_map=live(config.build(job)),
-        network_policy=live(network_policy.build(job)),
+        network_policy=live(network_policy.build(job, SETTINGS)),
         preflight_pods=pods,
         inputs={},
     )

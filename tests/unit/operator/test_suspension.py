@@ -44,7 +44,7 @@ def test_what_a_queue_decides_is_not_undone(suspended: bool, refused: Json) -> N
         batch_job=queued(suspended=suspended),
         claim=volume.build(job),
         config_map=config.build(job),
-        network_policy=network_policy.build(job),
+        network_policy=network_policy.build(job, SETTINGS),
     )
     observed = replace(whole, job=rtj({"phase": "Starting"}, **refused))
     assert plan(observed, accept(observed, SETTINGS), SETTINGS, NOW).patch == ()

@@ -77,7 +77,8 @@ class Pod(Part):
     env_from: PodList = []
     """ConfigMaps and Secrets to take environment variables from."""
     volumes: PodList = []
-    """Further volumes, of the kinds that Pod Security "restricted" allows: no hostPath, no nfs."""
+    """Further volumes, of the kinds that Pod Security "restricted" allows (no hostPath, no nfs), unless the
+    administrator says otherwise."""
     volume_mounts: PodList = []
     """Where the trainer sees them."""
     labels: Annotated[dict[str, str], Field(max_length=64)] = {}
