@@ -142,6 +142,13 @@ def test_hang_is_killed_tried_again_and_told_with_its_line(box: BoxProcess) -> N
     assert ask(box, "def reward(number): return number").values == [0.0, 1.0, 2.0, 3.0]
 
 
+def test_batch_is_tried_once_where_once_is_asked_for(box: BoxProcess) -> None:
+    function = Function("reward", source="import os\ndef reward(**_): os._exit(3)", origin=ORIGIN)
+    answer = box.call(function, NUMBERED, 20, tries=1)
+    assert answer.values == [None] * 4
+    assert answer.problems[0].message.endswith("its process ended: exit status 3")
+
+
 def test_batch_that_kills_the_box_once_is_scored_by_the_second_try(box: BoxProcess) -> None:
     warm = "import os\ncalls = 0\ndef reward(number, **_):\n    global calls\n    calls += 1\n"
     once = Function("reward", source=f"{warm}    if calls == 2: os._exit(1)\n    return number", origin=ORIGIN)
@@ -301,7 +308,8 @@ class Impostor(threading.Thread):
         for _ in range(2):
             connection = self._listener.accept()[0]
             connection.sendall(encode({"walls": {"missing": {}, "landlock": 7, "tmp": False}}, 1000))
-            receive(connection, 10**6)
+            for _ in ("the wish for a box", "the batch"):
+                receive(connection, 10**6)
             connection.sendall(self._answer)
             connection.close()
 
@@ -355,3 +363,14 @@ def test_sidecar_gives_its_tmp_and_its_memory_to_the_boxes(tmp_path: Path) -> No
     sidecar.close()
     assert answer.values == [2.0**29]
     assert answer.printed.startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(2**28, 2**28), (2**40, 2**29)])
+def test_client_may_ask_for_less_memory_and_not_for_more(wanted: int, given: int) -> None:
+    sidecar = Sidecar([sys.executable], os.geteuid(), "--memory", str(2**29 + OWN_MEMORY))
+    client = BoxClient(sidecar.socket, memory=wanted)
+    source = "import resource\ndef reward(n): return [resource.getrlimit(resource.RLIMIT_AS)[0]]"
+    answer = client.call(Function("reward", source=source), {"n": [1]}, 20)
+    client.close()
+    sidecar.close()
+    assert answer.values == [float(given)]

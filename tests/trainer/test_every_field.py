@@ -324,6 +324,12 @@ def weights(spec: Spec, world: World) -> Any:
     return dict(zip((reward.name for reward in spec.rewards), weights_at(spec.rewards, 3), strict=True))
 
 
+def programs(spec: Spec, world: World) -> Any:
+    """How programs are run and what their tests are worth."""
+    with build(spec.rewards, spec.chat_template) as built:
+        return vars(built.functions[0]._scorer)
+
+
 def scorers(spec: Spec, world: World) -> Any:
     """What scores, with the Python function or the service, and how long it may take."""
     inputs = Inputs(config_maps=world.files, claims=None)
@@ -580,6 +586,7 @@ def reward(**given: Any) -> Document:
     return {"rewards": [{"name": "r"} | given]}
 
 
+CODE = reward(builtin="code")
 FADING = reward(builtin="format", weightSchedule=[{"step": 6, "weight": 2.0}])
 PYTHON = reward(
     python={
@@ -812,6 +819,9 @@ CASES: dict[str, Any] = {
     "rewards[].params.ngram": Shown(5, rewards, DIFFERS, reward(builtin="fluency")),
     "rewards[].params.steps": Shown(1, rewards, DIFFERS, reward(builtin="reasoningSteps")),
     "rewards[].params.language": Shown("ru", rewards, DIFFERS, reward(builtin="languageConsistency")),
+    "rewards[].params.testsColumn": Shown("test_list", programs, {"_column": "test_list"}, CODE),
+    "rewards[].params.credit": Shown("all", programs, {"_all": True}, CODE),
+    "rewards[].params.secondsPerTest": Shown(1.0, programs, {"_seconds": 1.0}, CODE),
     "rewards[].python.source": Shown(QUARTER, rewards, {"r": (1.0, [0.25] * 3)}, PYTHON),
     "rewards[].python.configMapKeyRef.name": Shown("x", scorers, {"functions": [{"origin": "//x/b"}]}, KEPT),
     "rewards[].python.configMapKeyRef.key": Shown("x", scorers, {"functions": [{"origin": "//a/x"}]}, KEPT),

@@ -125,7 +125,7 @@ def load_rewards(attempt: Attempt) -> None:
 def _recipe(attempt: Attempt, splits: Splits) -> dict[str, Any]:
     """Return what decides what is learned; columns without a role do only where rewards are handed them."""
     spec = attempt.spec
-    reads_columns = any(reward.builtin is None for reward in spec.rewards)
+    reads_columns = any(reward.builtin in (None, "code") for reward in spec.rewards)
     sets = {"train": splits.train, "warmup": splits.warmup, "heldOut": splits.held_out}
     rows = {
         name: of_rows([(row, row.columns) for row in each] if reads_columns else each) for name, each in sets.items()

@@ -17,8 +17,8 @@ NO_GPUS = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}
 
 
 def is_needed(spec: Spec) -> bool:
-    """Whether a job has code of its user's to run."""
-    return any(reward.python for reward in spec.rewards)
+    """Whether a job has code of its user's or its model's to run."""
+    return any(reward.runs_code for reward in spec.rewards)
 
 
 def build(job: TrainingJob, image: str) -> Json:

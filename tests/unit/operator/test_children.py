@@ -111,7 +111,9 @@ def test_boxes_of_different_jobs_have_different_users() -> None:
     assert box_user("0a1b") == box_user("0a1b")
 
 
-def test_only_python_rewards_bring_a_box() -> None:
+def test_only_rewards_that_run_code_bring_a_box() -> None:
+    code = batch_job.build(training_job(rewards=[{"name": "tests", "builtin": "code"}]), SETTINGS)
+    assert [each["name"] for each in code["spec"]["template"]["spec"]["initContainers"]] == ["reward-box"]
     rewards = [{"name": "judge", "http": {"url": "http://judge/score"}}]
     template = batch_job.build(training_job(rewards=rewards), SETTINGS)["spec"]["template"]["spec"]
     assert "initContainers" not in template

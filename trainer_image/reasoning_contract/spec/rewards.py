@@ -12,7 +12,7 @@ from ..rules import Part, rule
 from .model import ModelSource
 from .nature import RUN
 from .placement import Resources
-from .types import Count, KeyRef, Name, Passthrough, Positive
+from .types import Count, KeyRef, Name, Passthrough, Positive, Short
 
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 
@@ -92,6 +92,7 @@ Builtin = Literal[
     "fluency",
     "reasoningSteps",
     "languageConsistency",
+    "code",
 ]
 Language = Literal[
     "ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "uk", "vi", "zh"
@@ -118,6 +119,13 @@ class RewardParams(Part):
     """reasoningSteps: how many steps of reasoning earn the full reward; 3 when empty."""
     language: Language | None = None
     """languageConsistency: the language to reason in, told by its script; that of the prompt when empty."""
+    tests_column: Short | None = None
+    """code: the column with the row's tests, in one of the forms of docs/rewards.md; `tests` when empty."""
+    credit: Literal["share", "all"] | None = None
+    """code: `share` is the share of the tests that the program passes; `all` is 1 for all of them, else 0. share when
+    empty."""
+    seconds_per_test: Annotated[float, Field(gt=0, le=600)] | None = None
+    """code: longest time that a program may run for one test; 5 when empty."""
 
 
 PARAMS_OF: dict[str, tuple[str, ...]] = {
@@ -131,6 +139,7 @@ PARAMS_OF: dict[str, tuple[str, ...]] = {
     "fluency": ("ngram",),
     "reasoningSteps": ("steps",),
     "languageConsistency": ("language",),
+    "code": ("testsColumn", "credit", "secondsPerTest"),
 }
 """Which settings each built-in reward takes."""
 COMPARING = ("correctness", "cosineLength", "linearLength")
@@ -175,6 +184,11 @@ class Reward(Part):
     """A reward computed by a service."""
     model: ModelReward | None = None
     """A reward given by a reward model."""
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether it runs code of the user's or the model's, for which there is the box."""
+        return self.python is not None or self.builtin == "code"
 
     @rule(
         "[has(self.builtin), has(self.python), has(self.http), has(self.model)].filter(given, given).size() == 1",

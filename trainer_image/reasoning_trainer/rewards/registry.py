@@ -23,6 +23,8 @@ from . import (
 )
 from .batch import Scorer
 from .box import Box
+from .code import CodeScorer
+from .code.scorer import MEMORY
 from .completion import GroupScorer, SampleScorer
 from .failures import Failures
 from .python import PythonScorer, function_of
@@ -69,6 +71,8 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
         If what it needs is not there, or it is of a kind that this version cannot compute.
     """
     failures = Failures(reward.name, around.guard, around.complain)
+    if reward.builtin == "code":
+        return CodeScorer(reward.name, reward.params, template, lambda: around.make_box(MEMORY), failures)
     if reward.builtin in OF_GROUPS:
         return EachGroup(reward.name, OF_GROUPS[reward.builtin](reward.params, template))
     if reward.builtin:

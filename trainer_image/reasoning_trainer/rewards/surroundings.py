@@ -13,7 +13,7 @@ from reasoning_contract.spec import RewardBox, Spec, Unscored
 
 from ..data.sources import Locate
 from ..job import Inputs
-from .box import Box, BoxClient, BoxProcess
+from .box import Box, BoxClient, BoxProcess, Limits
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,15 @@ class Surroundings:
         """Return those of a job."""
         return cls(locate, say, say, spec.guards.unscored, spec.reward_box)
 
-    def make_box(self) -> Box:
-        """Return a box, which is not started yet: that of the sidecar where there is one, else a child process."""
+    def make_box(self, memory: int | None = None) -> Box:
+        """Return a box, which is not started yet: that of the sidecar where there is one, else a child process.
+
+        Parameters
+        ----------
+        memory
+            Bytes that it may map, where that is less than usual.
+        """
         if socket := self.variables.get(BOX_VARIABLE):
-            return BoxClient(Path(socket), self.box.on_missing_wall)
-        return BoxProcess(on_missing_wall=self.box.on_missing_wall)
+            return BoxClient(Path(socket), self.box.on_missing_wall, memory)
+        limits = Limits() if memory is None else Limits(memory=memory)
+        return BoxProcess(limits, on_missing_wall=self.box.on_missing_wall)

@@ -25,11 +25,13 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
-    def make_box() -> BoxProcess:
+    def make_box(wanted: int | None) -> BoxProcess:
         # whoever connects is told which walls stand, and decides before it sends code
-        return BoxProcess(Limits(memory=max(given.memory - OWN_MEMORY, 0)), on_missing_wall="run", tmp=given.tmp)
+        memory = max(given.memory - OWN_MEMORY, 0)
+        limits = Limits(memory=memory if wanted is None else min(memory, wanted))
+        return BoxProcess(limits, on_missing_wall="run", tmp=given.tmp)
 
-    trial = make_box()
+    trial = make_box(None)
     print(f"walls: {trial.start()}", flush=True)
     trial.close()
     serve(listen(given.socket), make_box)

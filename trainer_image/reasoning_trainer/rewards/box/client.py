@@ -14,8 +14,7 @@ from .child import START_SECONDS
 from .inside.columns import pack
 from .inside.frames import ANSWER_LIMIT, REQUEST_LIMIT, FrameError, encode, receive
 from .inside.walls import Walls
-from .interface import BoxAnswer, BoxError, Function, OnMissingWall, Problem, demand, rows_of
-from .process import TRIES
+from .interface import TRIES, BoxAnswer, BoxError, Function, OnMissingWall, Problem, demand, rows_of
 
 RETRY_SECONDS = 0.1
 GRACE_SECONDS = 10.0
@@ -31,12 +30,20 @@ class BoxClient:
         The socket.
     on_missing_wall
         Whether it is used where a wall does not stand; no code is sent before that is known.
+    memory
+        Bytes that the box may map at most; what the sidecar has to give where it is less, or this is None.
     patience
         Seconds that it waits for the sidecar to listen, at the beginning and when it was started again.
     """
 
-    def __init__(self, path: Path, on_missing_wall: OnMissingWall = "refuse", patience: float = 60.0) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        on_missing_wall: OnMissingWall = "refuse",
+        memory: int | None = None,
+        patience: float = 60.0,
+    ) -> None:
+        self._path, self._memory = path, memory
         self._on_missing_wall = on_missing_wall
         self._patience = patience
         self._connection: socket.socket | None = None
@@ -47,6 +54,7 @@ class BoxClient:
         if self._connection is None or self._walls is None:
             self._connection = self._connect()
             try:
+                self._connection.sendall(encode({"memory": self._memory}, REQUEST_LIMIT))
                 hello = receive(self._connection, ANSWER_LIMIT, time.monotonic() + START_SECONDS + GRACE_SECONDS)
                 self._walls = demand(read_walls(_said(hello)), self._on_missing_wall)
             except (OSError, FrameError) as error:
@@ -57,14 +65,16 @@ class BoxClient:
                 raise
         return self._walls
 
-    def call(self, function: Function, arguments: Mapping[str, list[Any]], deadline: float) -> BoxAnswer:
+    def call(
+        self, function: Function, arguments: Mapping[str, list[Any]], deadline: float, tries: int = TRIES
+    ) -> BoxAnswer:
         """Call a function with a batch: see `Box.call`."""
         rows = rows_of(arguments)
         for _ in range(TRIES):
             self.start()
             assert self._connection is not None
             try:
-                return _ask(self._connection, function, arguments, rows, deadline)
+                return _ask(self._connection, function, arguments, rows, deadline, tries)
             except (OSError, FrameError) as error:
                 failure = error
                 self.close()
@@ -94,9 +104,14 @@ class BoxClient:
 
 
 def _ask(
-    connection: socket.socket, function: Function, arguments: Mapping[str, list[Any]], rows: int, deadline: float
+    connection: socket.socket,
+    function: Function,
+    arguments: Mapping[str, list[Any]],
+    rows: int,
+    deadline: float,
+    tries: int,
 ) -> BoxAnswer:
-    until = time.monotonic() + TRIES * (deadline + START_SECONDS) + GRACE_SECONDS
+    until = time.monotonic() + tries * (deadline + START_SECONDS) + GRACE_SECONDS
     batch = secrets.token_hex(16)
     question = {
         "id": batch,
@@ -104,6 +119,7 @@ def _ask(
         "arguments": pack(arguments),
         "rows": rows,
         "deadline": deadline,
+        "tries": tries,
     }
     frame = encode(question, REQUEST_LIMIT)
     connection.settimeout(until - time.monotonic())

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 from .inside.walls import Walls
 
 OnMissingWall = Literal["refuse", "run"]
+TRIES = 2
+"""How often a batch is tried."""
 
 
 class Problem(NamedTuple):
@@ -124,10 +126,12 @@ class Box(Protocol):
             If it cannot be had.
         """
 
-    def call(self, function: Function, arguments: Mapping[str, list[Any]], deadline: float) -> BoxAnswer:
+    def call(
+        self, function: Function, arguments: Mapping[str, list[Any]], deadline: float, tries: int = TRIES
+    ) -> BoxAnswer:
         """Call a function with a batch: columns of JSON values, one value a row, handed over by name.
 
-        A box that hangs, dies or answers rubbish is started again, and the batch tried once more.
+        A box that hangs, dies or answers rubbish is started again, and the batch tried anew as often as may be.
 
         Parameters
         ----------
@@ -138,6 +142,8 @@ class Box(Protocol):
             loads the function and calls nothing.
         deadline
             Seconds that one try may take.
+        tries
+            How often it is tried.
 
         Raises
         ------

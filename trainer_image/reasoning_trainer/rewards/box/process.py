@@ -19,9 +19,8 @@ from .inside.confine import Limits
 from .inside.frames import FrameError
 from .inside.output import PRINT_LIMIT
 from .inside.walls import Walls
-from .interface import BoxAnswer, BoxError, Function, OnMissingWall, Problem, demand, rows_of
+from .interface import TRIES, BoxAnswer, BoxError, Function, OnMissingWall, Problem, demand, rows_of
 
-TRIES = 2
 HELPERS = Path(__file__).parents[1] / "functions"
 """What the trainer offers to reward functions for import."""
 
@@ -76,13 +75,17 @@ class BoxProcess:
                 raise
         return self._walls
 
-    def call(self, function: Function, arguments: Mapping[str, list[Any]], deadline: float) -> BoxAnswer:
+    def call(
+        self, function: Function, arguments: Mapping[str, list[Any]], deadline: float, tries: int = TRIES
+    ) -> BoxAnswer:
         """Call a function with a batch: see `Box.call`."""
-        return self.call_packed(function, pack(arguments), rows_of(arguments), deadline)
+        return self.call_packed(function, pack(arguments), rows_of(arguments), deadline, tries)
 
-    def call_packed(self, function: Function, arguments: Mapping[str, Any], rows: int, deadline: float) -> BoxAnswer:
+    def call_packed(
+        self, function: Function, arguments: Mapping[str, Any], rows: int, deadline: float, tries: int = TRIES
+    ) -> BoxAnswer:
         """Call a function with a batch whose columns are packed already, as a sidecar gets it: see `Box.call`."""
-        for _ in range(TRIES):
+        for _ in range(tries):
             self.start()
             assert self._child is not None
             try:
@@ -90,7 +93,7 @@ class BoxProcess:
             except (ChildError, FrameError) as error:
                 failure, printed = error, self._child.written()
                 self._stop()
-        return _unscored(function, rows, failure, printed)
+        return _unscored(function, rows, failure, printed, tries)
 
     def close(self) -> None:
         """End it: see `Box.close`."""
@@ -131,9 +134,10 @@ class BoxProcess:
         self._child = self._walls = self._tmp = None
 
 
-def _unscored(function: Function, rows: int, failure: Exception, printed: str) -> BoxAnswer:
+def _unscored(function: Function, rows: int, failure: Exception, printed: str, tries: int) -> BoxAnswer:
     """Return the answer to a batch that was tried often enough."""
     line = failure.line if isinstance(failure, ChildError) else None
     at = "" if line is None else f" (line {line} of {function.origin})"
-    message = f"{function.name}{at}: {failure}, and again when the batch was tried once more"
+    again = ", and again when the batch was tried once more" if tries > 1 else ""
+    message = f"{function.name}{at}: {failure}{again}"
     return BoxAnswer([None] * rows, [Problem(None, message, line)], clean(printed, PRINT_LIMIT))

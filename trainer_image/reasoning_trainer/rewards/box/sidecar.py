@@ -28,7 +28,7 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, make_box: Callable[[], BoxProcess]) -> None:
+def serve(listener: socket.socket, make_box: Callable[[int | None], BoxProcess]) -> None:
     """Answer connections until the listener is closed."""
     room = threading.BoundedSemaphore(CONNECTIONS)
     while True:
@@ -37,22 +37,29 @@ def serve(listener: socket.socket, make_box: Callable[[], BoxProcess]) -> None:
         threading.Thread(target=_attend, args=(connection, make_box, room), daemon=True).start()
 
 
-def _attend(connection: socket.socket, make_box: Callable[[], BoxProcess], room: threading.BoundedSemaphore) -> None:
-    """Serve one connection to its end."""
-    box = make_box()
+def _attend(
+    connection: socket.socket, make_box: Callable[[int | None], BoxProcess], room: threading.BoundedSemaphore
+) -> None:
+    """Serve one connection to its end: it asks for a box first."""
+    box: BoxProcess | None = None
     try:
         with connection:
+            wanted = receive(connection, REQUEST_LIMIT)
+            if wanted is None:
+                return
+            box = make_box(None if wanted["memory"] is None else int(wanted["memory"]))
             connection.sendall(encode({"walls": asdict(box.start())}, ANSWER_LIMIT))
             while (request := receive(connection, REQUEST_LIMIT)) is not None:
                 connection.sendall(encode(_answer(box, request), ANSWER_LIMIT))
     except (OSError, FrameError, BoxError) as error:
         print(f"a connection ended: {error}", flush=True)
     finally:
-        box.close()
+        if box:
+            box.close()
         room.release()
 
 
 def _answer(box: BoxProcess, request: dict[str, Any]) -> dict[str, Any]:
     function, deadline = Function(**request["function"]), float(request["deadline"])
-    answer = box.call_packed(function, request["arguments"], int(request["rows"]), deadline)
+    answer = box.call_packed(function, request["arguments"], int(request["rows"]), deadline, int(request["tries"]))
     return {"id": request["id"]} | asdict(answer)

@@ -1,0 +1,150 @@
+"""Scores programs by the tests that they pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.spec import ChatTemplate, RewardParams
+
+from ...errors import TrainerError
+from ..batch import Batch
+from ..box import Box, BoxError, MissingWallError
+from ..completion import final_answer
+from ..failures import Failures
+from .boxes import BoxFailedError, BrokenTestsError, CheckerBox, ProgramBox
+from .cases import Case, InputOutput, read_cases, same_output
+from .program import program_of
+
+DEFAULT_COLUMN, ENTRY = "tests", "entry_point"
+DEFAULT_SECONDS = 5.0
+WORKERS = 2
+"""Programs that run at a time; each has a box, and another for its tests."""
+MEMORY = 512 * 2**20
+"""Bytes that a program may map."""
+
+
+class CodeScorer:
+    """Runs the program of each completion on the tests of its row.
+
+    Parameters
+    ----------
+    name
+        Name of the reward.
+    params
+        Its settings.
+    template
+        The job's tags.
+    make_box
+        Makes boxes.
+    failures
+        Watches over what cannot be scored.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        params: RewardParams,
+        template: ChatTemplate,
+        make_box: Callable[[], Box],
+        failures: Failures,
+    ) -> None:
+        self.name = name
+        self._column = params.tests_column or DEFAULT_COLUMN
+        self._all = params.credit == "all"
+        self._seconds = params.seconds_per_test or DEFAULT_SECONDS
+        self._template, self._make_box, self._failures = template, make_box, failures
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix=name)
+        self._tests: SimpleQueue[CheckerBox] = SimpleQueue()
+        for _ in range(WORKERS):
+            self._tests.put(CheckerBox(make_box))
+
+    def start(self) -> None:
+        """See that there is a box.
+
+        Raises
+        ------
+        TrainerError
+            If there is none that is shut.
+        """
+        box = self._make_box()
+        try:
+            box.start()
+        except BoxError as error:
+            raise self._without_box(error) from error
+        finally:
+            box.close()
+
+    def score(self, batch: Batch, deadline: float) -> list[float | None]:
+        """Return the share of its row's tests that each completion's program passes; 0 without a program.
+
+        None where the row has no tests that can be run, and for what the deadline leaves over.
+
+        Raises
+        ------
+        TrainerError
+            If more cannot be scored than `guards.unscored` lets pass, or there is no box any more.
+        """
+        nothing = [None] * len(batch)
+        rows = zip(batch.columns.get(self._column, nothing), batch.columns.get(ENTRY, nothing), strict=True)
+        tags = self._template.reasoning_tags, self._template.answer_tags
+        answers = [final_answer(text, *tags) for text in batch.completion_texts]
+        problems: list[str] = []
+
+        def score(row: int, answer: str | None, tests: object, entry: object) -> float | None:
+            if time.monotonic() > deadline:
+                return None
+            try:
+                return self._score(answer, read_cases(tests, entry))
+            except (ValueError, BrokenTestsError) as error:
+                problems.append(f"row {row} of its batch, column {self._column}: {error}")
+                return None
+
+        asked = [(row, answer, *each) for row, (answer, each) in enumerate(zip(answers, rows, strict=True))]
+        try:
+            scores = list(self._workers.map(lambda each: score(*each), asked))
+        except BoxError as error:
+            raise self._without_box(error) from error
+        self._failures.take(scores, problems)
+        return scores
+
+    def close(self) -> None:
+        """End the boxes."""
+        self._workers.shutdown(cancel_futures=True)
+        while not self._tests.empty():
+            self._tests.get().close()
+
+    def _score(self, answer: str | None, cases: list[Case]) -> float:
+        if not answer:
+            return 0.0
+        program, tests = ProgramBox(program_of(answer), self._make_box, self._seconds), self._tests.get()
+        try:
+            verdicts = (_passes(program, case, tests) for case in cases)
+            return float(all(verdicts)) if self._all else sum(verdicts) / len(cases)
+        finally:
+            self._tests.put(tests)
+            program.close()
+
+    def _without_box(self, error: BoxError) -> TrainerError:
+        if isinstance(error, MissingWallError):
+            return TrainerError(
+                ExitCode.NOT_SUPPORTED,
+                "RewardBoxOpen",
+                f"reward {self.name} runs no program: {error}",
+                "run it on a newer kernel or, where something else shuts it in, set rewardBox.onMissingWall: run",
+            )
+        message = f"reward {self.name} cannot run programs: {error}"
+        return TrainerError(ExitCode.TRANSIENT, "RewardBoxUnavailable", message)
+
+
+def _passes(program: ProgramBox, case: Case, tests: CheckerBox) -> bool:
+    try:
+        if isinstance(case, InputOutput):
+            ended_well, printed = program.prints(case.given)
+            return ended_well and same_output(case.expected, printed)
+        return program.passes(tests, case.source, case.entry)
+    except BoxFailedError:
+        return False
