@@ -73,14 +73,13 @@ class Cluster:
 
     async def list(self, path: str, query: Mapping[str, str]) -> list[Json]:
         """Return the objects that a query selects."""
-        items: list[Json] = (await self._request("GET", path, query=query))["items"]
-        return items
+        return _items(await self._request("GET", path, query=query))
 
     async def page(self, path: str, query: Mapping[str, str], *, names_only: bool = False) -> Json:
         """Return a page of a listing: its `items`, whole or their metadata alone, and in `metadata` how to go on."""
         accept = _NAMES_ONLY if names_only else _JSON
         page: Json = json.loads(await self._send("GET", path, query, None, accept=accept))
-        return page
+        return page | {"items": _items(page)}
 
     async def lines(
         self, path: str, query: Mapping[str, str], quiet_seconds: float, opened: Callable[[], None] = lambda: None
@@ -190,6 +189,12 @@ async def whole(content: aiohttp.StreamReader, limit: int) -> bytes:
         if len(body) > limit:
             raise ConnectionError(f"the answer is longer than {limit} bytes")
     return body
+
+
+def _items(listing: Json) -> list[Json]:
+    """Return what a listing has; of nothing, the metadata alone are listed as null."""
+    items: list[Json] = listing.get("items") or []
+    return items
 
 
 def _message(data: bytes) -> str:

@@ -104,6 +104,16 @@ def test_listing_asks_for_what_is_needed(names_only: bool, kind: str) -> None:
     assert answer["limit"] == "5"
 
 
+@pytest.mark.parametrize("empty", [{}, {"items": None}, {"items": []}], ids=str)
+def test_listing_of_nothing_has_no_items_however_that_is_written(empty: dict[str, Any]) -> None:
+    async def nothing(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"metadata": {"resourceVersion": "7"}} | empty)
+
+    assert ask(nothing, lambda cluster: cluster.list("/api/v1/pods", {})) == []
+    page = ask(nothing, lambda cluster: cluster.page("/api/v1/pods", {}, names_only=True))
+    assert (page["items"], page["metadata"]["resourceVersion"]) == ([], "7")
+
+
 def test_report_that_is_too_long_is_not_read() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
