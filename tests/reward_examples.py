@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from hack.algorithms import make_parity
+from tests.serving import serving
 
 from reasoning_trainer.commands.run import Options, run
 from reasoning_trainer.reporting.display import Display
 
 FOLDER = Path(__file__).parents[1] / "examples/rewards"
 MANIFESTS = sorted(FOLDER.glob("*.yaml"))
+SERVERS = {"http": ("server.py", {"REWARD_TOKEN": "secret"}), "judge": ("judge_server.py", {"JUDGE_KEY": "secret"})}
+"""The server of each kind of reward that asks one, and its environment."""
+Addresses = Mapping[str, str]
+"""Host and port, by kind of reward."""
 
 
 def make_claims(folder: Path) -> Path:
@@ -36,24 +40,20 @@ def make_claims(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(server: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Run an example server, and yield its host and port."""
-    process = subprocess.Popen(
-        [sys.executable, server, "--port", "0"],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout
-        yield process.stdout.readline().removeprefix("listening on ").strip()
-    finally:
-        process.kill()
-        process.communicate()
+def servers() -> Iterator[Addresses]:
+    """Run the servers that the examples ask, and yield where they listen."""
+    with ExitStack() as stack:
+        addresses = {
+            kind: stack.enter_context(serving(FOLDER / server, environment))
+            for kind, (server, environment) in SERVERS.items()
+        }
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("REWARD_HEADERS_RIGHT", "Authorization: Bearer secret")
+        patch.setenv("REWARD_KEY_JUDGED", "secret")
+        yield addresses
 
 
-def run_example(path: Path, folder: Path, claims: Path, address: str, **changes: Any) -> list[float]:
+def run_example(path: Path, folder: Path, claims: Path, addresses: Addresses, **changes: Any) -> list[float]:
     """Run a manifest, which is to end well, and return the reward of each step.
 
     Parameters
@@ -64,8 +64,8 @@ def run_example(path: Path, folder: Path, claims: Path, address: str, **changes:
         Where the run goes.
     claims
         What it reads as pvc://.
-    address
-        Host and port of the server that it asks.
+    addresses
+        Where the servers listen that it asks.
     changes
         What is put over parts of its spec.
     """
@@ -74,8 +74,8 @@ def run_example(path: Path, folder: Path, claims: Path, address: str, **changes:
     for part, change in changes.items():
         spec[part] = spec[part] | change
     for reward in spec["rewards"]:
-        if "http" in reward:
-            reward["http"]["url"] = f"http://{address}/score"
+        for kind in addresses.keys() & reward.keys():
+            reward[kind]["url"] = re.sub(r"//[^/]+", f"//{addresses[kind]}", reward[kind]["url"])
     copy = folder / "job.yaml"
     copy.write_text(yaml.safe_dump_all(documents))
     with Display() as display:

@@ -51,9 +51,9 @@ def inputs(spec: Spec) -> list[Reference]:
 
 
 def needs_network(spec: Spec) -> bool:
-    """Whether the trainer must reach something outside the pod: the Hub, or a reward served over HTTP."""
+    """Whether the trainer must reach something outside the pod: the Hub, or a reward or judge served over HTTP."""
     from_hub = any(source.startswith("hf://") for _, source in _sources(spec))
-    return from_hub or any(reward.http for reward in spec.rewards)
+    return from_hub or any(reward.http or reward.judge for reward in spec.rewards)
 
 
 def _sources(spec: Spec) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from tests.reward_examples import FOLDER, MANIFESTS, make_claims, run_example, serving
+from tests.reward_examples import MANIFESTS, make_claims, run_example, servers
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +16,8 @@ def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
-def test_example_improves(path: Path, claims: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REWARD_HEADERS_RIGHT", "Authorization: Bearer secret")
-    with serving(FOLDER / "server.py", {"REWARD_TOKEN": "secret"}) as address:
-        rewards = run_example(path, tmp_path, claims, address)
+def test_example_improves(path: Path, claims: Path, tmp_path: Path) -> None:
+    with servers() as addresses:
+        rewards = run_example(path, tmp_path, claims, addresses)
     print(f"{path.stem}: {fmean(rewards[:4]):.3f} at first, {fmean(rewards[-4:]):.3f} in the end")
     assert fmean(rewards[-4:]) > fmean(rewards[:4]) + 0.1

@@ -43,7 +43,7 @@ from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, guards_of, judge_budget, judge_divergence
 from reasoning_trainer.guards.stall import StallGuard
 from reasoning_trainer.job import Inputs
-from reasoning_trainer.rewards import Surroundings, batch_of, build
+from reasoning_trainer.rewards import Batch, Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
 from reasoning_trainer.rewards.references import set_aside
 from reasoning_trainer.rewards.schedule import weights_at
@@ -330,6 +330,20 @@ def programs(spec: Spec, world: World) -> Any:
         return vars(built.functions[0]._scorer)
 
 
+def judge_of(spec: Spec) -> Any:
+    return build(spec.rewards, spec.chat_template).functions[0]._scorer
+
+
+def asked_of_judge(spec: Spec, world: World) -> Any:
+    """What a judge is asked about a completion."""
+    return judge_of(spec)._document(Batch(["2+2?"], ["4"]), 0)
+
+
+def judged(spec: Spec, world: World) -> Any:
+    """What the words of a judge are worth."""
+    return judge_of(spec)._read(b'{"choices": [{"message": {"content": "Score: 4, x7"}}]}')
+
+
 def scorers(spec: Spec, world: World) -> Any:
     """What scores, with the Python function or the service, and how long it may take."""
     inputs = Inputs(config_maps=world.files, claims=None)
@@ -343,7 +357,9 @@ def scorers(spec: Spec, world: World) -> Any:
         parts = [vars(function) | vars(function._scorer) for function in built.functions]
         missing = built.box and vars(built.box)["_on_missing_wall"]
     functions = [part["_function"].document() for part in parts if isinstance(part.get("_function"), Function)]
-    services = [vars(part["_service"]) | {"parts": part["_parts"]} for part in parts if "_service" in part]
+    services = [
+        vars(part["_service"]) | {"parts": part["_senders"]._max_workers} for part in parts if "_service" in part
+    ]
     return {"seconds": parts[0]["_seconds"], "functions": functions, "services": services, "onMissingWall": missing}
 
 
@@ -586,6 +602,10 @@ def reward(**given: Any) -> Document:
     return {"rewards": [{"name": "r"} | given]}
 
 
+JUDGE = reward(judge={"url": "http://a", "model": "m", "prompt": "{completion}"})
+KEYED = reward(
+    judge={"url": "http://a", "model": "m", "prompt": "{completion}", "apiKeySecretRef": {"name": "a", "key": "b"}}
+)
 CODE = reward(builtin="code")
 FADING = reward(builtin="format", weightSchedule=[{"step": 6, "weight": 2.0}])
 PYTHON = reward(
@@ -847,6 +867,23 @@ CASES: dict[str, Any] = {
     "rewards[].http.timeoutSeconds": Shown(1.0, scorers, {"seconds": 1.0}, HTTP),
     "rewards[].http.retries": Shown(1, scorers, {"services": [{"retries": 1}]}, HTTP),
     "rewards[].http.concurrency": Shown(2, scorers, {"services": [{"parts": 2}]}, HTTP),
+    "rewards[].judge.url": Shown("http://x", scorers, {"services": [{"url": "http://x/chat/completions"}]}, JUDGE),
+    "rewards[].judge.model": Shown("other", asked_of_judge, {"model": "other"}, JUDGE),
+    "rewards[].judge.prompt": Shown("{completion}!", asked_of_judge, {"messages": [{"content": "4!"}]}, JUDGE),
+    "rewards[].judge.systemPrompt": Shown("Hm", asked_of_judge, {"messages": [{"role": "system"}]}, JUDGE),
+    "rewards[].judge.pattern": Shown("x(.)", judged, 0.7, JUDGE),
+    "rewards[].judge.lowest": Shown(2.0, judged, 0.25, JUDGE),
+    "rewards[].judge.highest": Shown(8.0, judged, 0.5, JUDGE),
+    "rewards[].judge.maxTokens": Shown(9, asked_of_judge, {"max_tokens": 9}, JUDGE),
+    "rewards[].judge.apiKeySecretRef.name": Shown(
+        "x", container, {"env": [{"valueFrom": {"secretKeyRef": {"name": "x"}}}]}, KEYED
+    ),
+    "rewards[].judge.apiKeySecretRef.key": Shown(
+        "x", container, {"env": [{"valueFrom": {"secretKeyRef": {"key": "x"}}}]}, KEYED
+    ),
+    "rewards[].judge.timeoutSeconds": Shown(1.0, scorers, {"seconds": 1.0}, JUDGE),
+    "rewards[].judge.retries": Shown(1, scorers, {"services": [{"retries": 1}]}, JUDGE),
+    "rewards[].judge.concurrency": Shown(2, scorers, {"services": [{"parts": 2}]}, JUDGE),
     "rewardBox.resources.requests": Shown({"cpu": "500m"}, box, {"resources": {"requests": {"cpu": "500m"}}}, PYTHON),
     "rewardBox.resources.limits": Shown({"memory": "4Gi"}, box, {"resources": {"limits": {"memory": "4Gi"}}}, PYTHON),
     "rewardBox.onMissingWall": Shown("run", scorers, {"onMissingWall": "run"}, PYTHON),

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from tests.reward_examples import FOLDER, MANIFESTS, make_claims, run_example, serving
+from tests.reward_examples import MANIFESTS, make_claims, run_example, servers
 
 STEPS = 24
 """Fewer than the manifests have: enough to see a reward rise."""
@@ -19,10 +19,9 @@ def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
-def test_reward_rises(path: Path, claims: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REWARD_HEADERS_RIGHT", "Authorization: Bearer secret")
+def test_reward_rises(path: Path, claims: Path, tmp_path: Path) -> None:
     short = {"reinforce": {"steps": STEPS}, "evaluation": {"enabled": False, "requireImprovement": False}}
-    with serving(FOLDER / "server.py", {"REWARD_TOKEN": "secret"}) as address:
-        rewards = run_example(path, tmp_path, claims, address, **short)
+    with servers() as addresses:
+        rewards = run_example(path, tmp_path, claims, addresses, **short)
     print(f"{path.stem}: {fmean(rewards[:4]):.3f} at first, {fmean(rewards[-4:]):.3f} in the end")
     assert fmean(rewards[-4:]) > fmean(rewards[:4]) + 0.1

@@ -43,4 +43,13 @@ LAST_WORD_SECONDS = 20
 
 def headers_variable(reward: str) -> str:
     """Return the trainer's environment variable with the headers of an HTTP reward, one a line."""
-    return f"REWARD_HEADERS_{reward.upper().replace('-', '_')}"
+    return f"REWARD_HEADERS_{_as_variable(reward)}"
+
+
+def key_variable(reward: str) -> str:
+    """Return the trainer's environment variable with the key of a judge's endpoint."""
+    return f"REWARD_KEY_{_as_variable(reward)}"
+
+
+def _as_variable(name: str) -> str:
+    return name.upper().replace("-", "_")

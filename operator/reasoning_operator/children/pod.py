@@ -14,6 +14,7 @@ from reasoning_contract.api import (
     OUTPUT_FOLDER,
     PORT,
     headers_variable,
+    key_variable,
 )
 from reasoning_contract.rules import Fault
 from reasoning_contract.spec import KeyRef
@@ -160,7 +161,12 @@ def _secrets(job: TrainingJob) -> dict[str, KeyRef]:
         for reward in job.spec.rewards
         if reward.http and reward.http.headers_secret_ref
     }
-    return ({"HF_TOKEN": token} if token else {}) | headers
+    keys = {
+        key_variable(reward.name): reward.judge.api_key_secret_ref
+        for reward in job.spec.rewards
+        if reward.judge and reward.judge.api_key_secret_ref
+    }
+    return ({"HF_TOKEN": token} if token else {}) | headers | keys
 
 
 def _resources(job: TrainingJob) -> Json:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
+from tests.serving import Answer, Served, serve
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, Reward, Unscored
@@ -20,43 +19,13 @@ from reasoning_trainer.rewards import Batch, RewardSet, Surroundings, build
 from reasoning_trainer.rewards.remote.http import Service, ServiceError, headers_of, pause_before, seconds_of
 from reasoning_trainer.rewards.remote.scorer import divide
 
-Answer = tuple[int, dict[str, str], str]
 ONE: Answer = (200, {}, '{"scores": [0.5]}')
 
 
-@dataclass
-class Server:
-    """Gives its answers one after the other, the last one for ever."""
-
-    url: str = ""
-    answers: list[Answer | Callable[[dict[str, Any]], Answer]] = field(default_factory=list)
-    asked: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            state.asked.append((dict(self.headers), document))
-            answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
-            status, headers, text = answer(document) if callable(answer) else answer
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(text))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: Any) -> None: ...
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{listener.server_port}/score"
-    Thread(target=listener.serve_forever, daemon=True).start()
-    yield state
-    listener.shutdown()
-    listener.server_close()
+def server() -> Iterator[Served]:
+    with serve() as served:
+        yield served
 
 
 @dataclass
@@ -74,39 +43,39 @@ class Clock:
         self.now += seconds
 
 
-def ask(server: Server, clock: Clock, *answers: Answer, retries: int = 4, deadline: float = 60.0) -> Any:
+def ask(server: Served, clock: Clock, *answers: Answer, retries: int = 4, deadline: float = 60.0) -> Any:
     server.answers = list(answers)
     return Service(server.url, {}, retries, clock).score({"completions": ["a"]}, 1, deadline)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_what_may_pass_is_asked_again(server: Server, status: int) -> None:
+def test_what_may_pass_is_asked_again(server: Served, status: int) -> None:
     clock = Clock()
     assert ask(server, clock, (status, {}, ""), (status, {}, ""), ONE) == [0.5]
     assert 0.25 <= clock.slept[0] <= 0.5 <= clock.slept[1] <= 1.0
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 422])
-def test_what_will_not_pass_is_not_asked_again(server: Server, status: int) -> None:
+def test_what_will_not_pass_is_not_asked_again(server: Served, status: int) -> None:
     with pytest.raises(ServiceError, match=f"try 1: HTTP {status}"):
         ask(server, Clock(), (status, {"Location": server.url}, "no"), ONE)
     assert len(server.asked) == 1
 
 
-def test_retry_after_is_kept(server: Server) -> None:
+def test_retry_after_is_kept(server: Served) -> None:
     clock = Clock()
     ask(server, clock, (429, {"Retry-After": "7"}, ""), ONE)
     assert 7 <= clock.slept[0] <= 7.5
 
 
-def test_retry_after_beyond_the_deadline_is_not_waited_for(server: Server) -> None:
+def test_retry_after_beyond_the_deadline_is_not_waited_for(server: Served) -> None:
     clock = Clock()
     with pytest.raises(ServiceError, match="HTTP 503"):
         ask(server, clock, (503, {"Retry-After": "61"}, ""), ONE)
     assert clock.slept == []
 
 
-def test_retries_end(server: Server) -> None:
+def test_retries_end(server: Served) -> None:
     with pytest.raises(ServiceError, match="try 3: HTTP 500"):
         ask(server, Clock(), (500, {}, ""), retries=2)
     assert len(server.asked) == 3
@@ -129,7 +98,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "words"), BAD)
-def test_answer_that_is_none(server: Server, text: str, words: str) -> None:
+def test_answer_that_is_none(server: Served, text: str, words: str) -> None:
     with pytest.raises(ServiceError, match=words):
         ask(server, Clock(), (200, {}, text))
     assert len(server.asked) == 1
@@ -147,7 +116,7 @@ def test_pauses_grow_to_a_bound() -> None:
     assert all(15 <= pause_before(50, None) <= 30 for _ in range(100))
 
 
-def build_one(server: Server, said: list[str], **http: Any) -> RewardSet:
+def build_one(server: Served, said: list[str], **http: Any) -> RewardSet:
     reward = Reward.model_validate({"name": "judge-2", "http": {"url": server.url, "retries": 0} | http})
     around = Surroundings(
         complain=said.append,
@@ -161,12 +130,12 @@ def lengths(document: dict[str, Any]) -> Answer:
     return 200, {}, json.dumps({"scores": [len(text) if text else None for text in document["completions"]]})
 
 
-def test_batch_is_one_request_with_columns_and_the_secret_header(server: Server) -> None:
+def test_batch_is_one_request_with_columns_and_the_secret_header(server: Served) -> None:
     server.answers = [lengths]
     batch = Batch(["q", "r"], ["abc", ""], [[1], [2]], {"answer": ["7", None], "level": [1, 2]})
     with build_one(server, [], headersSecretRef={"name": "a", "key": "b"}) as rewards:
         assert rewards.score(batch) == {"judge-2": [3.0, None]}
-    ((headers, document),) = server.asked
+    ((_, headers, document),) = server.asked
     assert headers["Authorization"] == "Bearer abc"
     assert headers["X-Team"] == "a:b"
     assert document == {
@@ -178,15 +147,15 @@ def test_batch_is_one_request_with_columns_and_the_secret_header(server: Server)
     }
 
 
-def test_batch_is_divided_into_requests_that_are_sent_at_once(server: Server) -> None:
+def test_batch_is_divided_into_requests_that_are_sent_at_once(server: Served) -> None:
     server.answers = [lengths]
     with build_one(server, [], concurrency=3) as rewards:
         assert rewards.score(Batch(["q"] * 7, ["a" * n for n in range(1, 8)])) == {"judge-2": [1, 2, 3, 4, 5, 6, 7]}
-    assert sorted(len(document["prompts"]) for _, document in server.asked) == [2, 2, 3]
+    assert sorted(len(document["prompts"]) for *_, document in server.asked) == [2, 2, 3]
     assert [len(part) for part in divide(2, 4)] == [1, 1]
 
 
-def test_a_service_that_fails_leaves_rows_unscored_and_then_ends_the_run(server: Server) -> None:
+def test_a_service_that_fails_leaves_rows_unscored_and_then_ends_the_run(server: Served) -> None:
     said: list[str] = []
     server.answers = [(500, {}, "broken")]
     with build_one(server, said) as rewards:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.serving import serving
 
 from reasoning_contract.spec import ChatTemplate, Reward, Unscored
 from reasoning_trainer.rewards import Batch, Surroundings, build
@@ -24,18 +22,8 @@ BATCH = Batch(
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    environment = os.environ | {"REWARD_TOKEN": "secret"}
-    server = subprocess.Popen(
-        [sys.executable, SERVER, "--port", "0"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdout
-    yield server.stdout.readline().removeprefix("listening on ").strip()
-    server.kill()
-    server.communicate()
+    with serving(SERVER, {"REWARD_TOKEN": "secret"}) as address:
+        yield address
 
 
 def score(address: str, header: str, said: list[str], completions: Batch = BATCH) -> list[float | None]:

@@ -12,7 +12,7 @@ from ..rules import Part, rule
 from .model import ModelSource
 from .nature import RUN
 from .placement import Resources
-from .types import Count, KeyRef, Name, Passthrough, Positive, Short
+from .types import Count, KeyRef, Name, Passthrough, Positive, Short, Text
 
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 
@@ -62,6 +62,53 @@ class HttpReward(Part):
     @rule("self.url.matches(r'^https?://.+')", "must begin with http:// or https://", field="url")
     def _is_http(self) -> bool:
         return bool(re.search(r"^https?://.+", self.url))
+
+
+class JudgeReward(Part):
+    """A reward given by a model that is asked for a score, behind an OpenAI-compatible endpoint such as vLLM's."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    """The endpoint, up to and without `/chat/completions`, such as `http://judge:8000/v1`."""
+    model: Short
+    """The model's name there."""
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=65536)]
+    """What it is asked about one completion. `{completion}`, `{prompt}`, `{answer}` and the name of any other column in
+    braces are replaced by their texts; `{{` and `}}` stand for braces."""
+    system_prompt: Text | None = None
+    """Its system prompt; none when empty."""
+    pattern: Short = r"(?i)score:\s*(-?\d+(?:\.\d+)?)"
+    """A regular expression with one group, which finds the score in what it says; the last place counts. Without one,
+    the completion is not scored."""
+    lowest: float = 0.0
+    """The score that is worth 0. One that lies beneath it is none."""
+    highest: float = 10.0
+    """The score that is worth 1. One that lies above it is none."""
+    max_tokens: Annotated[int, Field(ge=1, le=65536)] = 512
+    """Longest answer of the judge."""
+    api_key_secret_ref: Annotated[KeyRef | None, RUN] = None
+    """Key of a Secret with the endpoint's key, sent as `Authorization: Bearer`."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600), RUN] = 60.0
+    """Longest time for one batch, retries included."""
+    retries: Annotated[int, Field(ge=0, le=16), RUN] = 4
+    """How often a request is sent again that failed in a way that may pass."""
+    concurrency: Annotated[int, Field(ge=1, le=256), RUN] = 16
+    """How many completions are judged at once."""
+
+    @rule("self.url.matches(r'^https?://.+')", "must begin with http:// or https://", field="url")
+    def _is_http(self) -> bool:
+        return bool(re.search(r"^https?://.+", self.url))
+
+    @rule("self.prompt.contains('{completion}')", "must have {completion}: what is judged", field="prompt")
+    def _shows_the_completion(self) -> bool:
+        return "{completion}" in self.prompt
+
+    @rule("self.pattern.contains('(')", "needs a group around the score, such as score: (\\d+)", field="pattern")
+    def _has_a_group(self) -> bool:
+        return "(" in self.pattern
+
+    @rule("self.lowest < self.highest", "highest must be greater than lowest", field="highest")
+    def _range_is_not_empty(self) -> bool:
+        return self.lowest < self.highest
 
 
 class RewardBox(Part):
@@ -166,7 +213,7 @@ class WeightPoint(Part):
 
 
 class Reward(Part):
-    """One reward function: exactly one of builtin, python, http and model."""
+    """One reward function: exactly one of builtin, python, http, model and judge."""
 
     name: Name
     """Its name in metrics and messages."""
@@ -184,6 +231,8 @@ class Reward(Part):
     """A reward computed by a service."""
     model: ModelReward | None = None
     """A reward given by a reward model."""
+    judge: JudgeReward | None = None
+    """A reward given by a model that is asked for a score."""
 
     @property
     def runs_code(self) -> bool:
@@ -191,11 +240,13 @@ class Reward(Part):
         return self.python is not None or self.builtin == "code"
 
     @rule(
-        "[has(self.builtin), has(self.python), has(self.http), has(self.model)].filter(given, given).size() == 1",
-        "give exactly one of builtin, python, http and model",
+        "[has(self.builtin), has(self.python), has(self.http), has(self.model), has(self.judge)]"
+        ".filter(given, given).size() == 1",
+        "give exactly one of builtin, python, http, model and judge",
     )
     def _one_kind(self) -> bool:
-        return sum(kind is not None for kind in (self.builtin, self.python, self.http, self.model)) == 1
+        kinds = (self.builtin, self.python, self.http, self.model, self.judge)
+        return sum(kind is not None for kind in kinds) == 1
 
     @rule(
         "!has(self.weightSchedule) || self.weightSchedule.all(point, point.step > 0"

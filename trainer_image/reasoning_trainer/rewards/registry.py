@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from reasoning_contract.api import headers_variable
+from reasoning_contract.api import headers_variable, key_variable
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.spec import ChatTemplate, HttpReward, Reward, RewardParams
+from reasoning_contract.spec import ChatTemplate, HttpReward, JudgeReward, Reward, RewardParams
 
 from ..errors import TrainerError
 from . import (
@@ -29,6 +29,7 @@ from .completion import GroupScorer, SampleScorer
 from .failures import Failures
 from .python import PythonScorer, function_of
 from .remote.http import Service, headers_of
+from .remote.judge import JudgeScorer
 from .remote.scorer import HttpScorer
 from .samples import EachGroup, EachSample
 from .surroundings import Surroundings
@@ -83,6 +84,10 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
     if reward.http:
         service = Service(reward.http.url, _headers(reward, reward.http, around.variables), reward.http.retries)
         return HttpScorer(reward.name, service, reward.http.concurrency, failures)
+    if reward.judge:
+        url = f"{reward.judge.url.rstrip('/')}/chat/completions"
+        service = Service(url, _key(reward, reward.judge, around.variables), reward.judge.retries)
+        return JudgeScorer(reward.name, reward.judge, service, failures)
     raise TrainerError(
         ExitCode.NOT_SUPPORTED,
         "RewardNotSupported",
@@ -93,7 +98,7 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
 
 def seconds_of(reward: Reward) -> float:
     """Return the longest time for a batch of a reward."""
-    timed = reward.python or reward.http
+    timed = reward.python or reward.http or reward.judge
     return timed.timeout_seconds if timed else BATCH_SECONDS
 
 
@@ -111,3 +116,18 @@ def _headers(reward: Reward, http: HttpReward, variables: Mapping[str, str]) -> 
             f"rewards.{reward.name}.http.headersSecretRef: {name}: {what}",
             f"give the Secret's key lines such as `Authorization: Bearer ...`; without a cluster, set {name}",
         ) from None
+
+
+def _key(reward: Reward, judge: JudgeReward, variables: Mapping[str, str]) -> dict[str, str]:
+    if judge.api_key_secret_ref is None:
+        return {}
+    name = key_variable(reward.name)
+    key = variables.get(name, "").strip()
+    if not key or len(key.split()) != 1:
+        raise TrainerError(
+            ExitCode.SPEC_INVALID,
+            "RewardKeyInvalid",
+            f"rewards.{reward.name}.judge.apiKeySecretRef: {name} {'is not one word' if key else 'is not set'}",
+            f"put the endpoint's key alone into the Secret's key; without a cluster, set {name}",
+        )
+    return {"Authorization": f"Bearer {key}"}

@@ -6,11 +6,11 @@ import json
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -22,6 +22,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before the second try, and at most before any."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 """Statuses after which the same request may be answered."""
+
+
+Answer = TypeVar("Answer")
 
 
 class ServiceError(Exception):
@@ -87,11 +90,30 @@ class Service:
         ServiceError
             If the service does not score it, or not in time.
         """
+        return self.ask(document, lambda answer: read_scores(answer, rows), deadline)
+
+    def ask(self, document: Mapping[str, Any], read: Callable[[bytes], Answer], deadline: float) -> Answer:
+        """Return what a request is answered.
+
+        Parameters
+        ----------
+        document
+            The request, of JSON values.
+        read
+            Makes of the answer what is returned; it raises `ServiceError` for one that is none.
+        deadline
+            Moment of the clock until which it may take.
+
+        Raises
+        ------
+        ServiceError
+            If the service does not answer, or not in time.
+        """
         body = json.dumps(document, allow_nan=False).encode()
         attempt = 0
         while True:
             try:
-                return read_scores(self._post(body, deadline - self.clock.monotonic()), rows)
+                return read(self._post(body, deadline - self.clock.monotonic()))
             except ServiceError as error:
                 pause = pause_before(attempt, error.retry_after)
                 late = self.clock.monotonic() + pause >= deadline
