@@ -67,7 +67,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[Path], None], str]] = {
     "learning rate": (
         {"reinforce": SMALL | {"learningRate": 2e-3}},
         change_nothing,
-        "reinforce.learningRate: 5e-06 -> 0.002",
+        "reinforce.learningRate: not set -> 0.002",
     ),
     "seed": ({"reinforce": SMALL | {"seed": 1}}, change_nothing, "reinforce.seed: 3407 -> 1"),
     "weight": ({"rewards": [REWARDS[0] | {"weight": 2.0}, REWARDS[1]]}, change_nothing, '"weight": 2.0'),

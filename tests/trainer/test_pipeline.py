@@ -63,6 +63,24 @@ def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
     assert_loads_and_generates_the_same(run / "artifacts")
 
 
+def test_learning_rates_that_are_left_open_follow_from_the_model(
+    manifest: Manifest, train: Train, tmp_path: Path
+) -> None:
+    small = {"steps": 1, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 8, "warmupRatio": 0.0}
+    parts: dict[str, Any] = {"warmup": {"warmupRatio": 0.0}, "reinforce": small, "evaluation": {"enabled": False}}
+    outcome = train(manifest(**parts))
+
+    assert outcome.exit_code == ExitCode.DONE, outcome
+    assert outcome.progress is not None
+    rates = outcome.progress.learning_rates or {}
+    assert {stage: rate.value for stage, rate in rates.items()} == {"warmup": 1e-3, "reinforce": 1e-4}
+    run = tmp_path / "run"
+    assert (run / "README.md").read_text().count("learningRate: 0.0") == 2
+    for stage, rate in rates.items():
+        assert history(run, stage)[0]["learning_rate"] == pytest.approx(rate.value)
+        assert rate.reason in Document((run / "report.html").read_text("utf-8")).text
+
+
 def assert_report_tells(path: Path, rows: int) -> None:
     """It has the verdict, three models, curves of both stages and the prompts side by side."""
     page = Document(path.read_text("utf-8"))

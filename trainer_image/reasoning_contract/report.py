@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from .choice import Choice
+from .rates import LearningRate
 from .rules import Part
 
 RunStage = Literal["load", "warmup", "reinforce", "evaluate", "export"]
@@ -204,6 +205,8 @@ class Report(Part):
     """The last checkpoint on the volume."""
     model: ModelStatus | None = None
     """What was loaded."""
+    learning_rates: dict[str, LearningRate] | None = None
+    """Learning rates that the spec left open, by stage, and why they were chosen."""
     data_revisions: dict[str, str] | None = None
     """Commit of each Hub data set, by its field, such as data.train."""
     memory: MemoryStatus | None = None

@@ -13,7 +13,8 @@ def resolve(spec: Spec, choice: Choice | None = None) -> Spec:
     """Return the spec with every choice made: no `auto` and no empty field whose value the algorithm decides.
 
     Fields that the algorithm does not have stay empty. `resolve` of a resolved spec is the same spec. What only the
-    trainer's GPU decides stays `auto` until it is chosen.
+    trainer's GPU decides stays `auto` until it is chosen, and learning rates that follow from the model's size
+    (`rates.py`) stay empty until it is loaded.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.rates import chosen_rates, with_rates
 from reasoning_contract.spec import Spec
 
 from . import backends
@@ -51,7 +52,7 @@ def run(attempt: Attempt) -> None:
     from .stages.adapt import adapt
     from .stages.evaluate import evaluate
     from .stages.export import export, rehearse
-    from .stages.load import load
+    from .stages.load import frozen_parameters, load
     from .stages.reinforce import reinforce
     from .stages.warmup import warm_up
 
@@ -61,6 +62,7 @@ def run(attempt: Attempt) -> None:
     apply_template(attempt.spec, policy)
     rehearse(attempt, policy)
     adapt(attempt, policy)
+    attempt = fill_in_rates(attempt, frozen_parameters(policy.model))
     train = fit_lengths(attempt, policy, splits.train, "data.train")
     refuse_few_rows(attempt.spec.reinforce, len(train))
     splits = replace(
@@ -79,6 +81,15 @@ def run(attempt: Attempt) -> None:
         evaluate(attempt, policy, "reinforce", splits.held_out)
     export(attempt, policy, splits)
     require_improvement(attempt)
+
+
+def fill_in_rates(attempt: Attempt, parameters: int) -> Attempt:
+    """Return an attempt whose spec has every learning rate, and tell those that were chosen by the model's size."""
+    rates = chosen_rates(attempt.spec, parameters)
+    for stage, rate in rates.items():
+        attempt.say(f"{stage}.learningRate {rate.value:g}: {rate.reason}")
+    attempt.tracker.report(learning_rates=rates or None)
+    return replace(attempt, job=replace(attempt.job, spec=with_rates(attempt.spec, rates)))
 
 
 def read_data(attempt: Attempt) -> Splits:

@@ -88,7 +88,7 @@ def test_one_attempt_at_a_time(tmp_path: Path) -> None:
 def test_changed_fields_are_named() -> None:
     before = {"reinforce": {"steps": 100, "beta": 0.0}, "rows": "a"}
     now = {"reinforce": {"steps": 200, "beta": 0.0, "topP": 0.9}, "rows": "b"}
-    assert changes(before, now) == ["reinforce.steps: 100 -> 200", "reinforce.topP: null -> 0.9", 'rows: "a" -> "b"']
+    assert changes(before, now) == ["reinforce.steps: 100 -> 200", "reinforce.topP: not set -> 0.9", 'rows: "a" -> "b"']
     assert changes(now, now) == []
 
 

@@ -124,6 +124,15 @@ def test_what_was_left_to_the_trainer_is_told() -> None:
     assert "loadIn" not in filled.message
 
 
+def test_a_learning_rate_that_is_left_open_is_told_by_the_models_size() -> None:
+    (found,) = findings.learning_rates(spec(CORRECT), SMOLLM2)
+    assert found.subject == "reinforce.learningRate"
+    assert found.message == ("0.0001: RL with an adapter, up to 1.6 billion parameters: the model has 134.5 million")
+    (unknown,) = findings.learning_rates(spec(CORRECT), {})
+    assert unknown.message.startswith("follows from the model's size, known once it is loaded: config.json has no")
+    assert findings.learning_rates(spec(CORRECT, learningRate=1e-5), SMOLLM2) == []
+
+
 @pytest.mark.parametrize(
     ("reinforce", "message"),
     [

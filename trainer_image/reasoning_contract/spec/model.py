@@ -57,8 +57,9 @@ class Lora(Part):
 
     rank: Annotated[int, Field(ge=1, le=512)] = 32
     """Rank of the adapter's matrices."""
-    alpha: Annotated[int, Field(ge=1, le=2048)] = 64
-    """Scaling numerator: the adapter's output is multiplied by alpha / rank (alpha / sqrt(rank) if rank-stabilised)."""
+    alpha: Annotated[int, Field(ge=1, le=2048)] = 32
+    """Scaling numerator: the adapter's output is multiplied by alpha / rank (alpha / sqrt(rank) if rank-stabilised).
+    Learning rates that are left open are those for 32: what an adapter learns in a step goes with alpha x rate."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout on the adapter's input during training."""
     target_modules: Annotated[list[Short], Field(min_length=1, max_length=64)] = ["all-linear"]

@@ -17,8 +17,8 @@ class Warmup(Part):
     """Go straight to RL, in the manner of R1-Zero."""
     epochs: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """Passes over the warm-up rows."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
-    """Peak learning rate."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Peak learning rate. When empty it follows from the model's size, 3e-4 to 1e-3; the status says which and why."""
     scheduler: Literal["constant", "linear", "cosine"] = "cosine"
     """Course of the learning rate after its warm-up."""
     warmup_ratio: Probability = 0.05
@@ -62,8 +62,9 @@ class Reinforce(Part):
     """Longest prompt in tokens; longer rows are left out and counted. What maxCompletionLength leaves when empty."""
     max_completion_length: Annotated[int, Field(ge=1)] = 512
     """Longest completion in tokens."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-6
-    """Peak learning rate."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Peak learning rate. When empty it follows from algorithm and model's size, 1e-5 to 1e-4; the status says which
+    and why."""
     scheduler: Literal["constant", "linear", "cosine"] = "cosine"
     """Course of the learning rate after its warm-up."""
     warmup_ratio: Probability = 0.1

@@ -117,6 +117,11 @@ class Shape:
         """Weights of the embedding and, where it has its own, the head."""
         return self.vocabulary * self.hidden * (1 if self.tied else 2)
 
+    @property
+    def parameters(self) -> int:
+        """Weights of the model, but for norms and biases."""
+        return self.linear + self.embeddings
+
     def cache_bytes(self, bits: int) -> float:
         """Return the bytes of one token's keys and values."""
         return 2 * self.layers * self.key_value * bits / 8

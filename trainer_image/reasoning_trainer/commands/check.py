@@ -149,7 +149,7 @@ class Checker:
         self._note(Finding("model", f"{spec.model.source}{at}: a vocabulary of {size}; the weights are not read here"))
         if (folder / "config.json").is_file():
             config = json.loads((folder / "config.json").read_text("utf-8"))
-            self._note(*findings.gpu_memory(self._job.given, config))
+            self._note(*findings.gpu_memory(self._job.given, config), *findings.learning_rates(spec, config))
         return folder, chat
 
     def _apply_template(self, chat: Chat) -> None:

@@ -12,10 +12,11 @@ from reasoning_contract.choice import Choice, choose, on_backend
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.finding import Finding as Told
 from reasoning_contract.problem import Problem
+from reasoning_contract.rates import chosen_rates
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
 
-from ..backends.gpu_memory import UnknownShapeError, estimate, least_gpu_gib
+from ..backends.gpu_memory import Shape, UnknownShapeError, estimate, least_gpu_gib
 from ..data.examples import Example, Splits
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
@@ -97,6 +98,26 @@ def gpu_memory(given: Spec, config: Mapping[str, Any]) -> list[Finding]:
         on = f"{backend} with {spec.model.load_in} weights"
         found.append(Finding("memory", f"{on} fits on a GPU of {gib:.0f} GiB, by estimate; at the least {parts}"))
     return found
+
+
+def learning_rates(spec: Spec, config: Mapping[str, Any]) -> list[Finding]:
+    """Tell the learning rates that are left open, and why they will be what they will be.
+
+    Parameters
+    ----------
+    spec
+        The spec.
+    config
+        The model's config.json.
+    """
+    try:
+        parameters = Shape.read(config).parameters
+    except UnknownShapeError as error:
+        stages = chosen_rates(spec, 0)
+        told = f"follows from the model's size, known once it is loaded: {error}"
+        return [Finding(f"{stage}.learningRate", told) for stage in stages]
+    rates = chosen_rates(spec, parameters)
+    return [Finding(f"{stage}.learningRate", f"{rate.value:g}: {rate.reason}") for stage, rate in rates.items()]
 
 
 def _flat(part: Any, at: str = "") -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 from reasoning_contract.report import ModelStatus
 
@@ -44,9 +46,25 @@ def load(context: Context, backend: Backend, fetched: Callable[[], Fetched]) -> 
     return Policy(backend=backend, model=model, tokenizer=tokenizer, folder=folder, revision=revision)
 
 
+def frozen_parameters(model: Any) -> int:
+    """Return the parameters of a model without those of its adapter."""
+    return sum(size for size, trained in _sizes(model) if not trained)
+
+
+def _sizes(model: Any) -> list[tuple[int, bool]]:
+    """Return the size of each tensor of parameters, and whether it is trained."""
+    return [(_size(parameter), parameter.requires_grad) for parameter in model.parameters()]
+
+
+def _size(parameter: Any) -> int:
+    """Return how many weights a tensor holds: in 4 bits two lie in a byte, and bitsandbytes keeps their shape."""
+    packed = getattr(parameter, "quant_state", None)
+    return int(parameter.numel() if packed is None else math.prod(packed.shape))
+
+
 def report(context: Context, policy: Policy) -> None:
     """Put what was loaded, and why so, into the report."""
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in policy.model.parameters()]
+    sizes = _sizes(policy.model)
     status = ModelStatus(
         revision=policy.revision,
         **dict(context.job.choice),

@@ -294,5 +294,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> 
 
 
 def _brief(value: object) -> str:
+    if value is None:
+        return "not set"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
