@@ -34,7 +34,7 @@ from reasoning_operator.model import Observed, TrainingJob
 from reasoning_operator.plan import plan
 from reasoning_trainer import pipeline
 from reasoning_trainer.algorithms.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
-from reasoning_trainer.backends import transformers_arguments, unsloth_arguments
+from reasoning_trainer.backends import transformers_arguments, unsloth_arguments, vllm_arguments
 from reasoning_trainer.commands.check import sample
 from reasoning_trainer.data.examples import Example
 from reasoning_trainer.data.sources import Source
@@ -104,6 +104,7 @@ CPU: Document = {
     "parallelism": {"gpusPerNode": 0},
 }
 GPU: Document = {"backend": "transformers", "parallelism": {"gpusPerNode": 1}}
+QUANTISED: Document = {"model": {"loadIn": "4bit"}}
 UNSLOTH: Document = {"backend": "unsloth", "parallelism": {"gpusPerNode": 1}}
 
 # ----------------------------------------------------------------------------------------------------------- the views
@@ -204,8 +205,12 @@ def unsloth_model(spec: Spec, world: World) -> Any:
     return unsloth_arguments.model_arguments(spec, Path("/model"))
 
 
+def vllm_engine(spec: Spec, world: World) -> Any:
+    return vllm_arguments.engine_arguments(spec, Path("/model"), {}, 80e9)
+
+
 def vllm_graphs(spec: Spec, world: World) -> Any:
-    return unsloth_arguments.compilation_arguments(spec)
+    return vllm_arguments.compilation_arguments(spec)
 
 
 def unsloth_adapter(spec: Spec, world: World) -> Any:
@@ -642,8 +647,8 @@ def adapter(value: Any, peft: Any, unsloth: Any = None) -> list[Shown]:
 
 
 def vllm_alone(name: str, value: Any, unsloth: View, expected: Any) -> list[Any]:
-    """A setting of vLLM that TRL cannot hand on."""
-    refused = [Refused(value, f"spec.inference.{name}", base) for base in ({}, GPU)]
+    """A setting of vLLM that TRL hands on to none: where it starts the engine itself, beside quantised weights."""
+    refused = [Refused(value, f"spec.inference.{name}", base) for base in ({}, merge(GPU, QUANTISED))]
     return [*refused, Shown(value, unsloth, expected, UNSLOTH)]
 
 
@@ -733,16 +738,29 @@ CASES: dict[str, Any] = {
     "inference.gpuMemoryUtilization": [
         Refused(0.5, "spec.inference.gpuMemoryUtilization"),
         Shown(0.5, rl, {"vllm_gpu_memory_utilization": 0.5}, GPU),
+        Shown(0.5, vllm_engine, {"gpu_memory_utilization": 0.5}, GPU),
         Refused(0.5, "spec.inference.gpuMemoryUtilization", merge(GPU, {"reinforce": {"algorithm": "PPO"}})),
         Shown(0.5, unsloth_model, {"gpu_memory_utilization": 0.5}, UNSLOTH),
     ],
     "inference.maxNumSeqs": [
         *vllm_alone("maxNumSeqs", 24, unsloth_model, {"max_num_seqs": 24}),
+        Shown(24, vllm_engine, {"max_num_seqs": 24}, GPU),
         Shown(24, vllm_graphs, {"cudagraph_capture_sizes": [24]}, UNSLOTH),
     ],
-    "inference.kvCacheDtype": vllm_alone("kvCacheDtype", "fp8", unsloth_model, {"float8_kv_cache": True}),
-    "inference.enforceEager": vllm_alone("enforceEager", True, unsloth_model, {"enforce_eager": True}),
-    "inference.standby": vllm_alone("standby", True, unsloth_model, {"unsloth_vllm_standby": True}),
+    "inference.kvCacheDtype": [
+        *vllm_alone("kvCacheDtype", "fp8", unsloth_model, {"float8_kv_cache": True}),
+        Shown("fp8", vllm_engine, {"kv_cache_dtype": "fp8"}, GPU),
+    ],
+    "inference.enforceEager": [
+        *vllm_alone("enforceEager", True, unsloth_model, {"enforce_eager": True}),
+        Shown(True, vllm_engine, {"enforce_eager": True}, GPU),
+        Shown(True, vllm_graphs, {"cudagraph_mode": "NONE"}, GPU),
+    ],
+    "inference.standby": [
+        *vllm_alone("standby", True, unsloth_model, {"unsloth_vllm_standby": True}),
+        Shown(True, vllm_engine, {"enable_sleep_mode": True}, GPU),
+        Shown(True, rl, {"vllm_enable_sleep_mode": True}, GPU),
+    ],
     **set_cases("train", ("prompt", "answer", "system")),
     **set_cases("warmup", ("prompt", "answer", "reasoning", "system")),
     **set_cases("heldOut", ("prompt", "answer", "system")),

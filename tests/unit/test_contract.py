@@ -111,7 +111,6 @@ def test_without_the_gpu_that_choice_stays_open() -> None:
     [
         ({"reinforce": {"algorithm": "PPO"}}, "transformers", "unsloth cannot run it: spec.reinforce.algorithm"),
         ({"lora": {"gradientCheckpointing": "unsloth"}}, "unsloth", "gradientCheckpointing unsloth needs backend"),
-        ({"inference": {"standby": True}}, "unsloth", "transformers cannot run it: spec.inference.standby"),
         ({"model": {"loadIn": "4bit"}}, "unsloth", "model.loadIn 4bit"),
     ],
 )

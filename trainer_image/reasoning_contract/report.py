@@ -119,6 +119,8 @@ class EvaluationStatus(Part):
 
     held_out: HeldOutStatus
     """Scores by model."""
+    engine: str | None = None
+    """What generated the answers of all of them: vllm or transformers."""
     final_accuracy: float | None = None
     """Accuracy of the model that was evaluated last: of the final one once the job has succeeded."""
     improvement: float | None = None

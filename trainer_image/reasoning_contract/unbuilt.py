@@ -95,11 +95,14 @@ def _on_transformers(spec: Spec) -> Iterator[Gap]:
         yield "model.loadIn", "backend transformers loads no fp8: use 4bit, 8bit or 16bit, or backend unsloth"
     if inference.engine == "vllm" and algorithm not in GROUPED:
         yield "inference.engine", f"algorithm {algorithm} does not generate with vllm here: use auto or transformers"
-    unheard = ["max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby"]
-    unheard += ["gpu_memory_utilization"] if inference.engine == "transformers" else []
-    for name in unheard:
+    settings = ["max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby"]
+    where = ""
+    if inference.engine == "transformers":
+        settings, where = [*settings, "gpu_memory_utilization"], "without vllm"
+    elif spec.model.load_in != "16bit":  # TRL starts vLLM itself then, and hands on none of these
+        where = f"with model.loadIn {spec.model.load_in} on backend transformers"
+    for name in settings if where else []:
         if getattr(inference, name) != getattr(Inference(), name):
-            where = "without vllm" if name == "gpu_memory_utilization" else "on backend transformers"
             yield f"inference.{Inference.model_fields[name].alias}", f"it has no effect {where}: remove it"
 
 

@@ -27,6 +27,8 @@ SETTINGS = {
     "UNSLOTH_DISABLE_STATISTICS": "1",
     # FlashInfer compiles its kernels when they are first used, with a compiler that the image has not; vLLM has its own
     "UNSLOTH_VLLM_NO_FLASHINFER": "1",
+    # the engine lives in the process of the model whose weights it takes
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_USE_FLASHINFER_SAMPLER": "0",
 }

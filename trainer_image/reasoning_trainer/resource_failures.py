@@ -26,6 +26,8 @@ GPU_TEXTS = (
     "larger than the available KV cache memory",
     "is less than desired GPU memory utilization",
 )
+SHARED_GPU_TEXTS = ("Error in memory profiling",)
+"""What vLLM says where another process gives memory back while it measures what is free."""
 HOST_TEXTS = ("DefaultCPUAllocator", "Cannot allocate memory")
 FULL_TEXTS = ("No space left on device", "Disk quota exceeded")
 TORCH_SAVE_TEXTS = ("PytorchStreamWriter", "inline_container")
@@ -62,6 +64,8 @@ def resource_failure(
     for cause in causes(error):
         if is_storage_full(cause) or _may_be_a_full_volume(cause, volume):
             return _storage_full(cause, volume)
+        if _says(cause, SHARED_GPU_TEXTS):
+            return _shared_gpu(cause)
         if is_out_of_gpu_memory(cause):
             return _out_of_gpu_memory(cause, spec, stage)
         if is_out_of_host_memory(cause):
@@ -124,6 +128,15 @@ def _storage_full(error: BaseException, volume: Path) -> TrainerError:
         f"the volume is full, {usage.free / GIB:.3g} of {usage.total / GIB:.3g} GiB are free: {_first_line(error)}",
         "the last complete checkpoint is whole, and the run goes on from it: give a larger volume (storage.size), "
         "lower checkpoint.keep, or ask for fewer export.formats",
+    )
+
+
+def _shared_gpu(error: BaseException) -> TrainerError:
+    return TrainerError(
+        ExitCode.TRANSIENT,
+        "GPUShared",
+        f"another process changed the GPU's memory while vLLM measured what is free: {_first_line(error)}",
+        "the next attempt may find it at rest; give the job a GPU of its own, or start jobs that share one apart",
     )
 
 

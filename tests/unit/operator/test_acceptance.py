@@ -55,7 +55,14 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
         ({"inference": {"maxNumSeqs": 8}}, "spec.inference.maxNumSeqs"),
         ({"inference": {"gpuMemoryUtilization": 0.5}}, "spec.inference.gpuMemoryUtilization"),
         (GPU | {"backend": "transformers", "model": MODEL | {"loadIn": "fp8"}}, "spec.model.loadIn"),
-        (GPU | {"backend": "transformers", "inference": {"standby": True}}, "spec.inference.standby"),
+        (
+            GPU | {"backend": "transformers", "model": MODEL | {"loadIn": "4bit"}, "inference": {"standby": True}},
+            "spec.inference.standby",
+        ),
+        (
+            GPU | {"backend": "transformers", "inference": {"engine": "transformers", "standby": True}},
+            "spec.inference.standby",
+        ),
         (
             GPU | {"backend": "transformers", "reinforce": {"algorithm": "PPO"}, "inference": {"engine": "vllm"}},
             "spec.inference.engine",

@@ -49,7 +49,7 @@ def job(tmp_path: Path, **parts: Any) -> Job:
     return read_job(path)
 
 
-@pytest.mark.parametrize(("gib", "backend", "load_in"), [(80, "transformers", "16bit"), (6, "unsloth", "4bit")])
+@pytest.mark.parametrize(("gib", "backend", "load_in"), [(80, "transformers", "16bit"), (4, "unsloth", "4bit")])
 def test_memory_decides(tmp_path: Path, gpu: SimpleNamespace, gib: int, backend: str, load_in: str) -> None:
     gpu.gib = gib
     found = decided(job(tmp_path), NOWHERE)
@@ -60,7 +60,7 @@ def test_memory_decides(tmp_path: Path, gpu: SimpleNamespace, gib: int, backend:
 def test_later_attempt_keeps_the_choice_on_another_gpu(tmp_path: Path, gpu: SimpleNamespace) -> None:
     kept = tmp_path / "backend.json"
     first = decided(job(tmp_path), NOWHERE, kept)
-    gpu.gib = 6
+    gpu.gib = 4
     later = decided(job(tmp_path), NOWHERE, kept)
     assert (later.spec, later.choice) == (first.spec, first.choice)
 
@@ -81,7 +81,7 @@ def test_without_a_gpu_it_says_so(tmp_path: Path, gpu: SimpleNamespace) -> None:
     ("config", "gib", "expected", "says"),
     [
         (SMOLLM2, 80, ("transformers", "16bit", "vllm", "adamw"), "of 80.0 GiB by estimate, and its steps are faster"),
-        (SMOLLM2, 8, ("unsloth", "4bit", "vllm", "adamw_8bit"), "unsloth needs the least memory"),
+        (SMOLLM2, 5, ("unsloth", "4bit", "vllm", "adamw_8bit"), "unsloth needs the least memory"),
         (SMOLLM2 | {"num_experts": 8}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "a mixture of experts"),
         ({}, 80, ("unsloth", "4bit", "vllm", "adamw_8bit"), "config.json has no num_hidden_layers"),
     ],
@@ -99,7 +99,7 @@ def test_gpu_decides_between_backends_that_can_both_run_it(
 
 def test_what_the_spec_asks_for_since_goes_with_the_backend_that_is_kept(tmp_path: Path, gpu: SimpleNamespace) -> None:
     kept = tmp_path / "backend.json"
-    gpu.gib = 6
+    gpu.gib = 4
     first = decided(job(tmp_path), NOWHERE, kept)
     model = job(tmp_path).given.model
     later = decided(job(tmp_path, model={"source": model.source, "loadIn": "16bit"}), NOWHERE, kept)

@@ -70,6 +70,20 @@ def test_second_process_waits_for_the_first(holder: subprocess.Popen[str]) -> No
         assert os.environ["VLLM_DISABLE_COMPILE_CACHE"] == "0"
 
 
+def test_processes_on_one_gpu_wait_for_each_other_whatever_their_caches(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    said: list[str] = []
+    with exclusive(print, when=True, gpu="GPU-1"):
+        monkeypatch.setenv("VLLM_CACHE_ROOT", str(tmp_path / "another"))
+        with exclusive(said.append, when=True, gpu="GPU-1", patience=0.1):
+            assert os.environ["VLLM_DISABLE_COMPILE_CACHE"] == "0"
+        with exclusive(print, when=True, gpu="GPU-2", patience=0.1):
+            pass
+    assert [text.split(" engine ")[1][:11] for text in said] == ["on this GPU", "on this GPU"]
+
+
 def test_without_an_engine_nothing_is_locked(cache: Path) -> None:
     with exclusive(print, when=False):
         assert not cache.exists()

@@ -84,6 +84,13 @@ def test_gpu_memory_without_figures_of_pytorch_says_what_the_library_said(text: 
     assert "kernel errors" not in found.message
 
 
+def test_another_process_on_the_gpu_while_vllm_measures_may_pass() -> None:
+    text = "Error in memory profiling. Initial free memory 60.1 GiB, current free memory 61.4 GiB. This happens when "
+    found = failure(AssertionError(text), "load")
+    assert (found.exit_code, found.reason) == (ExitCode.TRANSIENT, "GPUShared")
+    assert "a GPU of its own" in found.hint
+
+
 @pytest.mark.parametrize("error", [RuntimeError(CPU), MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory")])
 def test_host_memory_says_what_was_held_of_what_may_be(error: Exception) -> None:
     found = failure(error, "warmup")

@@ -49,3 +49,10 @@ def find_gpu() -> int:
             "run it on a node with an NVIDIA GPU and its driver, or set parallelism.gpusPerNode: 0 for the CPU",
         )
     return int(torch.cuda.get_device_properties(0).total_memory)
+
+
+def gpu_uuid() -> str | None:
+    """Return the name that every process has for the GPU; None without one."""
+    import torch
+
+    return str(torch.cuda.get_device_properties(0).uuid) if torch.cuda.is_available() else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -81,8 +82,31 @@ class Backend(Protocol):
             Tokens at which it must stop and would not by itself: vLLM reads its own copy of the tokenizer.
         """
 
+    def engine(self, spec: Spec) -> str:
+        """Return what `generate` generates with: a value of ``spec.inference.engine``."""
+
+    def generating(
+        self, spec: Spec, model: Any, folder: Path, say: Callable[[str], None]
+    ) -> AbstractContextManager[None]:
+        """Have the model's weights as they are now with the engine while `generate` is called in this context.
+
+        Parameters
+        ----------
+        spec
+            The job.
+        model
+            The model; an adapter that is switched off adds nothing.
+        folder
+            Where the base model lies: an engine is started when it is first needed.
+        say
+            Prints a line for people.
+        """
+
+    def lending(self, spec: Spec, folder: Path, say: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Have the trainer that TRL makes in this context use the engine that is there."""
+
     def generate(self, model: Any, chat: Chat, prompts: Sequence[str], sampling: Sampling) -> list[list[Completion]]:
-        """Return ``sampling.count`` completions of each prompt, which chat template and all is text."""
+        """Return ``sampling.count`` completions of each prompt, a text with template and all; within `generating`."""
 
     def log_likelihoods(
         self, model: Any, tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]

@@ -12,15 +12,18 @@ from typing import Any
 
 from reasoning_contract.spec import PREFERENCE, Spec
 
+from .engine_sizes import batch_tokens, completions, sequences
+
 GIB = 1 << 30
 CONTEXT_GIB = 0.6
 """CUDA context, cuBLAS workspaces and kernels: what a process holds beside PyTorch's allocator. 0.5 to 0.7 is usual."""
-LOGIT_BYTES = {"transformers": 16, "unsloth": 4}
+LOGIT_BYTES = {"transformers": 16, "unsloth": 8}
 """Bytes that a logit costs at the peak, by backend.
 
 TRL 1.12 (``GRPOTrainer._get_per_token_logps_and_entropies``) has, as the backward pass begins, the scaled logits and
 three gradients of their size, of ``gather``, of every ``logsumexp`` and of their stack, in 32 bits each. Unsloth
-(``chunked_hidden_states_selective_log_softmax``) keeps the logits in 32 bits and goes through them by pieces.
+(``chunked_hidden_states_selective_log_softmax``) keeps the logits in 32 bits and goes back through them by quarters:
+of a quarter it has four such gradients at once.
 """
 QUANTISED_BYTES = {
     "16bit": 2.0,
@@ -34,9 +37,8 @@ QUANTISED_BYTES = {
 """Bytes of a weight of a linear layer, by ``model.loadIn``, and by backend where that matters."""
 MOMENTS = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw_8bit": 0.5}
 """Size of both of AdamW's moments, in parameters of 32 bits; block-wise scales (1 in 256) are left out."""
-ENGINE_TOKENS = 8192
-"""Tokens of one batch of vLLM, for which it sets memory aside."""
-ENGINE_SEQUENCES = 256
+CACHE_BLOCK = 16
+"""Tokens of one block of vLLM's cache: a sequence takes whole ones."""
 
 
 class UnknownShapeError(ValueError):
@@ -144,7 +146,8 @@ class Estimate:
     work
         The larger of logits with their gradients and one layer that is computed again.
     engine
-        The rest of what vLLM holds: with a GPU of known size its share of that, else the least that it starts with.
+        The rest of what vLLM holds: with a GPU of known size its share of that, or less where it is told what it needs;
+        else the least that it starts with.
     context
         What the process holds beside PyTorch's allocator.
     """
@@ -235,7 +238,34 @@ def least_gpu_gib(spec: Spec, config: Mapping[str, Any]) -> float:
         return least.total
     share = spec.inference.gpu_memory_utilization
     shared = least.weights if spec.backend == "unsloth" else 0.0
-    return max((least.trainer - shared) / (1 - share), (least.engine + shared) / share)
+    beside = (least.trainer - shared) / (1 - share)
+    if sizes_its_cache(spec):
+        beside = min(beside, least.trainer + _needed(spec, Shape.read(config)) / GIB)
+    return max(beside, (least.engine + shared) / share)
+
+
+def sizes_its_cache(spec: Spec) -> bool:
+    """Whether vLLM is told how large its cache must be, by backend transformers, which starts it for 16-bit weights.
+
+    Unsloth's has what is left of its share.
+    """
+    return spec.inference.engine == "vllm" and spec.backend == "transformers" and spec.model.load_in == "16bit"
+
+
+def engine_cache_bytes(spec: Spec, shape: Shape, gpu_bytes: float) -> int:
+    """Return the bytes of keys and values of all completions of a step, as far as vLLM's share holds them.
+
+    Parameters
+    ----------
+    spec
+        A resolved spec.
+    shape
+        The model's.
+    gpu_bytes
+        Memory of the GPU.
+    """
+    room = spec.inference.gpu_memory_utilization * gpu_bytes - _weight_bytes(spec, shape) - _engine_work(spec, shape)
+    return int(max(min(_cache_bytes(spec, shape, completions(spec)), room), _cache_bytes(spec, shape, 1)))
 
 
 def _weight_bytes(spec: Spec, shape: Shape) -> float:
@@ -328,9 +358,25 @@ def _engine(spec: Spec, shape: Shape, weights: float, gpu_gib: float | None) -> 
     if inference.engine != "vllm":
         return 0.0
     shared = weights if spec.backend == "unsloth" else 0.0
-    if gpu_gib is not None:
-        return max(inference.gpu_memory_utilization * gpu_gib * GIB - shared, 0.0)
-    sequences = inference.max_num_seqs or ENGINE_SEQUENCES
-    work = ENGINE_TOKENS * 2 * (2 * shape.intermediate + 4 * shape.hidden) + sequences * shape.vocabulary * 12
-    cache = spec.model.max_sequence_length * shape.cache_bytes(8 if inference.kv_cache_dtype == "fp8" else 16)
-    return weights - shared + cache + work
+    if gpu_gib is None:
+        return weights - shared + _cache_bytes(spec, shape, 1) + _engine_work(spec, shape)
+    share = max(inference.gpu_memory_utilization * gpu_gib * GIB - shared, 0.0)
+    return min(share, _needed(spec, shape)) if sizes_its_cache(spec) else share
+
+
+def _needed(spec: Spec, shape: Shape) -> float:
+    """Return the bytes that vLLM takes with weights of its own and a cache for all completions of a step."""
+    return _weight_bytes(spec, shape) + _cache_bytes(spec, shape, completions(spec)) + _engine_work(spec, shape)
+
+
+def _engine_work(spec: Spec, shape: Shape) -> float:
+    """Return what vLLM sets aside for one batch: an MLP's inputs and outputs, and logits with their sorted copy."""
+    tokens = batch_tokens(spec) * 2 * (2 * shape.intermediate + 4 * shape.hidden)
+    return tokens + sequences(spec) * shape.vocabulary * 12
+
+
+def _cache_bytes(spec: Spec, shape: Shape, most: int) -> float:
+    """Return the bytes of keys and values of so many sequences, as far as they are decoded at once."""
+    blocks = -(-spec.model.max_sequence_length // CACHE_BLOCK) + 1
+    bits = 8 if spec.inference.kv_cache_dtype == "fp8" else 16
+    return min(most, sequences(spec)) * blocks * CACHE_BLOCK * shape.cache_bytes(bits)

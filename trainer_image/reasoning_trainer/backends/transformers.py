@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,8 +38,12 @@ from reasoning_contract.spec import Spec
 from ..chat.chat import Chat
 from ..errors import TrainerError
 from ..resource_failures import is_out_of_gpu_memory, is_out_of_host_memory
-from . import transformers_arguments
+from ..storage.engine_cache import exclusive
+from . import find_gpu, gpu_uuid, transformers_arguments
 from .base import Completion, Sampling
+from .engine import Engine
+from .gpu_memory import sizes_its_cache
+from .hand_over import merged_weights
 from .likelihood import log_likelihoods
 from .tokenizer import load_tokenizer, unreadable
 
@@ -55,6 +60,10 @@ class TransformersBackend:
 
     name = "transformers"
 
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._in_use: Engine | None = None
+
     def load(self, spec: Spec, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Load safetensors: 32-bit floats on a CPU, else bfloat16 or quantised by bitsandbytes."""
         transformers_logging.disable_progress_bar()
@@ -69,6 +78,14 @@ class TransformersBackend:
 
     def adapt(self, model: PreTrainedModel, spec: Spec, new_tokens: Sequence[int]) -> PeftModel:
         """Add a LoRA adapter whose first weights follow from the seed."""
+        if new_tokens and spec.inference.engine == "vllm":
+            raise TrainerError(
+                ExitCode.NOT_SUPPORTED,
+                "NotSupported",
+                "vLLM has no room for tokens that the model's own vocabulary lacks",
+                "set inference.engine: transformers, or use the model's tokens in chatTemplate",
+                field="spec.chatTemplate.specialTokens",
+            )
         config = LoraConfig(
             **transformers_arguments.adapter_arguments(spec),
             trainable_token_indices=_learned_tokens(model, new_tokens) if new_tokens else None,
@@ -94,11 +111,53 @@ class TransformersBackend:
         """Return the engine that generates during RL, and where it stops."""
         return transformers_arguments.generation_arguments(spec, stops)
 
+    def engine(self, spec: Spec) -> str:
+        """Return vllm where this backend starts it. Beside quantised weights TRL does, for its trainers alone."""
+        return "vllm" if sizes_its_cache(spec) else "transformers"
+
+    @contextmanager
+    def generating(self, spec: Spec, model: PeftModel, folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+        """Hand the weights over to vLLM, once, where that generates."""
+        if self.engine(spec) != "vllm":
+            yield
+            return
+        engine = self._started(spec, folder, say)
+        engine.take(merged_weights(model))
+        self._in_use = engine
+        try:
+            yield
+        finally:
+            self._in_use = None
+            engine.rest()
+
+    @contextmanager
+    def lending(self, spec: Spec, folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+        """Lend vLLM to TRL, which hands it the weights before each generation."""
+        if self.engine(spec) == "vllm":
+            with self._started(spec, folder, say).lent():
+                yield
+            return
+        with exclusive(say, when=spec.inference.engine == "vllm", gpu=gpu_uuid()):
+            yield
+
+    def _started(self, spec: Spec, folder: Path, say: Callable[[str], None]) -> Engine:
+        if self._engine is None:
+            from . import vllm_engine
+
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            with exclusive(say, when=True, gpu=gpu_uuid()):
+                self._engine = vllm_engine.build(spec, folder, config, find_gpu())
+        return self._engine
+
     def generate(
         self, model: PeftModel, chat: Chat, prompts: Sequence[str], sampling: Sampling
     ) -> list[list[Completion]]:
-        """Generate one padded batch."""
+        """Generate with the engine in use, or one padded batch with the model itself."""
         tokenizer = chat.tokenizer
+        if self._in_use is not None:
+            tokens = [chat.tokens(prompt) for prompt in prompts]
+            drawn = self._in_use.generate(tokens, sampling, [tokenizer.eos_token_id])
+            return [[Completion(chat.text(each.tokens), len(each.tokens)) for each in group] for group in drawn]
         batch = tokenizer(
             list(prompts), return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
         ).to(model.device)

@@ -55,4 +55,5 @@ def generation_arguments(spec: Spec, stops: Sequence[int] = ()) -> dict[str, Any
         "vllm_mode": spec.parallelism.vllm,
         "vllm_gpu_memory_utilization": spec.inference.gpu_memory_utilization,
         "vllm_max_model_length": spec.model.max_sequence_length,
+        "vllm_enable_sleep_mode": spec.inference.standby,
     } | ({"generation_kwargs": {"stop_token_ids": list(stops)}} if stops else {})

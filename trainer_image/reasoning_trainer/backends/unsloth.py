@@ -6,9 +6,17 @@ the spec asks for it. docs/benchmarks.md says what of it has run on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+if os.environ.get("UNSLOTH_VLLM_NO_FLASHINFER") == "1":
+    # Unsloth hides it after vLLM has found it, if nvcc is on the PATH, and vLLM then misses parts of it: hidden before
+    # either looks, it is not there for both
+    sys.modules["flashinfer"] = None  # type: ignore[assignment]
 
 import unsloth  # noqa: F401 before transformers, peft and trl, which it patches
 from peft import PeftConfig, set_peft_model_state_dict
@@ -21,7 +29,7 @@ from reasoning_contract.spec import Spec
 
 from ..chat.chat import Chat
 from ..errors import TrainerError
-from . import unsloth_arguments
+from . import unsloth_arguments, vllm_arguments
 from .base import Completion, Sampling
 from .likelihood import log_likelihoods
 
@@ -35,13 +43,16 @@ class UnslothBackend:
 
     name = "unsloth"
 
+    def __init__(self) -> None:
+        self._adapter: Any = None
+
     def load(self, spec: Spec, folder: Path) -> tuple[Any, Any]:
         """Load the model and the engine beside it."""
         from vllm.config import CompilationConfig
 
         return FastLanguageModel.from_pretrained(
             **unsloth_arguments.model_arguments(spec, folder),
-            compilation_config=CompilationConfig(**unsloth_arguments.compilation_arguments(spec)),
+            compilation_config=CompilationConfig(**vllm_arguments.compilation_arguments(spec)),
         )
 
     def adapt(self, model: Any, spec: Spec, new_tokens: Sequence[int]) -> Any:
@@ -60,6 +71,21 @@ class UnslothBackend:
         """Return the engine that generates during RL, and where it stops."""
         return unsloth_arguments.generation_arguments(spec, stops)
 
+    def engine(self, spec: Spec) -> str:
+        """Return vllm: `unsupported` refuses anything else."""
+        return "vllm"
+
+    @contextmanager
+    def generating(self, spec: Spec, model: Any, folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+        """Hand over the adapter as it is in memory, by the call that generates during RL, or none if it is off."""
+        self._adapter = None if _is_switched_off(model) else model.load_lora(ADAPTER_FOLDER, load_tensors=True)
+        yield
+
+    @contextmanager
+    def lending(self, spec: Spec, folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+        """Do nothing: Unsloth's trainers take the engine that it started beside the model."""
+        yield
+
     def generate(self, model: Any, chat: Chat, prompts: Sequence[str], sampling: Sampling) -> list[list[Completion]]:
         """Generate with the engine that RL uses, or, where the adapter is switched off, without the adapter."""
         from vllm import SamplingParams
@@ -74,10 +100,9 @@ class UnslothBackend:
             seed=sampling.seed,
             stop_token_ids=[chat.tokenizer.eos_token_id],
         )
-        active = not _is_switched_off(model)
-        # the adapter as it is in memory, by the same call that generates during RL
-        adapter = model.load_lora(ADAPTER_FOLDER, load_tensors=True) if active else None
-        outputs = model.fast_generate(list(prompts), parameters, lora_request=adapter, use_tqdm=False)
+        # tokens, not text: vLLM would put the tokenizer's first token before one that the template has written already
+        asked = [{"prompt_token_ids": chat.tokens(prompt)} for prompt in prompts]
+        outputs = model.fast_generate(asked, parameters, lora_request=self._adapter, use_tqdm=False)
         return [
             [Completion(chat.text(each.token_ids), len(each.token_ids)) for each in output.outputs]
             for output in outputs

@@ -8,10 +8,7 @@ from typing import Any
 
 from reasoning_contract.spec import Spec
 
-MAX_NUM_SEQS = 255
-"""Completions that vLLM decodes at once. Unsloth takes 256 for `pick from the free memory`, and so do its tokens a
-batch: a figure that differs from start to start, for which nothing compiled earlier fits."""
-MAX_NUM_BATCHED_TOKENS = 8192
+from .engine_sizes import batch_tokens, sequences
 
 
 def model_arguments(spec: Spec, folder: Path) -> dict[str, Any]:
@@ -29,39 +26,12 @@ def model_arguments(spec: Spec, folder: Path) -> dict[str, Any]:
         "random_state": spec.reinforce.seed,
         "fast_inference": True,
         "max_num_seqs": sequences(spec),
-        "max_num_batched_tokens": max(MAX_NUM_BATCHED_TOKENS, spec.model.max_sequence_length),
+        "max_num_batched_tokens": batch_tokens(spec),
         "gpu_memory_utilization": inference.gpu_memory_utilization,
         "float8_kv_cache": inference.kv_cache_dtype == "fp8",
         "enforce_eager": inference.enforce_eager,
         "unsloth_vllm_standby": inference.standby,
     }
-
-
-def compilation_arguments(spec: Spec) -> dict[str, Any]:
-    """Return the arguments of ``vllm.config.CompilationConfig``.
-
-    CUDA graphs of decoding alone, and nothing compiled: that takes minutes of every start, and decoding gains little.
-    """
-    return {
-        "mode": 0,
-        "cudagraph_mode": "FULL_DECODE_ONLY",
-        "cudagraph_capture_sizes": capture_sizes(sequences(spec)),
-    }
-
-
-def sequences(spec: Spec) -> int:
-    """Return how many completions vLLM decodes at once."""
-    return spec.inference.max_num_seqs or MAX_NUM_SEQS
-
-
-def capture_sizes(most: int) -> list[int]:
-    """Return the batch sizes to record: a batch in between is padded to the next.
-
-    >>> capture_sizes(20)
-    [1, 2, 4, 8, 16, 20]
-    """
-    powers = [1 << power for power in range(most.bit_length())]
-    return sorted({*powers, most})
 
 
 def adapter_arguments(spec: Spec) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Result:
         rows are no pairs.
     draws
         How many completions of each row were sampled.
+    engine
+        What generated; empty where nobody kept it.
     """
 
     right: list[bool]
@@ -41,6 +43,7 @@ class Result:
     sampled_right: list[int]
     margins: list[float] = field(default_factory=list)
     draws: int = 0
+    engine: str = ""
 
     @property
     def preferred(self) -> list[bool]:
@@ -66,6 +69,7 @@ def compare(results: dict[Stage, Result], ks: Sequence[int] = (1,)) -> Evaluatio
     base, warmup, final = (results.get(stage, NOTHING) for stage in ("base", "warmup", "reinforce"))
     trained = last if len(results) > 1 else NOTHING
     return EvaluationStatus(
+        engine=last.engine or None,
         held_out=HeldOutStatus(size=len(last.lengths), **{stage: score(each, ks) for stage, each in results.items()}),
         final_accuracy=share(last.right),
         improvement=gain(base.right, trained.right),

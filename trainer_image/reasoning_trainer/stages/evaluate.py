@@ -19,8 +19,8 @@ from ..evaluation.scores import Result, compare
 from ..rewards import Grader, batch_of
 from ..storage.run_folder import write_atomic, write_lines
 
-BATCH = 32
-"""Prompts that are generated from at once."""
+BATCH = {"transformers": 32, "vllm": 256}
+"""Prompts that are generated from at once, by the engine: vLLM begins the next as soon as one has ended."""
 NAMES = {"base": "base model", "warmup": "warmed-up model", "reinforce": "final model"}
 
 
@@ -42,7 +42,8 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
     if not spec.evaluation.enabled or stage not in spec.evaluation.stages:
         return
     phase, path = phase_of(stage), attempt.folder.evaluation / f"{stage}.json"
-    if path.exists() and _is_of(_read(path), spec, len(rows)):
+    engine = policy.backend.engine(spec)
+    if path.exists() and _is_of(_read(path), spec, len(rows), engine):
         tracker.finish(phase, earlier=True)
     else:
         tracker.begin(phase, _detail(stage, 0, len(rows)), total=len(rows))
@@ -50,7 +51,7 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
             measured = measure(attempt, policy, rows, lambda row: tracker.advance(row, _detail(stage, row, len(rows))))
         keep(measured, path)
         tracker.finish(phase)
-    tracker.report(evaluation=compare(read_results(attempt, len(rows)), spec.evaluation.pass_at_k))
+    tracker.report(evaluation=compare(read_results(attempt, len(rows), engine), spec.evaluation.pass_at_k))
 
 
 def evaluate_on_the_way(attempt: Attempt, policy: Policy, rows: Sequence[Example], step: int) -> None:
@@ -103,7 +104,11 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
     TrainerError
         If the process is told to stop.
     """
-    with closing(Grader(context.spec.rewards, context.spec.chat_template)) as grader:
+    spec = context.spec
+    with (
+        closing(Grader(spec.rewards, spec.chat_template)) as grader,
+        policy.backend.generating(spec, policy.model, policy.folder, context.say),
+    ):
         return _measure(context, policy, rows, grader, report)
 
 
@@ -116,9 +121,10 @@ def _measure(
     answers: list[Completion] = []
     sampled_right: list[int] = []
     margins: list[float] = []
-    for start in range(0, len(rows), BATCH):
+    engine = policy.backend.engine(spec)
+    for start in range(0, len(rows), BATCH[engine]):
         context.interruption.check()
-        batch = rows[start : start + BATCH]
+        batch = rows[start : start + BATCH[engine]]
         prompts = [policy.prompt(row) for row in batch]
         greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
         answers += [each[0] for each in policy.backend.generate(policy.model, policy, prompts, greedy)]
@@ -137,6 +143,7 @@ def _measure(
         sampled_right=sampled_right,
         margins=margins,
         draws=draws(spec),
+        engine=engine,
     )
     verdicts: Sequence[bool | None] = result.right or [None] * len(rows)
     transcripts = [
@@ -186,17 +193,19 @@ def _are_right(grader: Grader, rows: Sequence[Example], answers: Sequence[Comple
     return [right is True for right in grader.are_right(batch)]
 
 
-def read_results(attempt: Attempt, rows: int) -> dict[Stage, Result]:
-    """Return the results so far, by model; those of another number of rows or samples are left out."""
+def read_results(attempt: Attempt, rows: int, engine: str) -> dict[Stage, Result]:
+    """Return the results so far, by model; those of another number of rows or samples, or engine, are left out."""
     stages: tuple[Stage, ...] = ("base", "warmup", "reinforce")
     paths = {stage: attempt.folder.evaluation / f"{stage}.json" for stage in stages}
     results = {stage: _read(path) for stage, path in paths.items() if path.exists()}
-    return {stage: result for stage, result in results.items() if _is_of(result, attempt.spec, rows)}
+    return {stage: result for stage, result in results.items() if _is_of(result, attempt.spec, rows, engine)}
 
 
-def _is_of(result: Result, spec: Spec, rows: int) -> bool:
-    """Whether a result is of the evaluation that is asked for: an earlier version may have left out other rows."""
-    return result.draws == draws(spec) and len(result.lengths) == rows
+def _is_of(result: Result, spec: Spec, rows: int, engine: str) -> bool:
+    """Whether a result is of the evaluation that is asked for: an earlier version may have left out other rows, and
+    one adapter was seen up to 7 points apart on two engines.
+    """
+    return (result.draws, len(result.lengths), result.engine) == (draws(spec), rows, engine)
 
 
 def _read(path: Path) -> Result:

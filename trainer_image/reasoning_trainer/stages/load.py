@@ -10,6 +10,7 @@ from typing import Any
 from reasoning_contract.report import ModelStatus
 
 from ..attempt import Context, Policy
+from ..backends import gpu_uuid
 from ..backends.base import Backend
 from ..storage.engine_cache import exclusive
 from ..storage.model_files import Fetched, require_safetensors
@@ -39,8 +40,11 @@ def load(context: Context, backend: Backend, fetched: Callable[[], Fetched]) -> 
     context.interruption.check()
     context.tracker.say(f"loading {spec.model.source}")
     if spec.backend == "unsloth" and os.environ.get("UNSLOTH_COMPILE_DISABLE") == "1":
-        context.say("unsloth compiles nothing (UNSLOTH_COMPILE_DISABLE=1): the first step of RL would wait for minutes")
-    with exclusive(context.say, when=spec.backend == "unsloth" and spec.inference.engine == "vllm"):
+        context.say(
+            "of unsloth's compiling only the loss of RL is left, about 20 s in the first step "
+            "(UNSLOTH_COMPILE_DISABLE=1): with all of it that step would wait for minutes"
+        )
+    with exclusive(context.say, when=spec.backend == "unsloth" and spec.inference.engine == "vllm", gpu=gpu_uuid()):
         model, tokenizer = backend.load(spec, folder)
     context.interruption.check()
     return Policy(backend=backend, model=model, tokenizer=tokenizer, folder=folder, revision=revision)

@@ -27,7 +27,6 @@ from ..attempt import Attempt, Policy
 from ..chat.conversation import preference
 from ..data.examples import Splits
 from ..rewards import RewardSet, Surroundings, build
-from ..storage.engine_cache import exclusive
 from .evaluate import evaluate_on_the_way
 
 STAGE: RunStage = "reinforce"
@@ -75,8 +74,7 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
     rows = [{"prompt": policy.asked(example), ROW: number} for number, example in enumerate(splits.train)]
     spec = attempt.spec
-    # TRL builds vLLM's engine here; Unsloth had it beside the model
-    with exclusive(attempt.say, when=spec.backend == "transformers" and spec.inference.engine == "vllm"):
+    with policy.backend.lending(spec, policy.folder, attempt.say):
         made = trainer(
             model=policy.model,
             reward_funcs=reward_functions(rewards, splits.train, policy.text),
