@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from reasoning_contract.rules import Fault
@@ -29,10 +29,12 @@ Folder = Annotated[str, Field(pattern=r"^/([^/]+(/[^/]+)*)?$")]
 Word = Annotated[str, Field(min_length=1, max_length=253)]
 
 
+_FIELDS = {"type": "string", "enum": [str(field.alias) for field in Pod.model_fields.values()]}
+
+
 def _of_pod(name: str) -> str:
-    known = [field.alias for field in Pod.model_fields.values()]
-    if name not in known:
-        raise ValueError(f"{name} is no field of spec.pod: choose among {', '.join(map(str, known))}")
+    if name not in _FIELDS["enum"]:
+        raise ValueError(f"{name} is no field of spec.pod: choose among {', '.join(_FIELDS['enum'])}")
     return name
 
 
@@ -55,7 +57,7 @@ class JobPolicy(BaseModel):
     """Names for spec.pod.runtimeClassName."""
     priority_classes: tuple[Word, ...] | None = None
     """Names for spec.pod.priorityClassName."""
-    refused_fields: tuple[Annotated[str, AfterValidator(_of_pod)], ...] = ()
+    refused_fields: tuple[Annotated[str, AfterValidator(_of_pod), WithJsonSchema(_FIELDS)], ...] = ()
     """Fields of spec.pod that a job may not set, such as affinity or env."""
     max_gpus_per_node: Annotated[int, Field(ge=0)] | None = None
     """Most GPUs for spec.parallelism.gpusPerNode."""

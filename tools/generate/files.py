@@ -8,6 +8,7 @@ import yaml
 
 from reasoning_contract.api import PLURAL
 
+from .chart import chart_files
 from .crd import crd
 from .dashboards import dashboards
 from .metrics import metrics_reference
@@ -20,9 +21,13 @@ def generated(root: Path) -> dict[Path, str]:
     manifest = header + yaml.safe_dump(crd(), sort_keys=False, width=120, allow_unicode=True)
     chart = root / "helm" / "reasoning-operator"
     boards = {chart / "files" / "dashboards" / f"{name}.json": text for name, text in dashboards().items()}
-    return boards | {
-        root / "crds" / f"{PLURAL}.yaml": manifest,
-        chart / "files" / "crd.yaml": manifest,
-        root / "docs" / "api.md": reference(),
-        root / "docs" / "metrics.md": metrics_reference(),
-    }
+    return (
+        boards
+        | chart_files(chart)
+        | {
+            root / "crds" / f"{PLURAL}.yaml": manifest,
+            chart / "files" / "crd.yaml": manifest,
+            root / "docs" / "api.md": reference(),
+            root / "docs" / "metrics.md": metrics_reference(),
+        }
+    )

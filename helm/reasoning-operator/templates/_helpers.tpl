@@ -26,6 +26,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* Who reaches a job's progress and metrics, where that is narrowed: the operator, and whoever the values name. */}}
+{{- define "reasoning-operator.jobPeers" -}}
+- namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ .Release.Namespace }}}
+  podSelector:
+    matchLabels: {{- include "reasoning-operator.selector" . | nindent 6 }}
+{{ toYaml .Values.jobs.networkPolicy.from }}
+{{- end -}}
+
 {{/* What the operator may do where jobs are: each line is a call that it makes. */}}
 {{- define "reasoning-operator.rules" -}}
 - apiGroups: [reasoning-operator.io]
