@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -422,6 +423,17 @@ def test_same_values_render_the_same_twice() -> None:
     first = rendered(json.dumps(ALL))
     rendered.cache_clear()
     assert rendered(json.dumps(ALL)) == first
+
+
+def documented() -> list[Any]:
+    blocks = re.compile(r"^```yaml\n(# values.*?)^```", re.DOTALL | re.MULTILINE)
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    return [(page, text) for page in pages for text in blocks.findall(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(("page", "text"), documented(), ids=[page.stem for page, _ in documented()])
+def test_values_of_the_documents_are_taken_by_the_chart_and_the_operator(page: Path, text: str) -> None:
+    settings(**yaml.safe_load(text))
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
