@@ -12,6 +12,7 @@ from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 
 from . import pods
+from .kept import SELECTED_NODE
 from .model import Json, Observed
 from .specs import decide
 from .times import parse
@@ -23,8 +24,6 @@ _KILLED = 137
 """Exit code of a process that was ended by SIGKILL."""
 _UNSCHEDULED = ("Unschedulable", "SchedulerError")
 _CLAIM_EVENTS = ("ProvisioningFailed", "FailedBinding", "ExternalProvisioning")
-_SELECTED_NODE = "volume.kubernetes.io/selected-node"
-"""Annotation of a claim: where its volume is to be made, once the scheduler has chosen."""
 _NODE_HINT = (
     "free or add what the nodes lack, or ask for less: parallelism.gpusPerNode, pod.resources, pod.nodeSelector, "
     "pod.tolerations; the pod starts by itself as soon as it fits"
@@ -202,7 +201,7 @@ def _has_failed(claim: Json, said: str, observed: Observed) -> bool:
 
     The scheduler says no more then. What it said before it chose still stands in the pod's condition.
     """
-    chosen = _SELECTED_NODE in claim["metadata"].get("annotations", {})
+    chosen = SELECTED_NODE in claim["metadata"].get("annotations", {})
     return (chosen or not said) and _event(observed, "ProvisioningFailed", about=claim) is not None
 
 

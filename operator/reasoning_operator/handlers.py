@@ -83,6 +83,6 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 600
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 250
     settings.process.ultimate_exiting_timeout = 15
     return settings

@@ -17,6 +17,7 @@ from .children.table import TABLE, Row
 from .client import Cluster, path
 from .inputs import output_claim_of, references
 from .job_defaults import with_defaults
+from .kept import cut
 from .kinds import CLAIM, JOB, POD, TRAINING_JOB, Kind, kind_of
 from .model import FINISHED, Json, Key, Observed
 from .specs import decide
@@ -112,7 +113,7 @@ async def _child(store: Store, cluster: Cluster, row: Row, job: Json) -> Json | 
     begun = "startTime" in job.get("status", {})
     if (found is None and begun and row.role in _LASTING) or not store.is_watched(row.kind, name):
         found = await cluster.get(path(row.kind, *name))
-        return found and {**found, "apiVersion": row.kind.api_version, "kind": row.kind.name}
+        return found and {"apiVersion": row.kind.api_version, "kind": row.kind.name, **cut(row.kind, found)}
     return found
 
 

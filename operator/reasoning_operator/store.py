@@ -1,7 +1,8 @@
 """What the watches have brought: every object of every job, as JSON text, and the job that each concerns. Pure.
 
 It is a cache: it may be behind, and lacks what no watch selects. An object's version only ever rises here, so that news
-that come late, twice or in another order do no harm; what was missed is put right by the next listing.
+that come late, twice or in another order do no harm; what was missed is put right by the next listing. Only what is
+read of an object is held (kept.py), and an update that changes nothing of that wakes nobody.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from reasoning_contract.api import JOB_LABEL
 
 from .inputs import output_claim_of
-from .kinds import CLAIM, EVENT, JOB, POD, TRAINING_JOB, Kind
+from .kept import cut, is_read
+from .kinds import CLAIM, EVENT, POD, TRAINING_JOB, Kind
 from .model import Json, Key
 
-_POD_PARTS = ("name", "image", "resources")
-_EVENT_PARTS = ("involvedObject", "type", "reason", "message", "lastTimestamp", "eventTime")
 _CLAIM_SOURCE = re.compile(r'"pvc://([^/"]+)')
 
 
@@ -29,6 +30,7 @@ class _Held(NamedTuple):
     uid: str
     version: int
     text: bytes
+    """All that is kept of it but its version."""
 
 
 class Store:
@@ -52,18 +54,24 @@ class Store:
 
     def put(self, kind: Kind, thing: Json) -> None:
         """Take in an object as a watch or a request brought it, unless something as new is known already."""
+        if not is_read(kind, thing):
+            return
         name, held = _name(thing), _hold(kind, thing)
         things = self._events[_about(thing)] if kind is EVENT else self._things[kind]
         before = things.get(name)
         if before and before.version >= held.version:
             return
         things[name] = held
+        self._unwatched.discard((kind, name))
+        if before and before.text == held.text:
+            if kind is EVENT and any(before.version < other.version < held.version for other in things.values()):
+                self._tell(kind, thing)  # of two that alternate, the last is believed
+            return
         if kind is not EVENT:
             if before:
                 self._unindex(kind, name, before)
             if before and before.uid != held.uid:
                 self._events.pop(before.uid, None)
-            self._unwatched.discard((kind, name))
             self._index(kind, name, held, thing)
         self._tell(kind, thing)
 
@@ -125,8 +133,8 @@ class Store:
 
     def events(self, uids: Collection[str]) -> tuple[Json, ...]:
         """Return the events about some objects, oldest first."""
-        found = [_read(EVENT, held) for uid in uids for held in self._events.get(uid, {}).values()]
-        return tuple(sorted(found, key=_when))
+        found = [held for uid in uids for held in self._events.get(uid, {}).values()]
+        return tuple(_read(EVENT, held) for held in sorted(found, key=attrgetter("version")))
 
     def _index(self, kind: Kind, name: Key, held: _Held, thing: Json) -> None:
         if kind is TRAINING_JOB:
@@ -187,40 +195,19 @@ def _version(thing: Json) -> int:
 
 
 def _hold(kind: Kind, thing: Json) -> _Held:
-    text = json.dumps(_slim(kind, thing), separators=(",", ":"), ensure_ascii=False).encode()
+    kept = cut(kind, thing)
+    del kept["metadata"]["resourceVersion"]
+    text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode()
     return _Held(thing["metadata"]["uid"], _version(thing), text)
 
 
 def _read(kind: Kind, held: _Held) -> Json:
-    return {"apiVersion": kind.api_version, "kind": kind.name, **json.loads(held.text)}
-
-
-def _slim(kind: Kind, thing: Json) -> Json:
-    """Leave out what nobody reads: who manages which field, a Job's template, most of a pod's spec."""
-    meta = {name: value for name, value in thing["metadata"].items() if name != "managedFields"}
-    slim = {name: value for name, value in thing.items() if name not in ("apiVersion", "kind", "metadata")}
-    if kind is JOB:
-        slim["spec"] = {name: value for name, value in thing["spec"].items() if name != "template"}
-    elif kind is POD:
-        slim["spec"] = _slim_pod(thing["spec"])
-    elif kind is EVENT:
-        slim = {name: thing[name] for name in _EVENT_PARTS if name in thing}
-    return {"metadata": meta, **slim}
-
-
-def _slim_pod(spec: Json) -> Json:
-    lists = ((name, spec[name]) for name in ("initContainers", "containers") if name in spec)
-    containers = {
-        name: [{part: each[part] for part in _POD_PARTS if part in each} for each in found] for name, found in lists
-    }
-    return containers | ({"nodeName": spec["nodeName"]} if "nodeName" in spec else {})
+    thing: Json = {"apiVersion": kind.api_version, "kind": kind.name, **json.loads(held.text)}
+    thing["metadata"]["resourceVersion"] = str(held.version)
+    return thing
 
 
 def _claims(job: Json, text: bytes) -> set[str]:
     """Return the claims that a job names, of a spec that may not be valid."""
     cache = job["spec"].get("storage", {}).get("cacheClaim")
     return {output_claim_of(job), *filter(None, [cache]), *_CLAIM_SOURCE.findall(text.decode())}
-
-
-def _when(event: Json) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])

@@ -27,7 +27,8 @@ from .store import Store
 
 logger = logging.getLogger(__name__)
 
-PAGE = 500
+PAGE = 250
+"""Objects that a page of a listing has: what is read at once is held twice in memory."""
 LONGEST_SECONDS = 600
 """How long a watch lasts before it is begun anew where it stood."""
 QUIET_SECONDS = 90.0
@@ -68,10 +69,11 @@ def sources(namespaces: Iterable[str]) -> list[Source]:
         # every claim: a job may write to and read from claims that are its user's
         labelled = [kind for kind in (*KINDS, POD) if kind is not CLAIM]
         found += [Source(kind, namespace, {"labelSelector": JOB_LABEL}) for kind in labelled]
-        found += [Source(CLAIM, namespace), Source(EVENT, namespace, {"fieldSelector": "type=Warning"})]
-        # that a claim waits for its first pod, or has no class, is no warning
-        of_claims = f"type=Normal,involvedObject.kind={CLAIM.name}"
-        found.append(Source(EVENT, namespace, {"fieldSelector": of_claims}))
+        # what the scheduler says is in the pod's conditions, and that a claim waits for its first pod in those too
+        warnings = "type=Warning,reason!=FailedScheduling"
+        of_claims = f"type=Normal,reason!=WaitForFirstConsumer,involvedObject.kind={CLAIM.name}"
+        events = [Source(EVENT, namespace, {"fieldSelector": fields}) for fields in (warnings, of_claims)]
+        found += [Source(CLAIM, namespace), *events]
     return found
 
 

@@ -25,7 +25,7 @@ LAYERS = [
     {"children.pod"},
     {"children.config", "children.reward_box", "children.volume"},
     {"children.metadata"},
-    {"inputs", "pods", "suspension", "times", "metrics"},
+    {"inputs", "kept", "pods", "suspension", "times", "metrics"},
     {"model", "settings", "names", "kinds"},
     {"job_defaults"},
     {"job_policy", "specs"},

@@ -76,8 +76,8 @@ def test_pods_of_a_job_that_is_gone_are_still_at_work() -> None:
 
 def test_events_are_those_about_what_keeps_it_from_starting() -> None:
     def event(uid: str) -> Json:
-        thing = {"metadata": {"namespace": NAMESPACE, "name": uid}, "involvedObject": {"uid": uid}, "reason": "X"}
-        return numbered(thing | {"message": uid}, f"event-of-{uid}")
+        thing = {"metadata": {"namespace": NAMESPACE, "name": uid}, "involvedObject": {"uid": uid}}
+        return numbered(thing | {"reason": "FailedMount", "message": uid}, f"event-of-{uid}")
 
     events = [(EVENT, event(uid)) for uid in ("job-1", "pod-1", "claim-1", "else")]
     assert {each["message"] for each in seen(stored(*events)).events} == {"job-1", "claim-1"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.operator.objects import rtj
 
-from reasoning_operator.kinds import CLAIM, CONFIG_MAP, EVENT, JOB, POD, TRAINING_JOB
+from reasoning_operator.kinds import CLAIM, CONFIG_MAP, EVENT, JOB, POD, TRAINING_JOB, Kind
 from reasoning_operator.model import Json, Key
 from reasoning_operator.store import Store
 
@@ -90,20 +90,66 @@ def test_pods_are_found_by_their_job_oldest_first(store: Store) -> None:
 
 
 def test_event_wakes_the_job_of_what_it_is_about_and_goes_with_it(store: Store, told: list[Key]) -> None:
-    store.put(EVENT, event("early", "pod-1", reason="FailedScheduling"))
+    store.put(EVENT, event("early", "pod-1", 1, reason="FailedAttachVolume"))
     assert told == []
     store.put(POD, thing("pod-1", 1, spec={"containers": []}))
-    store.put(EVENT, event("late", "pod-1", lastTimestamp="2026-05-04T12:00:00Z", reason="FailedMount"))
+    store.put(EVENT, event("late", "pod-1", 2, reason="FailedMount"))
     assert told == [SUMS, SUMS]
-    assert [each["reason"] for each in store.events(["pod-1"])] == ["FailedScheduling", "FailedMount"]
+    assert [each["reason"] for each in store.events(["pod-1"])] == ["FailedAttachVolume", "FailedMount"]
     store.remove(EVENT, event("early", "pod-1"))
     assert [each["reason"] for each in store.events(["pod-1"])] == ["FailedMount"]
     store.gone(POD, Key("team", "pod-1"))
     assert store.events(["pod-1"]) == ()
 
 
+def test_event_that_is_repeated_is_news_only_if_another_came_between(store: Store, told: list[Key]) -> None:
+    store.put(POD, thing("pod-1", 1, spec={"containers": []}))
+    store.put(EVENT, event("a", "pod-1", 2, reason="FailedMount", message="a", count=1))
+    told.clear()
+    for count in range(2, 5):
+        store.put(EVENT, event("a", "pod-1", 1 + count, reason="FailedMount", message="a", count=count))
+    assert told == []
+    store.put(EVENT, event("b", "pod-1", 6, reason="FailedMount", message="b", count=1))
+    store.put(EVENT, event("a", "pod-1", 7, reason="FailedMount", message="a", count=5))
+    assert told == [SUMS, SUMS]
+    assert [each["message"] for each in store.events(["pod-1"])] == ["b", "a"]
+
+
+def test_event_that_nobody_reads_is_not_taken_in(store: Store, told: list[Key]) -> None:
+    store.put(POD, thing("pod-1", 1, spec={"containers": []}))
+    told.clear()
+    store.put(EVENT, event("e", "pod-1", 2, reason="FailedScheduling", message="no node"))
+    assert (told, store.events(["pod-1"])) == ([], ())
+
+
+NOISE: list[tuple[Kind, Json]] = [
+    (TRAINING_JOB, {"metadata": {"managedFields": [], "annotations": {"kubectl.kubernetes.io/last": "{}"}}}),
+    (JOB, {"spec": {"template": {"a": 1}}, "status": {"active": 1, "ready": 0, "startTime": "2026-05-04T11:00:00Z"}}),
+    (POD, {"status": {"qosClass": "Burstable", "conditions": [{"type": "Ready", "status": "False"}]}}),
+    (POD, {"status": {"containerStatuses": [{"name": "trainer", "ready": True, "restartCount": 0, "state": {}}]}}),
+    (CLAIM, {"spec": {"resources": {"requests": {"storage": "1Gi"}}}, "status": {"capacity": {"storage": "1Gi"}}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "noise"), NOISE)
+def test_update_of_what_nobody_reads_wakes_nobody_and_its_version_is_known(
+    kind: Kind, noise: Json, store: Store, told: list[Key]
+) -> None:
+    def updated(version: int, more: Json) -> Json:
+        status = {"conditions": [], "containerStatuses": [{"name": "trainer", "state": {}}]} if kind is POD else {}
+        new = thing("a", version, spec={}, status=status)
+        return new | {name: {**new[name], **part} for name, part in more.items()}
+
+    store.put(kind, updated(1, {}))
+    told.clear()
+    store.put(kind, updated(2, noise))
+    found = store.get(kind, "team", "a")
+    assert found
+    assert (told, found["metadata"]["resourceVersion"], store.version(kind, Key("team", "a"))) == ([], "2", 2)
+
+
 def test_event_about_nothing_in_particular_is_no_error(store: Store, told: list[Key]) -> None:
-    nameless = thing("e", 1, job=None, involvedObject={"kind": "Node"})
+    nameless = thing("e", 1, job=None, involvedObject={"kind": "Node"}, reason="FailedMount")
     store.put(EVENT, nameless)
     store.remove(EVENT, nameless)
     assert told == []

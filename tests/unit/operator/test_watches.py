@@ -108,8 +108,8 @@ def test_watch_that_is_too_far_behind_lists_again_and_sees_what_went(
 def test_events_are_narrowed_to_those_that_tell_something() -> None:
     fields = [source.selectors for source in sources(()) if source.kind is EVENT]
     assert fields == [
-        {"fieldSelector": "type=Warning"},
-        {"fieldSelector": "type=Normal,involvedObject.kind=PersistentVolumeClaim"},
+        {"fieldSelector": "type=Warning,reason!=FailedScheduling"},
+        {"fieldSelector": "type=Normal,reason!=WaitForFirstConsumer,involvedObject.kind=PersistentVolumeClaim"},
     ]
     assert {source.namespace for source in sources(("a", "b"))} == {"a", "b"}
 
