@@ -13,7 +13,7 @@ from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import Part, faults
 from reasoning_contract.spec import Spec
 from reasoning_contract.spec.nature import Nature
-from reasoning_contract.unbuilt import unsupported
+from reasoning_contract.unbuilt import UNBUILT, unsupported
 
 from .specs import KEPT
 
@@ -71,11 +71,11 @@ def checked(text: str) -> str:
         if (name := ".".join(path)) not in known:
             raise ValueError(f"{name} can have no default here: choose among {', '.join(known)}")
     try:
-        spec = Spec.model_validate(_joined(SMALLEST, given, known))
+        Spec.model_validate(_joined(SMALLEST, given, known))
     except ValidationError as error:
         raise ValueError("; ".join(map(str, faults(error)))) from error
-    if lacking := unsupported(resolve(spec)):
-        raise ValueError("; ".join(f"{field.removeprefix('spec.')}: {advice}" for field, advice in lacking))
+    if lacking := [f"{place}: {each.advice}" for each in UNBUILT for place in each.asked_for(given)]:
+        raise ValueError("; ".join(lacking))
     return json.dumps(given, sort_keys=True) if given else ""
 
 

@@ -134,6 +134,7 @@ def test_fields_that_may_have_a_default_are_empty_otherwise_and_not_learned() ->
         ('{"storage": {"existingClaim": "a"}}', "storage.existingClaim"),
         ('{"pod": {"priorityClassName": 1}}', "pod.priorityClassName"),
         ('{"limits": {"gpuHours": -1.0}}', "limits.gpuHours"),
+        ('{"queue": {"name": "a"}}', "queue: this version does not queue"),
     ],
 )
 def test_bad_default_is_refused_at_the_start_by_name(defaults: str, named: str) -> None:
