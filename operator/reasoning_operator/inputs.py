@@ -51,9 +51,10 @@ def inputs(spec: Spec) -> list[Reference]:
 
 
 def needs_network(spec: Spec) -> bool:
-    """Whether the trainer must reach something outside the pod: the Hub, or a reward or judge served over HTTP."""
+    """Whether the trainer must reach something outside the pod: the Hub, a reward or judge over HTTP, or a tracker."""
     from_hub = any(source.startswith("hf://") for _, source in _sources(spec))
-    return from_hub or any(reward.http or reward.judge for reward in spec.rewards)
+    tracked = spec.tracking is not None and spec.tracking.needs_network
+    return from_hub or tracked or any(reward.http or reward.judge for reward in spec.rewards)
 
 
 def _sources(spec: Spec) -> Iterator[tuple[str, str]]:

@@ -43,6 +43,7 @@ from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, guards_of, judge_budget, judge_divergence
 from reasoning_trainer.guards.stall import StallGuard
 from reasoning_trainer.job import Inputs
+from reasoning_trainer.reporting.trackers import Trackers
 from reasoning_trainer.rewards import Batch, Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
 from reasoning_trainer.rewards.references import set_aside
@@ -395,6 +396,48 @@ def learning_signal(spec: Spec, world: World) -> Any:
     return [verdict and (verdict.ok, verdict.action) for verdict in verdicts]
 
 
+class FakeTracker(ModuleType):
+    """Stands in for the library of a tracker: it notes what it is given, and sends nothing."""
+
+    def __init__(self, name: str, given: dict[str, Any]) -> None:
+        super().__init__(name)
+        self._given = given
+
+    def init(self, settings: Mapping[str, Any] | None = None, **named: Any) -> Any:
+        self._given |= named | dict(settings or {})
+        return SimpleNamespace(define_metric=lambda *given, **named: None, log=lambda figures: None)
+
+    def Settings(self, **named: Any) -> Mapping[str, Any]:  # noqa: N802
+        return named
+
+    def MlflowClient(self, server: str) -> Any:  # noqa: N802
+        self._given["server"] = server
+        run = SimpleNamespace(info=SimpleNamespace(run_id="1"))
+        return SimpleNamespace(
+            get_experiment_by_name=lambda name: SimpleNamespace(experiment_id=name),
+            search_runs=lambda *given, **named: [run],
+            update_run=lambda *given, **named: None,
+            log_batch=lambda *given, **named: None,
+        )
+
+    def Metric(self, *given: Any) -> Any:  # noqa: N802
+        return given
+
+
+def trackers(spec: Spec, world: World) -> Any:
+    """Return what the trackers of a run are given, and the files of those that write any."""
+    folder, given = next(world._fresh), {}
+    names = ("wandb", "trackio", "mlflow", "mlflow.tracking", "mlflow.entities")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setitem(sys.modules, name, FakeTracker(name, given))
+        run = Trackers(spec.tracking, "job", 1, folder, pytest.fail)
+        run.step("reinforce", 1, {"reward": 0.5})
+        if spec.tracking and spec.tracking.tensorboard:
+            run.close(done=True)
+    return given | {"files": [path.name for path in folder.glob("*") if path.is_dir()]}
+
+
 def stalled(spec: Spec, world: World) -> Any:
     """Return what the stall guard says of a run that has stood still for an hour, less or more a second."""
     moment = "2026-01-01T00:00:00Z"
@@ -596,6 +639,9 @@ OWN: Document = {"chatTemplate": {"jinja": CUSTOM}}
 SIGNAL: Document = {"guards": {"learningSignal": {"windowSteps": 4, "minNonZeroVariance": 0.6}}}
 KL: Document = {"reinforce": {"beta": 0.1}, "guards": {"divergence": {"maxKL": 1.0}}}
 BETA: Document = {"reinforce": {"beta": 0.1}}
+SECRET = {"name": "s", "key": "k"}
+WANDB: Document = {"tracking": {"wandb": {}}}
+MLFLOW: Document = {"mlflow": {"url": "https://mlflow", "tokenSecretRef": SECRET}}
 ENTROPY: Document = {"guards": {"entropy": {"action": "warn"}}}
 PARTS: Document = {
     "rewards": [{"name": "correct", "builtin": "correctness"}, {"name": "shape", "builtin": "format"}],
@@ -627,6 +673,12 @@ QUARTER = "def score(completions, **_): return [0.25] * len(completions)"
 def volume(claim: str) -> Document:
     """A pod that mounts a claim."""
     return {"spec": {"volumes": [{"persistentVolumeClaim": {"claimName": claim}}]}}
+
+
+def key_in(variable: str, part: str, tracking: Document) -> Shown:
+    """Return the case of a key of a Secret that the trainer's container gets as a variable."""
+    wanted = {"name": variable, "valueFrom": {"secretKeyRef": {part: "x"}}}
+    return Shown("x", container, {"env": [wanted]}, {"tracking": tracking})
 
 
 def made_claim(**spec: Any) -> Document:
@@ -976,6 +1028,17 @@ CASES: dict[str, Any] = {
     "guards.unscored.action": Shown("warn", unscored, [(False, "warn")]),
     "guards.unscored.maxShare": Shown(0.5, unscored, [(True, "fail")]),
     "guards.unscored.windowBatches": Shown(4, unscored, lambda verdicts: verdicts[3] is not None),
+    "tracking.project": Shown("mine", trackers, {"project": "mine"}, WANDB),
+    "tracking.tensorboard": Shown(True, trackers, {"files": ["tensorboard"]}),
+    "tracking.wandb.mode": Shown("offline", trackers, {"mode": "offline"}, WANDB),
+    "tracking.wandb.url": Shown("https://mine", trackers, {"base_url": "https://mine"}, WANDB),
+    "tracking.wandb.entity": Shown("us", trackers, {"entity": "us"}, WANDB),
+    "tracking.wandb.keySecretRef.name": key_in("WANDB_API_KEY", "name", {"wandb": {"keySecretRef": SECRET}}),
+    "tracking.wandb.keySecretRef.key": key_in("WANDB_API_KEY", "key", {"wandb": {"keySecretRef": SECRET}}),
+    "tracking.mlflow.url": Shown("https://mlflow", trackers, {"server": "https://mlflow"}),
+    "tracking.mlflow.tokenSecretRef.name": key_in("MLFLOW_TRACKING_TOKEN", "name", MLFLOW),
+    "tracking.mlflow.tokenSecretRef.key": key_in("MLFLOW_TRACKING_TOKEN", "key", MLFLOW),
+    "tracking.trackio.space": Shown("us/runs", trackers, {"space_id": "us/runs"}),
     "guards.stall.action": Shown("warn", stalled, {3601.0: (False, "warn")}),
     "guards.stall.timeoutSeconds": Shown(7200, stalled, {3601.0: (True, "fail")}),
     "guards.preflight.enabled": [

@@ -40,6 +40,9 @@ GRACE_SECONDS = 120
 LAST_WORD_SECONDS = 20
 """Of it, what the trainer keeps for its last word: a step that lasts until then is abandoned."""
 
+WANDB_KEY, MLFLOW_TOKEN = "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN"
+"""Environment variables of the trainer that the libraries of trackers read their keys from."""
+
 
 def headers_variable(reward: str) -> str:
     """Return the trainer's environment variable with the headers of an HTTP reward, one a line."""

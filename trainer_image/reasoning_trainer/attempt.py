@@ -13,6 +13,7 @@ from .chat.chat import Chat
 from .interruption import Interruption
 from .job import Inputs, Job
 from .reporting.tracker import Tracker
+from .reporting.trackers import Trackers
 from .storage.commits import Commits
 from .storage.run_folder import RunFolder
 
@@ -61,9 +62,12 @@ class Attempt(Context):
     ----------
     folder
         Where it writes.
+    trackers
+        What takes its figures beside the reports.
     """
 
     folder: RunFolder
+    trackers: Trackers = field(default_factory=Trackers)
 
 
 @dataclass(kw_only=True)

@@ -22,6 +22,7 @@ from .data.sources import Source
 from .data.splits import load as load_data
 from .errors import TrainerError
 from .reporting.tracker import Phase
+from .reporting.trackers import refuse_missing
 from .rewards import Surroundings, build, code_elsewhere
 from .rewards.references import set_aside
 from .storage.fingerprint import of_folder, of_rows, of_text
@@ -97,6 +98,7 @@ def read_data(attempt: Attempt) -> Splits:
     spec = attempt.spec
     backends.check(spec)
     refuse_unknown(spec.reinforce)
+    refuse_missing(spec.tracking, os.environ)
     attempt.tracker.begin("load", "loading the rewards")
     load_rewards(attempt)
     attempt.tracker.say(_reading(spec))

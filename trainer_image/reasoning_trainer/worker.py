@@ -24,6 +24,7 @@ from .outcomes import outcome_of
 from .reporting.memory import memory_status
 from .reporting.retries import told
 from .reporting.tracker import Phase, Tracker
+from .reporting.trackers import Trackers
 from .storage import model_files
 from .storage.commits import Commits
 from .storage.run_folder import RunFolder
@@ -68,10 +69,14 @@ def work(order: Order, send: Callable[[Message], None], interruption: Interrupti
     """
     spec: Spec | None = None
     tracker: Tracker | None = None
+    trackers = Trackers()
     try:
         job = read_job(order.job)
         spec, folder = job.spec, RunFolder(order.output)
         tracker = _tracker(job, order, lambda progress: send(Message(progress=progress)))
+        trackers = Trackers(
+            spec.tracking, job.name, order.attempt, folder.tracking, lambda text: send(Message(said=text))
+        )
         attempt = Attempt(
             commits=Commits(folder.path / "commits.json"),
             job=job,
@@ -80,11 +85,14 @@ def work(order: Order, send: Callable[[Message], None], interruption: Interrupti
             interruption=interruption,
             say=lambda text: send(Message(said=text)),
             folder=folder,
+            trackers=trackers,
         )
         with told(tracker.say):
             pipeline.run(attempt)
+        trackers.close(done=True)
         return Outcome(exit_code=ExitCode.DONE, reason="Completed", message=summary(tracker.progress()))
     except Exception as error:
+        trackers.close(done=False)
         return outcome_of(error, spec, tracker.progress().stage if tracker else None, order.output)
 
 

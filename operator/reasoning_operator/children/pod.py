@@ -11,13 +11,15 @@ from reasoning_contract.api import (
     CONTAINER,
     GRACE_SECONDS,
     INPUT_FOLDER,
+    MLFLOW_TOKEN,
     OUTPUT_FOLDER,
     PORT,
+    WANDB_KEY,
     headers_variable,
     key_variable,
 )
 from reasoning_contract.rules import Fault
-from reasoning_contract.spec import KeyRef
+from reasoning_contract.spec import KeyRef, Tracking
 
 from ..inputs import Reference, inputs
 from ..model import Json, TrainingJob
@@ -155,18 +157,23 @@ def _environment(job: TrainingJob) -> list[Json]:
 
 def _secrets(job: TrainingJob) -> dict[str, KeyRef]:
     """Return the keys of Secrets that the trainer is given, by its environment variables."""
-    token = job.spec.model.token_secret_ref
+    tracking = job.spec.tracking or Tracking()
+    keys = {
+        "HF_TOKEN": job.spec.model.token_secret_ref,
+        WANDB_KEY: tracking.wandb.key_secret_ref if tracking.wandb else None,
+        MLFLOW_TOKEN: tracking.mlflow.token_secret_ref if tracking.mlflow else None,
+    }
     headers = {
         headers_variable(reward.name): reward.http.headers_secret_ref
         for reward in job.spec.rewards
         if reward.http and reward.http.headers_secret_ref
     }
-    keys = {
+    judges = {
         key_variable(reward.name): reward.judge.api_key_secret_ref
         for reward in job.spec.rewards
         if reward.judge and reward.judge.api_key_secret_ref
     }
-    return ({"HF_TOKEN": token} if token else {}) | headers | keys
+    return {name: key for name, key in keys.items() if key} | headers | judges
 
 
 def _resources(job: TrainingJob) -> Json:

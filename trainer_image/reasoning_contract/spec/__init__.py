@@ -43,12 +43,14 @@ from .rewards import (
     WeightPoint,
 )
 from .storage import DEFAULT_SIZE, SIZE_PATTERN, Storage
+from .tracking import DEFAULT_PROJECT, Tracking, WandB
 from .training import GROUPED, PREFERENCE, Algorithm, Reinforce, Warmup
 from .types import Count, KeyRef, Name, Passthrough, Positive, Probability, Quantity, Short, Source, Tag, Text
 
 __all__ = [
     "COMPARING",
     "DATA_SOURCE_PATTERN",
+    "DEFAULT_PROJECT",
     "DEFAULT_SIZE",
     "DEFAULT_SPREAD",
     "DEFAULT_SYSTEM_PROMPT",
@@ -115,7 +117,9 @@ __all__ = [
     "Tag",
     "Tags",
     "Text",
+    "Tracking",
     "Unscored",
+    "WandB",
     "Warmup",
     "WeightPoint",
 ]

@@ -28,6 +28,7 @@ from .nature import BUDGET, LEARNED, OPERATORS, RUN
 from .placement import Parallelism, Pod, Queue
 from .rewards import Reward, RewardBox
 from .storage import Storage
+from .tracking import Tracking
 from .training import GROUPED, GROUPED_CEL, PREFERENCE, Reinforce, Warmup
 
 _NO_GPU = "self.parallelism.gpusPerNode > 0"
@@ -63,6 +64,8 @@ class Spec(Part):
     """What is written at the end."""
     storage: Storage = Storage()
     """The volume."""
+    tracking: Annotated[Tracking | None, RUN] = None
+    """Trackers of experiments."""
     guards: Annotated[Guards, RUN] = Guards()
     """What stops a run that is not worth its GPU."""
     checkpoint: Annotated[Checkpoint, RUN] = Checkpoint()

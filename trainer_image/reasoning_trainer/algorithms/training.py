@@ -55,6 +55,7 @@ class StageCallback(TrainerCallback):
         for training in map(training_status, state.log_history):
             for guard in self._guards:
                 guard.update(training)
+        self._attempt.trackers.history(self._stage, state.log_history)
         self._attempt.tracker.begin(self._stage, total=state.max_steps, done=state.global_step)
         self._moment = time.monotonic()
         if self._gpu:
@@ -98,6 +99,7 @@ class StageCallback(TrainerCallback):
             unscored=self._unscored(),
         )
         tracker.report(training=presentable(self._with_generated(training)))
+        self._attempt.trackers.step(self._stage, state.global_step, logs)
         self._act("Divergence", judge_divergence(spec.guards.divergence, training))
         self._judge(training)
 
@@ -160,13 +162,9 @@ def reuse(attempt: Attempt, policy: Policy, stage: RunStage) -> bool:
     if folder.is_done:
         policy.backend.load_adapter(policy.model, folder.adapter)
         attempt.tracker.finish(stage, earlier=True)
-        attempt.tracker.report(resumed_from_step=_last_step(folder), resumed_from_stage=stage)
+        attempt.trackers.history(stage, read_lines(folder.history))
+        attempt.tracker.report(resumed_from_step=folder.last_step, resumed_from_stage=stage)
     return folder.is_done
-
-
-def _last_step(folder: StageFolder) -> int:
-    """Return the last step of a finished stage."""
-    return max((int(entry["step"]) for entry in read_lines(folder.history)), default=0)
 
 
 def train(attempt: Attempt, policy: Policy, stage: RunStage, trainer: Trainer) -> None:

@@ -32,6 +32,7 @@ from ..job import Inputs, Job, inputs_of, read_job
 from ..outcomes import outcome_of
 from ..pipeline import pair_tokens
 from ..reporting.display import Display
+from ..reporting.trackers import refuse_missing
 from ..rewards import Surroundings, build
 from ..rewards.references import are_judged, set_aside, unjudgeable, without
 from . import findings
@@ -98,6 +99,7 @@ class Checker:
         self._note(*findings.choices(self._job.given, self._spec, self._job.choice))
         with self._guarded("spec"):
             _refuse(self._spec)
+            refuse_missing(self._spec.tracking, os.environ)
         splits = model = chat = None
         kept: list[Example] = []
         with self._guarded("data"):

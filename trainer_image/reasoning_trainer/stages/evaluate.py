@@ -15,7 +15,7 @@ from reasoning_contract.spec import Spec, Stage
 from ..attempt import Attempt, Context, Policy
 from ..backends.base import Completion, Sampling
 from ..data.examples import Example
-from ..evaluation.scores import Result, compare
+from ..evaluation.scores import Result, compare, score
 from ..rewards import Grader, batch_of
 from ..storage.run_folder import write_atomic, write_lines
 
@@ -51,7 +51,17 @@ def evaluate(attempt: Attempt, policy: Policy, stage: Stage, rows: Sequence[Exam
             measured = measure(attempt, policy, rows, lambda row: tracker.advance(row, _detail(stage, row, len(rows))))
         keep(measured, path)
         tracker.finish(phase)
-    tracker.report(evaluation=compare(read_results(attempt, len(rows), engine), spec.evaluation.pass_at_k))
+    evaluation = compare(read_results(attempt, len(rows), engine), spec.evaluation.pass_at_k)
+    tracker.report(evaluation=evaluation)
+    if stage == "reinforce":
+        tell_of_the_way(attempt)
+    if found := getattr(evaluation.held_out, stage):
+        attempt.trackers.evaluation(stage, _steps(attempt, stage), found)
+
+
+def _steps(attempt: Attempt, stage: Stage) -> int:
+    """Return the steps that a model has been trained for in its stage."""
+    return 0 if stage == "base" else attempt.folder.stage(stage).last_step
 
 
 def evaluate_on_the_way(attempt: Attempt, policy: Policy, rows: Sequence[Example], step: int) -> None:
@@ -62,6 +72,15 @@ def evaluate_on_the_way(attempt: Attempt, policy: Policy, rows: Sequence[Example
         measured = measure(attempt, policy, rows, lambda row: attempt.tracker.say(detail.format(row)))
         keep(measured, path)
         attempt.say(f"step {step}: held-out {_first_figure(measured.result)}")
+    tell_of_the_way(attempt)
+
+
+def tell_of_the_way(attempt: Attempt) -> None:
+    """Tell trackers of the evaluations in the middle of RL, those of earlier attempts among them."""
+    numbers = [path.stem.rpartition("-")[2] for path in attempt.folder.evaluation.glob("reinforce-*.json")]
+    for step in sorted(map(int, numbers)):
+        result = _read(attempt.folder.evaluation / f"reinforce-{step}.json")
+        attempt.trackers.evaluation("reinforce", step, score(result, attempt.spec.evaluation.pass_at_k))
 
 
 def _first_figure(result: Result) -> str:

@@ -14,6 +14,7 @@
     evaluation/<model>.jsonl    transcripts
     artifacts/<kind>/           what was asked for; gguf:q8_0 lies in gguf-q8_0
     conversion/                 the merged model while other formats are made from it
+    tracking/                   what trackers of experiments write, and what they have been told
     report.html                 what came of it, for a browser; written while it runs too
     README.md                   model card
 """
@@ -120,6 +121,11 @@ class StageFolder:
         """Whether the stage is finished."""
         return self.history.exists()
 
+    @property
+    def last_step(self) -> int:
+        """Last step of a finished stage."""
+        return max((int(entry["step"]) for entry in read_lines(self.history)), default=0)
+
     def checkpoint(self, step: int) -> Path:
         """Return the folder of a checkpoint."""
         return self.path / f"checkpoint-{step}"
@@ -164,6 +170,11 @@ class RunFolder:
     def artifacts(self) -> Path:
         """What was asked for."""
         return self.path / "artifacts"
+
+    @property
+    def tracking(self) -> Path:
+        """What trackers of experiments write."""
+        return self.path / "tracking"
 
     @property
     def report(self) -> Path:
@@ -268,7 +279,7 @@ class RunFolder:
         write_atomic(path, json.dumps(now, ensure_ascii=False))
 
     def _start_over(self, also: Iterable[Path]) -> None:
-        for name in (*STAGES, "evaluation", "artifacts", "conversion"):
+        for name in (*STAGES, "evaluation", "artifacts", "conversion", "tracking"):
             if (self.path / name).exists():
                 shutil.rmtree(self.path / name)
         # last: until all is gone, whoever is killed here must find again that something changed
