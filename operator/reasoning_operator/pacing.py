@@ -1,9 +1,12 @@
-"""How often a status is written while nothing but figures change: people read it, and each write wakes every watch."""
+"""How often a status is written while nothing but figures change, and how often it is looked for what nobody tells.
+
+People read the status, and each write wakes every watch.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from reasoning_contract.job_status import Status
 
@@ -11,6 +14,8 @@ from .model import Key
 
 PROGRESS_SECONDS = 10.0
 """Pause between two writes of figures alone, of one job."""
+SHORTEST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 300.0
+"""Pause before what no watch tells of is looked at again: at first, and of what has been so for long."""
 
 
 class Pace:
@@ -39,6 +44,40 @@ class Pace:
     def forget(self, key: Key) -> None:
         """Forget a job that is gone."""
         self._written.pop(key, None)
+
+
+class Patience:
+    """Since when each job has waited for what no watch tells of. A cache: without it a look comes too early.
+
+    Parameters
+    ----------
+    clock
+        Seconds, from any moment on.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[Key, tuple[Hashable, float]] = {}
+
+    def pause(self, key: Key, cause: Hashable) -> float:
+        """Return how many seconds to wait before the next look: as long as it has been so already, within bounds.
+
+        Parameters
+        ----------
+        key
+            The job.
+        cause
+            What it waits for: with another, the wait begins anew.
+        """
+        before, since = self._since.get(key, (None, 0.0))
+        if before != cause:
+            since = self._clock()
+            self._since[key] = (cause, since)
+        return min(max(self._clock() - since, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
+
+    def forget(self, key: Key) -> None:
+        """Forget a job that is gone, or waits no more."""
+        self._since.pop(key, None)
 
 
 def _what_people_wait_for(status: Status) -> tuple[object, ...]:

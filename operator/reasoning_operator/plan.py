@@ -23,9 +23,6 @@ from .model import FINISHED, Json, Observed, TrainingJob
 from .settings import Settings
 from .times import parse
 
-RETRY_SECONDS = 15.0
-"""Pause before what no watch tells of is looked at again: a ConfigMap of the user's, a taken name, a refused child."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -41,12 +38,15 @@ class Plan:
         Live objects to delete.
     requeue_after
         Seconds until the job is to be looked at again though nothing happened; None if an event will say so.
+    retry
+        Whether it is to be looked at again for what no watch tells of: a ConfigMap of the user's, a taken name.
     """
 
     create: tuple[Json, ...] = ()
     patch: tuple[tuple[Json, Json], ...] = ()
     delete: tuple[Json, ...] = ()
     requeue_after: float | None = None
+    retry: bool = False
 
 
 def plan(observed: Observed, verdict: Verdict, settings: Settings, now: datetime) -> Plan:
@@ -78,16 +78,16 @@ def _while_refused(observed: Observed, verdict: Problem) -> Plan:
     It is not resumed: that would start what is refused.
     """
     live, job = observed.batch_job, observed.job
-    retry = None if verdict.final else RETRY_SECONDS
+    retry = not verdict.final
     if live is None or not observed.owns(live) or pods.job_end(live) or verdict.final:
-        return Plan(requeue_after=retry)
+        return Plan(retry=retry)
     suspend = suspension.wanted_while_refused(job, live)
     try:
         wanted = training_job.changeable(Limits.model_validate(job["spec"].get("limits", {})), suspend=suspend)
     except ValidationError:  # what is refused may be the limits
         wanted = {} if suspend is None else {"suspend": suspend}
     patch = difference(live, {"spec": wanted})
-    return Plan(patch=((live, patch),) if patch else (), requeue_after=retry)
+    return Plan(patch=((live, patch),) if patch else (), retry=retry)
 
 
 def _after_the_end(observed: Observed, now: datetime) -> Plan:

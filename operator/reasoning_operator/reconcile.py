@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from reasoning_contract.job_status import Status
+from reasoning_contract.problem import Problem
 
 from .acceptance import accept
 from .announcements import announcements
@@ -17,8 +18,8 @@ from .kinds import JOB, TRAINING_JOB, kind_of
 from .metrics import JobMetrics
 from .model import Json, Key, Observed
 from .observe import alive, observe, take_in
-from .pacing import Pace
-from .plan import RETRY_SECONDS, Plan, plan
+from .pacing import Pace, Patience
+from .plan import Plan, plan
 from .progress import ProgressPoller
 from .refusals import refused
 from .settings import Settings
@@ -34,7 +35,7 @@ CONFLICT_PAUSE_SECONDS = 0.2
 
 
 class Reconciler:
-    """Holds what every reconcile needs; it remembers nothing about jobs but when their status was written."""
+    """Holds what every reconcile needs; of jobs it remembers when a status was written and since when they wait."""
 
     def __init__(
         self, store: Store, cluster: Cluster, settings: Settings, poller: ProgressPoller, job_metrics: JobMetrics
@@ -45,6 +46,7 @@ class Reconciler:
         self._poller = poller
         self._metrics = job_metrics
         self._pace = Pace()
+        self._patience = Patience()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconcile one job.
@@ -78,7 +80,7 @@ class Reconciler:
     async def _reconcile(self, key: Key, observed: Observed, now: datetime) -> float | None:
         verdict = accept(observed, self._settings)
         todo = plan(observed, verdict, self._settings, now)
-        again = todo.requeue_after
+        again, retry = todo.requeue_after, todo.retry
         if (todo.create or todo.delete) and not await self._is_still_so(key, observed, todo):
             return CONFLICT_PAUSE_SECONDS
         try:
@@ -86,7 +88,12 @@ class Reconciler:
         except ApiError as error:
             if error.status not in REFUSED:
                 raise
-            verdict, again = refused(str(error), verdict, self._settings), RETRY_SECONDS
+            verdict, retry = refused(str(error), verdict, self._settings), True
+        if isinstance(verdict, Problem) and retry:
+            pause = self._patience.pause(key, (observed.job["metadata"].get("generation"), verdict.reason))
+            again = pause if again is None else min(again, pause)
+        else:
+            self._patience.forget(key)
         new = status(observed, verdict, self._settings, now)
         if (written := to_write(observed.job, new)) is not None:
             if wait := self._pace.wait(key, observed.status, new):
@@ -123,3 +130,4 @@ class Reconciler:
         self._poller.forget(key)
         self._metrics.forget(key)
         self._pace.forget(key)
+        self._patience.forget(key)

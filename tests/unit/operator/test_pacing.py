@@ -7,7 +7,7 @@ from tests.unit.operator.objects import EARLIER, report
 
 from reasoning_contract.job_status import Condition, Status
 from reasoning_operator.model import Json, Key
-from reasoning_operator.pacing import PROGRESS_SECONDS, Pace
+from reasoning_operator.pacing import LONGEST_RETRY_SECONDS, PROGRESS_SECONDS, SHORTEST_RETRY_SECONDS, Pace, Patience
 
 KEY, OTHER = Key("team", "sums"), Key("team", "other")
 
@@ -48,3 +48,25 @@ def test_each_job_has_its_own_pace_and_the_first_write_is_at_once(pace: Pace) ->
     assert pace.wait(OTHER, status(), status(2)) == 0
     pace.forget(KEY)
     assert pace.wait(KEY, status(), status(2)) == 0
+
+
+def test_what_nobody_tells_is_looked_at_less_and_less_often() -> None:
+    now = [100.0]
+    patience, looks = Patience(lambda: now[0]), []
+    while now[0] < 3700:
+        looks.append(patience.pause(KEY, "ConfigMapNotFound"))
+        now[0] += looks[-1]
+    assert looks[:6] == [5, 5, 10, 20, 40, 80]
+    assert (looks[0], looks[-1], len(looks)) == (SHORTEST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, 18)
+    assert patience.pause(OTHER, "ConfigMapNotFound") == SHORTEST_RETRY_SECONDS
+    assert patience.pause(KEY, "NameConflict") == SHORTEST_RETRY_SECONDS, "another cause is new"
+
+
+def test_look_that_news_brought_does_not_lengthen_the_pause() -> None:
+    now = [0.0]
+    patience = Patience(lambda: now[0])
+    assert {patience.pause(KEY, "NameConflict") for _ in range(9)} == {SHORTEST_RETRY_SECONDS}
+    now[0] = 60
+    assert patience.pause(KEY, "NameConflict") == 60
+    patience.forget(KEY)
+    assert patience.pause(KEY, "NameConflict") == SHORTEST_RETRY_SECONDS

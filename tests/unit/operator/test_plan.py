@@ -25,7 +25,7 @@ from reasoning_operator.acceptance import accept
 from reasoning_operator.children import config, network_policy, volume
 from reasoning_operator.children import training_job as batch
 from reasoning_operator.model import Json, Observed
-from reasoning_operator.plan import RETRY_SECONDS, Plan, difference, plan
+from reasoning_operator.plan import Plan, difference, plan
 from reasoning_operator.settings import Settings
 
 
@@ -276,7 +276,7 @@ REFUSED = {"queue": {"name": "a"}}
 def test_running_job_that_would_be_refused_still_heeds_limits_and_the_wish_to_suspend() -> None:
     running = whole(pods=(running_pod(),))
     at_work = changed(running, job=rtj(**REFUSED))
-    assert decide(at_work) == Plan(requeue_after=RETRY_SECONDS)
+    assert decide(at_work) == Plan(retry=True)
     ((_, patch),) = decide(changed(running, job=rtj(**REFUSED, suspend=True))).patch
     assert patch == {"spec": {"suspend": True}}
     ((_, patch),) = decide(changed(running, job=rtj(**REFUSED, limits={"activeDeadlineSeconds": 7}))).patch
@@ -288,7 +288,7 @@ def test_running_job_that_would_be_refused_still_heeds_limits_and_the_wish_to_su
 
 
 def test_suspended_job_that_is_refused_does_not_go_on() -> None:
-    assert decide(changed(whole(suspend=True), job=rtj(**REFUSED))) == Plan(requeue_after=RETRY_SECONDS)
+    assert decide(changed(whole(suspend=True), job=rtj(**REFUSED))) == Plan(retry=True)
 
 
 def test_ended_job_that_is_refused_is_left_alone() -> None:
@@ -318,7 +318,7 @@ def test_object_that_is_being_deleted_is_left_alone() -> None:
 
 
 def test_refused_job_is_looked_at_again_unless_nothing_can_mend_it() -> None:
-    assert decide(Observed(rtj(storage={"existingClaim": "no"}), inputs={})) == Plan(requeue_after=RETRY_SECONDS)
+    assert decide(Observed(rtj(storage={"existingClaim": "no"}), inputs={})) == Plan(retry=True)
     assert decide(Observed(rtj(queue={"name": "a"}), inputs={})) == Plan()
 
 

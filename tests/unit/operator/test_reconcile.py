@@ -11,7 +11,7 @@ from tests.unit.operator.objects import SETTINGS, rtj
 from reasoning_operator import reconcile
 from reasoning_operator.client import ApiError
 from reasoning_operator.model import Json, Key, Observed
-from reasoning_operator.plan import RETRY_SECONDS
+from reasoning_operator.pacing import SHORTEST_RETRY_SECONDS
 
 
 class FakePoller:
@@ -68,5 +68,5 @@ def test_child_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch, s
         monkeypatch.setattr(reconcile, fake.__name__, fake)
     parts = (None, None, SETTINGS, FakePoller(), FakeMetrics())
     reconciler = reconcile.Reconciler(*cast(Any, parts))
-    assert asyncio.run(reconciler.reconcile(Key("team", "sums"))) == RETRY_SECONDS
+    assert asyncio.run(reconciler.reconcile(Key("team", "sums"))) == SHORTEST_RETRY_SECONDS
     assert (written[0].phase, written[0].failure.reason) == ("Pending", "ChildRefused")

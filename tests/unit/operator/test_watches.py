@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -124,6 +125,24 @@ def test_watch_of_which_nothing_is_heard_is_told_of() -> None:
     assert vitals.silent() == []
     now[0] += 1
     assert vitals.silent() == ["pods"]
+
+
+def test_watch_that_is_ended_again_and_again_without_a_word_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quiet cluster behind something that ends a connection early: each answer that begins is a sign of life."""
+    monkeypatch.setattr(watches, "PAUSE_SECONDS", 0)
+    beats: Counter[str] = Counter()
+    vitals: Any = type("Vitals", (), {"beat": staticmethod(lambda watch: beats.update([watch]))})
+
+    async def scenario() -> None:
+        api = FakeApi([[thing("a", 1)]], [[], [], [TimeoutError()], [ConnectionError()]])
+        running = asyncio.create_task(Watches(cast(Cluster, api), Store(lambda key: None), (), vitals).run())
+        async with asyncio.timeout(10):
+            await api.done.wait()
+        running.cancel()
+
+    asyncio.run(scenario())
+    source = next(each for each in sources(()) if each.kind is CONFIG_MAP)
+    assert beats[str(source)] == 1 + 1 + 5, "the start, the listing, and each answer"
 
 
 def audited(store: Store, listings: list[list[Json]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
