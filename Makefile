@@ -65,7 +65,7 @@ lint: .venv/.done ## Style and formatting
 
 .PHONY: types
 types: .venv/.done ## Types
-	.venv/bin/mypy operator trainer_image tools hack/steps.py hack/demo hack/algorithms hack/tinymodel
+	.venv/bin/mypy operator trainer_image client tools hack/steps.py hack/demo hack/algorithms hack/tinymodel
 	cd hack/localcluster && ../../.venv/bin/mypy --strict --config-file= localcluster.py
 
 .PHONY: verify
@@ -179,10 +179,10 @@ define refuse_link
 endef
 
 # Two environments, so that what serves the operator, its tests and the tools never leans on what only the trainer installs.
-.venv/.done: requirements-dev.txt tools/requirements.txt operator/requirements.txt constraints.txt
+.venv/.done: requirements-dev.txt tools/requirements.txt operator/requirements.txt client/requirements.txt constraints.txt
 	$(call refuse_link,.venv)
 	@python3 -m venv --clear .venv
-	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r tools/requirements.txt -r operator/requirements.txt
+	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt -r tools/requirements.txt -r operator/requirements.txt -r client/requirements.txt
 	@touch $@
 
 .venv-trainer/.done: requirements-dev.txt trainer_image/requirements.txt trainer_image/compiled.txt constraints.txt
