@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.jobs import IMAGE, SYSTEM, Namespace
+from tests.e2e.jobs import SYSTEM, Namespace
+from tests.e2e.release import NAME, Release
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,25 +37,17 @@ def cluster(localcluster: Callable[..., str]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Path, kubectl_of: Any) -> None:
+def operator(cluster: Path, kubectl_of: Any) -> Release:
     """The operator, installed by its chart from its image."""
-    where = ["--namespace", SYSTEM, "--create-namespace", "--kubeconfig", str(cluster)]
-    values = {
-        "image.repository": "localhost/reasoning-operator",
-        "image.tag": "dev",
-        "image.pullPolicy": "Never",
-        "trainer.cpuImage": IMAGE,
-    }
-    flags = [f"--set={key}={value}" for key, value in values.items()]
-    chart = str(ROOT / "helm/reasoning-operator")
-    subprocess.run(["helm", "upgrade", "--install", "reasoning-operator", chart, *where, *flags], check=True)
-    system = kubectl_of(cluster, SYSTEM)
-    system("rollout", "restart", "deployment/reasoning-operator")
-    system("rollout", "status", "deployment/reasoning-operator", "--timeout=120s")
+    release = Release(cluster, kubectl_of(cluster, SYSTEM))
+    release.install()
+    release.kubectl("rollout", "restart", f"deployment/{NAME}")  # the image may be another under the same tag
+    release.wait()
+    return release
 
 
 @pytest.fixture
-def namespace(cluster: Path, operator: None, kubectl_of: Any) -> Iterator[Namespace]:
+def namespace(cluster: Path, operator: Release, kubectl_of: Any) -> Iterator[Namespace]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl_of(cluster)("create", "namespace", name)
     yield Namespace(kubectl_of(cluster, name))
