@@ -40,6 +40,8 @@ GRACE_SECONDS = 120
 LAST_WORD_SECONDS = 20
 """Of it, what the trainer keeps for its last word: a step that lasts until then is abandoned."""
 
+IMAGE_VARIABLE = "TRAINER_IMAGE"
+"""Environment variable of the trainer with the image that it runs in, as the pod asks for it."""
 WANDB_KEY, MLFLOW_TOKEN = "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN"
 """Environment variables of the trainer that the libraries of trackers read their keys from."""
 

@@ -10,6 +10,7 @@ from reasoning_contract.api import (
     CLAIM_FOLDER,
     CONTAINER,
     GRACE_SECONDS,
+    IMAGE_VARIABLE,
     INPUT_FOLDER,
     MLFLOW_TOKEN,
     OUTPUT_FOLDER,
@@ -89,7 +90,7 @@ def reserved(job: TrainingJob) -> Fault | None:
     """
     pod = job.spec.pod
     names = {each["name"] for each in _volumes(job)}
-    variables = {each["name"] for each in _environment(job)}
+    variables = {each["name"] for each in _environment(job, "")}
     folders = (*_RESERVED_FOLDERS, *((BOX_FOLDER,) if reward_box.is_needed(job.spec) else ()))
     for index, each in enumerate(pod.volumes):
         if each.get("name") in names:
@@ -114,7 +115,7 @@ def _container(job: TrainingJob, settings: Settings) -> Json:
             "imagePullPolicy": pod.image_pull_policy,
             "args": _arguments(job),
             "workingDir": "/tmp",
-            "env": [*_environment(job), *pod.env],
+            "env": [*_environment(job, image(job, settings)), *pod.env],
             "envFrom": pod.env_from,
             "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
             "resources": _resources(job),
@@ -143,9 +144,9 @@ def _arguments(job: TrainingJob) -> list[str]:
     ]
 
 
-def _environment(job: TrainingJob) -> list[Json]:
+def _environment(job: TrainingJob, image: str) -> list[Json]:
     cache = CACHE_FOLDER if job.spec.storage.cache_claim else "/tmp/cache"
-    fixed = _ENVIRONMENT | {"XDG_CACHE_HOME": cache}
+    fixed = _ENVIRONMENT | {"XDG_CACHE_HOME": cache, IMAGE_VARIABLE: image}
     variables: list[Json] = [{"name": name, "value": value} for name, value in fixed.items()]
     if reward_box.is_needed(job.spec):
         variables.append({"name": BOX_VARIABLE, "value": BOX_SOCKET})

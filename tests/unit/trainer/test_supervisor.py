@@ -23,7 +23,9 @@ from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 from reasoning_trainer import interruption
 from reasoning_trainer.commands.run import Options, run
+from reasoning_trainer.reporting import attempts
 from reasoning_trainer.reporting.display import Display
+from reasoning_trainer.storage.run_folder import RunFolder
 from reasoning_trainer.supervisor import calls, channel, deaths, process, stall
 
 DEADLINE = 60.0
@@ -194,6 +196,18 @@ def test_attempts_are_counted_on_the_volume(supervise: Supervise) -> None:
     program = "report('load', gpuSeconds=order['gpuSeconds'] + 1.5); os._exit(3)"
     reports = [supervise(program).progress for _ in range(3)]
     assert [(report.attempt, report.gpu_seconds) for report in reports if report] == [(1, 1.5), (2, 3.0), (3, 4.5)]
+
+
+def test_every_attempt_is_noted_also_one_that_could_say_nothing(supervise: Supervise, options: Options) -> None:
+    """The supervisor of the second is gone with its worker: all that is left of it is its last report."""
+    supervise("report('reinforce'); os._exit(3)")
+    kept = Progress.model_validate_json((options.output / "progress.json").read_text())
+    lost_one = kept.model_copy(update={"attempt": 2})
+    (options.output / "progress.json").write_text(lost_one.model_dump_json(by_alias=True, exclude_none=True))
+    supervise("report('export', 100); send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'})")
+    noted = [(each.attempt, each.reason, each.message) for each in attempts.read(RunFolder(options.output))]
+    assert [reason for _, reason, _ in noted] == ["TrainerCrashed", None, "Completed"]
+    assert noted[1] == (2, None, attempts.NO_WORD)
 
 
 def test_half_a_line_is_no_message(supervise: Supervise) -> None:

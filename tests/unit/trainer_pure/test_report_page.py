@@ -10,10 +10,11 @@ from tests.documents import Document
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.report import TrainingStatus
+from reasoning_trainer.reporting.attempts import NO_WORD, AttemptRecord
 from reasoning_trainer.reporting.page.chart import Line, chart, thinned, ticks_of
 from reasoning_trainer.reporting.page.figures import Figures, HeldOut, Sample
 from reasoning_trainer.reporting.page.page import page
-from reasoning_trainer.reporting.page.sections import MOST_CHARACTERS, changed, prompts, shortened
+from reasoning_trainer.reporting.page.sections import MOST_CHARACTERS, attempts, changed, prompts, shortened
 from reasoning_trainer.reporting.page.verdict import tone, verdict
 
 MOMENT = "2026-11-24T12:00:00Z"
@@ -52,7 +53,8 @@ def test_run_that_has_only_begun() -> None:
     document = Document(page(figures(progress(stage="load"))))
     assert "Running, load at 40% (4/10)." in document.text
     assert "svg" not in document.tags
-    assert "it began afresh" in document.text
+    assert "the start" in document.text
+    assert "runs" in document.text
 
 
 def test_run_that_is_done_says_its_gain() -> None:
@@ -105,7 +107,7 @@ def test_run_that_failed_in_its_second_attempt_says_why_and_what_to_do() -> None
     document = Document(page(figures(resumed, outcome=STOPPED)))
     assert "Attempt 2 ended: NoLearningSignal: all rewards are alike." in document.text
     assert "give easier rows" in document.text
-    assert "step 50 of reinforce" in document.text
+    assert "reinforce, step 50" in document.text
 
 
 def test_guards_say_their_verdicts() -> None:
@@ -210,6 +212,27 @@ def test_prompts_stand_side_by_side_with_few_models_on_the_way() -> None:
         "After RL",
     ]
     assert shown.change == "won"
+
+
+def test_prompts_that_were_won_come_first_then_those_that_were_lost() -> None:
+    base = HeldOut("base", samples=[sample("same"), sample("to be lost", True), sample("to be won")])
+    last = HeldOut("reinforce", samples=[sample("same"), sample("lost"), sample("won", True)])
+    shown = prompts(figures(held_out=[base, last]))
+    assert [each.written[-1][1].completion for each in shown] == ["won", "lost", "same"]
+
+
+def test_attempts_stand_in_a_table_with_what_each_lost() -> None:
+    killed = AttemptRecord.model_validate(
+        {"attempt": 1, "startedAt": MOMENT, "updatedAt": MOMENT, "stage": "reinforce", "step": 14, "message": NO_WORD}
+    )
+    resumed = {"resumedFromStage": "reinforce", "resumedFromStep": 10}
+    now = progress(attempt=2, **resumed)
+    table = attempts(figures(now, attempts=[killed]))
+    assert [(each.record.attempt, each.lost, each.runs) for each in table] == [(1, 4, False), (2, None, True)]
+    told = Document(page(figures(now, attempts=[killed], outcome=STOPPED))).text
+    assert "reinforce, step 14" in told
+    assert NO_WORD in told
+    assert "NoLearningSignal" in told
 
 
 def test_conversations_without_a_prompt_are_shown() -> None:

@@ -76,7 +76,9 @@ def _supervise(options: Options, display: Display, work: Work) -> Outcome:
             attempt=before.attempt + 1 if before else 1,
             gpu_seconds=before.gpu_seconds if before else 0.0,
         )
-        reports = Reports(first_report(job, order), folder, display, ReportPage(job, folder, display.say))
+        page = ReportPage(job, folder, display.say)
+        page.begin(before)
+        reports = Reports(first_report(job, order), folder, display, page)
         if options.port is not None:
             exporter = Exporter(options.port, lambda: reports.latest, lambda: reports.pid or "self", folder.report)
             stack.callback(exporter.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = (
@@ -12,7 +13,7 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that are installed, by name."""
-    found = {}
+    found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = version(name)

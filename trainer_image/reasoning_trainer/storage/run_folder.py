@@ -4,6 +4,7 @@
 
     run.lock                    held while an attempt runs
     progress.json               the last report, with the attempt's number
+    attempts.json               the attempts that have ended, and how
     commits.json                which commits of Hub repositories are taken: a new attempt takes the same
     recipe.json                 what is learned: a new attempt must agree with it
     backend.json                the backend, where the GPU's memory decided
@@ -170,6 +171,11 @@ class RunFolder:
     def artifacts(self) -> Path:
         """What was asked for."""
         return self.path / "artifacts"
+
+    @property
+    def attempts(self) -> Path:
+        """The attempts that have ended."""
+        return self.path / "attempts.json"
 
     @property
     def tracking(self) -> Path:

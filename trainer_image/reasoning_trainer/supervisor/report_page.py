@@ -10,6 +10,7 @@ from reasoning_contract.progress import Progress
 from reasoning_contract.report import ReportStatus
 
 from ..job import Job
+from ..reporting import attempts
 from ..reporting.page.page import page
 from ..reporting.page.reading import Curves, read_curves, read_figures
 from ..storage.run_folder import RunFolder, write_atomic
@@ -51,6 +52,17 @@ class ReportPage:
         """Where the page lies; None before there is one."""
         return ReportStatus(path=str(self._folder.report)) if self._folder.report.is_file() else None
 
+    def begin(self, before: Progress | None) -> None:
+        """Note the attempt before this one, where it could not do so itself.
+
+        Parameters
+        ----------
+        before
+            Its last report; None for the first attempt.
+        """
+        if before is not None:
+            self._keep(before, None)
+
     def take(self, progress: Progress) -> None:
         """Take in a report, and write the page if the last one is old."""
         if progress.stage == "load":
@@ -62,8 +74,18 @@ class ReportPage:
             self._write(progress, None)
 
     def finish(self, progress: Progress, outcome: Outcome) -> None:
-        """Write the page of an attempt that has ended."""
+        """Note an attempt that has ended, and write its page."""
+        self._keep(progress, outcome)
         self._write(progress, outcome)
+
+    def _keep(self, progress: Progress, outcome: Outcome | None) -> None:
+        try:
+            if outcome is not None:
+                attempts.keep(self._folder, attempts.record(progress, outcome))
+            elif progress.attempt not in {each.attempt for each in attempts.read(self._folder)}:
+                attempts.keep(self._folder, attempts.ended_without_a_word(progress))
+        except Exception as error:  # as with the page
+            self._say(f"the attempt cannot be noted in {self._folder.attempts}: {type(error).__name__}: {error}")
 
     def _note(self, progress: Progress) -> None:
         """Note the metrics of a step: only those that have changed are the step's own."""

@@ -9,6 +9,8 @@ from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.report import TrainingStatus
 
+from ..attempts import AttemptRecord
+
 Curve = Sequence[tuple[int, TrainingStatus]]
 """Metrics of a stage by step, in their order."""
 
@@ -76,10 +78,14 @@ class Figures:
         Evaluations in the order of training.
     rows
         Of every set of rows: how many, and the digest of what they hold.
+    attempts
+        Attempts that have ended; this one too, once it has.
+    files
+        Of the base model: how many, and a digest of what they hold; empty where its commit says so.
     versions
         Of the libraries.
     image
-        Image that the spec names; None where it names none.
+        Image that it runs in; None where nothing says so.
     given, resolved
         The spec as it was given and as it was run, in YAML.
     """
@@ -91,6 +97,8 @@ class Figures:
     curves: Mapping[str, Curve] = field(default_factory=dict)
     held_out: Sequence[HeldOut] = ()
     rows: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    attempts: Sequence[AttemptRecord] = ()
+    files: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
     given: str = ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from .figures import Figures
-from .sections import changed, charts, models, prompts, shortened
+from .sections import attempts, changed, charts, models, prompts, shortened
 from .verdict import percent, tone, verdict
 
 TEMPLATE = "page.html.jinja"
@@ -28,6 +28,7 @@ def page(figures: Figures) -> str:
         changed=changed(figures),
         charts=charts(figures),
         prompts=prompts(figures),
+        attempts=attempts(figures),
     )
     return UNPRINTABLE.sub("\ufffd", text)
 

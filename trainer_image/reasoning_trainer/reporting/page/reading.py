@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from reasoning_contract.api import IMAGE_VARIABLE
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.report import TrainingStatus
 from reasoning_contract.spec import Spec
 
 from ...job import Job
-from ...storage.run_folder import STAGES, RunFolder, StageFolder, read_lines
+from ...storage.fingerprint import of_text
+from ...storage.run_folder import BASE_MODEL, STAGES, RunFolder, StageFolder, read_lines
+from ..attempts import read
 from ..step_figures import presentable, training_status
 from ..versions import versions
 from .figures import Figures, HeldOut, Sample
@@ -68,8 +72,10 @@ def read_figures(job: Job, folder: RunFolder, progress: Progress, curves: Curves
         curves={stage: sorted(steps.items()) for stage, steps in curves.items()},
         held_out=[each for each in _evaluations(folder.evaluation) if len(each.verdicts) in (size, 0)],
         rows=_rows(folder.path / "recipe.json"),
+        attempts=read(folder),
+        files=_files(folder.path / BASE_MODEL),
         versions=versions(),
-        image=job.spec.pod.image,
+        image=os.environ.get(IMAGE_VARIABLE) or job.spec.pod.image,
         given=_yaml(job.given, exclude_unset=True),
         resolved=_yaml(job.spec),
     )
@@ -82,6 +88,14 @@ def _yaml(spec: Spec, *, exclude_unset: bool = False) -> str:
 
 def _rows(path: Path) -> Mapping[str, Mapping[str, object]]:
     return json.loads(path.read_text("utf-8")).get("rows", {}) if path.exists() else {}
+
+
+def _files(path: Path) -> Mapping[str, object]:
+    """Return how many files the base model has, and a digest of the list of their digests."""
+    if not path.exists():
+        return {}
+    text = path.read_text("utf-8")
+    return {"count": len(json.loads(text)), "content": of_text(text)}
 
 
 def _evaluations(folder: Path) -> Iterator[HeldOut]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from reasoning_contract.report import Score, TrainingStatus
 
+from ..attempts import AttemptRecord, lost, record
 from .chart import Line, chart
 from .figures import Curve, Figures, HeldOut, Sample
 from .verdict import percent
@@ -20,6 +21,9 @@ MOST_ON_THE_WAY = 3
 MOST_CHARACTERS = 4000
 """Characters of a completion that are shown."""
 TITLES = {"base": "Base model", "warmup": "After the warm-up", "reinforce": "After RL"}
+
+ORDER = ("won", "lost", "")
+"""Changes of a prompt, in the order that they are shown in."""
 
 Pick = Callable[[TrainingStatus], float | None]
 SINGLE: dict[str, Pick] = {
@@ -156,12 +160,34 @@ def changed(figures: Figures) -> Changed | None:
     return Changed(sum(now > then for then, now in pairs), sum(now < then for then, now in pairs), len(pairs))
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A row of the table of attempts."""
+
+    record: AttemptRecord
+    lost: int | None
+    """Steps that the next one made again."""
+    runs: bool = False
+
+
+def attempts(figures: Figures) -> list[Attempt]:
+    """Return the attempts in their order, with the one that runs."""
+    ended = [each for each in figures.attempts if each.attempt < figures.progress.attempt]
+    records = [*ended, record(figures.progress, figures.outcome)]
+    rows = [Attempt(each, steps) for each, steps in zip(records, lost(records), strict=True)]
+    return [*rows[:-1], replace(rows[-1], runs=figures.outcome is None)]
+
+
 def prompts(figures: Figures) -> list[Prompt]:
-    """Return the first held-out prompts, with what base, models on the way and the last one wrote, side by side."""
+    """Return the first held-out prompts, with what base, models on the way and the last one wrote, side by side.
+
+    Rows that were won against the base come first, then those that were lost.
+    """
     shown = _shown([each for each in figures.held_out if each.samples])
     if not shown:
         return []
-    return [_prompt(row, shown) for row in range(min(MOST_PROMPTS, len(shown[0].samples)))]
+    found = [_prompt(row, shown) for row in range(min(MOST_PROMPTS, len(shown[0].samples)))]
+    return sorted(found, key=lambda each: ORDER.index(each.change))
 
 
 def _shown(models: Sequence[HeldOut]) -> list[HeldOut]:
