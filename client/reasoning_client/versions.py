@@ -96,7 +96,7 @@ def _operators(cluster: Cluster) -> list[str] | None:
 def compare(found: Found | None) -> list[Part]:
     """Return the parts, and whether they fit; None stands for a cluster that could not be asked or has no CRD."""
     own = client_version()
-    parts = [Part("client", own, None, API_VERSION)]
+    parts = [Part("client", own, True, API_VERSION)]
     if found is None:
         return [*parts, Part("operator", "-", None, "not seen"), Part("CRD", "-", None, "not seen")]
     return [*parts, _operator(own, found.operators), _crd(found.schema)]

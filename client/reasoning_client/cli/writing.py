@@ -191,6 +191,65 @@ def init(
     print(f"{file}: see to data.train.columns, then rtj validate {file}, rtj apply {file}")
 
 
+@app.command()
+def convert(
+    script: Annotated[
+        Path, typer.Argument(help="Script (.py) or notebook (.ipynb).", exists=True, dir_okay=False, show_default=False)
+    ],
+    file: Annotated[Path, typer.Argument(help="Where to write the manifest.")] = Path("job.yaml"),
+    name: Annotated[
+        str | None, typer.Option(help="Name of the job; the script's when left out.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model, where the script does not say.", show_default=False)
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="The rows, where the script does not say.", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The script's configuration file, in YAML, as TRL's.", exists=True, show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
+    output: Format = Output.table,
+) -> None:
+    """Make a manifest of a script or a notebook of TRL or Unsloth, by its syntax tree: nothing of it is run.
+
+    What could not be taken over is listed with its line; the manifest is valid, and what stands in it for what the
+    script does not say is told.
+
+    Examples:
+
+        rtj convert grpo.py
+
+        rtj convert notebook.ipynb job.yaml --model Qwen/Qwen3-4B-Base
+    """
+    import re
+
+    from .. import manifest
+    from ..convert import convert as make
+    from ..convert import read_script
+
+    given = dict(manifest.read(config)[0]) if config else {}
+    given |= {key: value for key, value in (("model_name_or_path", model), ("dataset_name", data)) if value}
+    title = name or re.sub(r"[^a-z0-9]+", "-", script.stem.lower()).strip("-")[:50].strip("-") or "job"
+    found = make(read_script(script), title, given)
+    manifest.refuse(found.document, "what was made of it")
+    _write(file, manifest.dump(found.document), force)
+    if output != Output.table:
+        emit({"taken": found.taken, "left": found.left, "notes": found.notes}, output)
+        return
+    print(f"{file}\n\ntaken over:")
+    for path, value, place in found.taken:
+        print(f"  {path}: {value}" + (f"  ({place})" if place else ""))
+    print("\nnot taken over:" if found.left else "\nnothing was left out")
+    for place, reason in found.left:
+        print(f"  {place}: {reason}")
+    print("\nto know:")
+    for note in found.notes:
+        print(f"  {note}")
+
+
 def _write(file: Path, text: str, force: bool) -> None:
     from ..errors import ClientError, Exit
 

@@ -19,11 +19,11 @@ LAYERS = [
     {"volume"},
     {"exec"},
     {"kube"},
-    {"initial", "local"},
+    {"initial", "local", "convert"},
     {"manifest", "why", "comparing", "estimating", "changing", "drawing", "remote_reader"},
     {"errors"},
 ]
-PURE = {"why", "comparing", "estimating", "changing", "initial"}
+PURE = {"why", "comparing", "estimating", "changing", "initial", "convert.converting", "convert.values"}
 OUTSIDE = {"kubernetes", "pandas", "pydantic", "rich", "typer", "urllib3", "websocket", "yaml"}
 OURS = {"reasoning_contract", "reasoning_shared"}
 
