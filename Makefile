@@ -59,9 +59,11 @@ setup-trainer:
 	@$(STEPS) trainer-environment
 
 .PHONY: lint
-lint: .venv/.done ## Style and formatting
+lint: .venv/.done ## Style and formatting; Dockerfiles and workflows by their own scanners
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/hadolint Dockerfile */Dockerfile hack/*/*Dockerfile
+	.venv/bin/zizmor --offline --quiet --no-progress .github
 
 .PHONY: types
 types: .venv/.done ## Types

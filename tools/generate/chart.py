@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,10 @@ from reasoning_operator.job_policy import JobPolicy
 from .schema import spec_schema
 
 _LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]\w*):(?P<value>.*)")
+_VERSION = re.compile(
+    r"(?m)(^(?:version|appVersion): |^ARG VERSION=|reasoning-trainer:)\d+\.\d+\.\d+[-.\w]*?(?=-cpu|$)"
+)
+"""Where the version stands beside pyproject.toml: in the chart, in its default images, and in the images' labels."""
 _BEGIN, _END = "<!-- values, by `make generate` -->", "<!-- end of the values -->"
 _WHOLE = ("resources",)
 """A value that is one thing though it takes several lines."""
@@ -35,22 +40,31 @@ class Value(NamedTuple):
 
 
 def chart_files(chart: Path) -> dict[Path, str]:
-    """Return the chart's files of which parts are generated.
+    """Return the files of the chart, and the Dockerfiles, of which parts are generated.
 
     Parameters
     ----------
     chart
         Its folder.
     """
-    values = list(read_values((chart / "values.yaml").read_text(encoding="utf-8")))
+    project = tomllib.loads((chart.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    version = project["project"]["version"]
+    values = list(read_values(_versioned(chart / "values.yaml", version)))
     schema = _described(json.loads((chart / "values.schema.json").read_text(encoding="utf-8")), values)
     readme = (chart / "README.md").read_text(encoding="utf-8")
     before, _, rest = readme.partition(_BEGIN)
     after = rest.partition(_END)[2]
-    return {
+    dockerfiles = (chart.parents[1] / "Dockerfile", chart.parents[1] / "trainer_image/Dockerfile")
+    versioned = (chart / "Chart.yaml", chart / "values.yaml", *dockerfiles)
+    return {path: _versioned(path, version) for path in versioned} | {
         chart / "values.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
         chart / "README.md": f"{before}{_BEGIN}\n{_table(values, schema)}{_END}{after}",
     }
+
+
+def _versioned(path: Path, version: str) -> str:
+    """Return the text of a file with the version that pyproject.toml states."""
+    return _VERSION.sub(rf"\g<1>{version}", path.read_text(encoding="utf-8"))
 
 
 def read_values(text: str) -> Iterator[Value]:
