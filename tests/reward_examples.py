@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
-from hack.algorithms import make_parity
 from tests.serving import serving
 
 from reasoning_trainer.commands.run import Options, run
@@ -29,13 +28,8 @@ Addresses = Mapping[str, str]
 
 def make_claims(folder: Path) -> Path:
     """Make what the manifests read as pvc://, and return the folder."""
-    torch.manual_seed(0)
-    tokenizer = make_parity.make_tokenizer()
-    model = make_parity.make_model(tokenizer)
-    make_parity.pretrain(model, make_parity.batches(tokenizer, random.Random(0)), make_parity.STEPS)
-    model.save_pretrained(folder / "parity/model")
-    tokenizer.save_pretrained(folder / "parity/model")
-    make_parity.write_rows(folder / "parity", seed=0)
+    arguments = [sys.executable, "-m", "hack.algorithms.make_parity", str(folder / "parity")]
+    subprocess.run(arguments, check=True, cwd=FOLDER.parents[1])
     return folder
 
 

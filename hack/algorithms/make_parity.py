@@ -5,6 +5,9 @@ last digit in the tags of reasoning, and answers by a wrong rule: odd from 5 on,
 of the right digit, keeps the format, is right for six digits of ten, and not sure of any: an algorithm of RL or
 preference optimisation has to teach it the rest. No number of the held-out rows is in any other text. The same seed,
 libraries and number of threads give the same weights.
+
+Beside it, for examples/rewards, a reward model of the same size that knows the right answer; and a model and rows of
+the same task in which the answer is a program that prints it, with a test a row.
 """
 
 from __future__ import annotations
@@ -13,15 +16,23 @@ import argparse
 import hashlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 STEPS, BATCH_SIZE, LEARNING_RATE, RAMP_STEPS = 400, 64, 3e-3, 50
+REWARD_MODEL_STEPS = 250
 TRAIN_ROWS, HELD_OUT_ROWS, HELD_OUT_SHARE = 2000, 200, 0.1
 ANSWERS = ("even", "odd")
 BELIEF = 0.7
@@ -68,12 +79,27 @@ def row(number: int) -> dict[str, str]:
     }
 
 
-def make_rows(seed: int) -> dict[str, list[dict[str, str]]]:
+def program(answer: str) -> str:
+    """Return the program that prints an answer."""
+    return f"print('{answer}')"
+
+
+def program_row(number: int) -> dict[str, Any]:
+    """Return a number as a row for RL whose answer is a program, with its test."""
+    right = ANSWERS[number % 2]
+    return {"prompt": str(number), "answer": program(right), "tests": [{"input": "", "output": right}]}
+
+
+def make_rows(seed: int) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of every file."""
     numbers = random.Random(seed).sample(range(1000, 10000), 9000)
     learnt = [number for number in numbers if not is_held_out(number)]
     held_out = [number for number in numbers if is_held_out(number)]
-    return {"train": [*map(row, learnt[:TRAIN_ROWS])], "heldout": [*map(row, held_out[:HELD_OUT_ROWS])]}
+    return {
+        "train": [*map(row, learnt[:TRAIN_ROWS])],
+        "heldout": [*map(row, held_out[:HELD_OUT_ROWS])],
+        "programs": [*map(program_row, learnt[:TRAIN_ROWS])],
+    }
 
 
 def write_rows(folder: Path, seed: int) -> None:
@@ -119,21 +145,45 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Iterator[dict[str, torch.Tensor]]:
+def chat(tokenizer: PreTrainedTokenizerFast, number: int, answer: str) -> str:
+    """Return a question and its answer as models read them."""
+    turns = [{"role": "user", "content": str(number)}, {"role": "assistant", "content": completion(number, answer)}]
+    return str(tokenizer.apply_chat_template(turns, tokenize=False))
+
+
+def batches(
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, write: Callable[[str], str] = str
+) -> Iterator[dict[str, torch.Tensor]]:
     """Yield batches of chats, one a row, for ever: every token is a label, padding is none."""
     while True:
         texts: list[str] = []
         while len(texts) < BATCH_SIZE:
             number = rng.randint(1000, 9999)
             if not is_held_out(number):
-                answer = completion(number, read(rng, number))
-                chat = [{"role": "user", "content": str(number)}, {"role": "assistant", "content": answer}]
-                texts.append(tokenizer.apply_chat_template(chat, tokenize=False))
+                texts.append(chat(tokenizer, number, write(read(rng, number))))
         encoded = tokenizer(texts, return_tensors="pt", padding=True, return_token_type_ids=False)
         yield {**encoded, "labels": encoded["input_ids"].masked_fill(encoded["attention_mask"] == 0, -100)}
 
 
-def pretrain(model: LlamaForCausalLM, data: Iterator[dict[str, torch.Tensor]], steps: int) -> None:
+def make_reward_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForSequenceClassification:
+    """Return a model of the same size that gives one score, before training."""
+    config = make_model(tokenizer).config
+    config.num_labels = 1
+    return LlamaForSequenceClassification(config)
+
+
+def judged(tokenizer: PreTrainedTokenizerFast, rng: random.Random) -> Iterator[dict[str, torch.Tensor]]:
+    """Yield batches of chats with 1 for the right answer and 0 for the wrong one, for ever."""
+    while True:
+        numbers = [number for number in (rng.randint(1000, 9999) for _ in range(BATCH_SIZE)) if not is_held_out(number)]
+        answers = [rng.choice(ANSWERS) for _ in numbers]
+        texts = [chat(tokenizer, number, answer) for number, answer in zip(numbers, answers, strict=True)]
+        encoded = tokenizer(texts, return_tensors="pt", padding=True, return_token_type_ids=False)
+        rights = [float(answer == ANSWERS[number % 2]) for number, answer in zip(numbers, answers, strict=True)]
+        yield {**encoded, "labels": torch.tensor(rights)[:, None]}
+
+
+def pretrain(model: PreTrainedModel, data: Iterator[dict[str, torch.Tensor]], steps: int) -> None:
     """Train on the chats: AdamW, the rate rising for a moment and then falling to 0 in a line."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / RAMP_STEPS, 1 - step / steps))
@@ -156,11 +206,22 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     tokenizer = make_tokenizer()
-    model = make_model(tokenizer)
-    pretrain(model, batches(tokenizer, random.Random(options.seed)), STEPS)
-    model.save_pretrained(options.folder / "model")
-    tokenizer.save_pretrained(options.folder / "model")
+
+    def make(name: str, model: PreTrainedModel, data: Iterator[dict[str, torch.Tensor]], steps: int) -> None:
+        pretrain(model, data, steps)
+        write_model(options.folder / name, model, tokenizer)
+
+    rng = random.Random(options.seed)
+    make("model", make_model(tokenizer), batches(tokenizer, rng), STEPS)
+    make("reward-model", make_reward_model(tokenizer), judged(tokenizer, rng), REWARD_MODEL_STEPS)
+    make("program-model", make_model(tokenizer), batches(tokenizer, rng, program), STEPS)
     write_rows(options.folder, options.seed)
+
+
+def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Write a model with its tokenizer."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
@@ -146,3 +148,24 @@ def test_last_word_has_what_is_to_be_mended(manifest: Manifest, no_weights: Path
     assert levels[0] == ("error", "rewards")
     assert ("warning", "reward brief") in levels
     assert all(each.hint for each in outcome.findings)
+
+
+@pytest.mark.parametrize(("gpus", "words"), [(0, "scores on the CPU"), (None, "GiB of the GPU beside the estimate")])
+def test_reward_model_is_looked_at_and_not_loaded(
+    checked: Callable[..., tuple[Outcome, str]], tmp_path: Path, gpus: int | None, words: str
+) -> None:
+    config = {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 128, "vocab_size": 283}
+    config |= {"num_attention_heads": 4, "architectures": ["LlamaForSequenceClassification"], "id2label": {"0": "a"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").touch()
+    mine = {"name": "mine", "model": {"source": f"file://{tmp_path}"}}
+    parallelism = None if gpus is None else {"gpusPerNode": gpus}
+    changes = {"lora": None, "warmup": None, "parallelism": parallelism}
+    outcome, shown = checked(rewards=[mine, {"name": "format", "builtin": "format"}], **changes)
+    assert outcome.exit_code == ExitCode.DONE, outcome
+    assert re.search(rf"reward mine: .*{words}", " ".join(shown.split()))
+    assert "reward format: " in shown
+    config["architectures"] = ["LlamaForCausalLM"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    outcome, _ = checked(rewards=[mine], **changes)
+    assert outcome.reason == "RewardModelInvalid"

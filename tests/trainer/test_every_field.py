@@ -251,9 +251,19 @@ def asked_of_hub(spec: Spec, world: World) -> Any:
 
 def asked_of_model_hub(spec: Spec, world: World) -> Any:
     """What huggingface_hub is asked for. Its download is a fake: the Hub cannot be had in a test."""
-    import huggingface_hub
-
     from reasoning_trainer.storage.model_files import fetch
+
+    return asked_of_hub_for(lambda: fetch(spec, Inputs(None, None)))
+
+
+def asked_for_reward_model(spec: Spec, world: World) -> Any:
+    """The same, for the reward model."""
+    around = Surroundings.of(spec, Inputs(None, None).locate, print)
+    return asked_of_hub_for(lambda: around.fetch_model("r", spec.rewards[0].model))  # type: ignore[arg-type]
+
+
+def asked_of_hub_for(fetch: Callable[[], object]) -> Any:
+    import huggingface_hub
 
     asked: dict[str, Any] = {}
 
@@ -263,8 +273,15 @@ def asked_of_model_hub(spec: Spec, world: World) -> Any:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-        fetch(spec, Inputs(None, None))
+        fetch()
     return asked
+
+
+def reward_model(spec: Spec, world: World) -> Any:
+    """How a reward model is loaded and read."""
+    around = Surroundings.of(spec, Inputs(None, None).locate, print)
+    scorer: Any = build(spec.rewards, spec.chat_template, around).functions[0]._scorer
+    return scorer._settings.model_dump() | {"device": scorer._device}
 
 
 def fitting(spec: Spec, world: World) -> int:
@@ -657,6 +674,8 @@ JUDGE = reward(judge={"url": "http://a", "model": "m", "prompt": "{completion}"}
 KEYED = reward(
     judge={"url": "http://a", "model": "m", "prompt": "{completion}", "apiKeySecretRef": {"name": "a", "key": "b"}}
 )
+MODEL = reward(model={"source": "hf://a/b"})
+TOKEN = reward(model={"source": "hf://a/b", "tokenSecretRef": {"name": "a", "key": "b"}})
 CODE = reward(builtin="code")
 FADING = reward(builtin="format", weightSchedule=[{"step": 6, "weight": 2.0}])
 PYTHON = reward(
@@ -957,8 +976,23 @@ CASES: dict[str, Any] = {
     "rewardBox.resources.requests": Shown({"cpu": "500m"}, box, {"resources": {"requests": {"cpu": "500m"}}}, PYTHON),
     "rewardBox.resources.limits": Shown({"memory": "4Gi"}, box, {"resources": {"limits": {"memory": "4Gi"}}}, PYTHON),
     "rewardBox.onMissingWall": Shown("run", scorers, {"onMissingWall": "run"}, PYTHON),
-    "rewards[].model.source": Refused("hf://x/y", "spec.rewards[0].model", reward(model={"source": "hf://a/b"})),
-    "rewards[].model.loadIn": Refused("4bit", "spec.rewards[0].model", reward(model={"source": "hf://a/b"})),
+    "rewards[].model.source": [
+        Shown("hf://x/y", asked_for_reward_model, {"name": "x/y"}, MODEL),
+        Shown("pvc://judges/model", template, volume("judges"), MODEL),
+    ],
+    "rewards[].model.revision": Shown("v1", asked_for_reward_model, {"revision": "v1"}, MODEL),
+    "rewards[].model.loadIn": [
+        Shown("4bit", reward_model, {"load_in": "4bit"}, base) for base in (MODEL, merge(MODEL, GPU))
+    ],
+    "rewards[].model.device": Shown("cpu", reward_model, {"device": "cpu"}, merge(MODEL, GPU)),
+    "rewards[].model.batchSize": Shown(2, reward_model, {"batch_size": 2}, MODEL),
+    "rewards[].model.maxLength": Shown(64, reward_model, {"max_length": 64}, MODEL),
+    "rewards[].model.tokenSecretRef.name": Shown(
+        "x", container, {"env": [{"name": "REWARD_TOKEN_R", "valueFrom": {"secretKeyRef": {"name": "x"}}}]}, TOKEN
+    ),
+    "rewards[].model.tokenSecretRef.key": Shown(
+        "x", container, {"env": [{"name": "REWARD_TOKEN_R", "valueFrom": {"secretKeyRef": {"key": "x"}}}]}, TOKEN
+    ),
     "evaluation.enabled": Shown(False, phases, lambda found: not any(name.startswith("evaluate") for name in found)),
     "evaluation.stages": Shown(
         ["base"], phases, lambda found: "evaluate reinforce" not in found and "evaluate base" in found

@@ -56,5 +56,10 @@ def key_variable(reward: str) -> str:
     return f"REWARD_KEY_{_as_variable(reward)}"
 
 
+def token_variable(reward: str) -> str:
+    """Return the trainer's environment variable with the Hub token of a reward model."""
+    return f"REWARD_TOKEN_{_as_variable(reward)}"
+
+
 def _as_variable(name: str) -> str:
     return name.upper().replace("-", "_")

@@ -60,7 +60,6 @@ UNBUILT = (
         "parallelism.vllm", "this version has no vLLM server: use colocate", "server", lambda value: value == "server"
     ),
     Unbuilt("queue", "this version does not queue: remove it"),
-    Unbuilt("rewards[].model", "this version has no reward models: use builtin, python or http"),
 )
 """Every field of that kind: a job that asks for one is refused, and the CRD and docs/api.md say so at the field."""
 

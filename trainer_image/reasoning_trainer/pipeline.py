@@ -131,7 +131,9 @@ def _reading(spec: Spec) -> str:
 def load_rewards(attempt: Attempt) -> None:
     """Load the rewards' code once, so that what cannot be loaded ends the run before anything takes long."""
     spec = attempt.spec
-    with build(spec.rewards, spec.chat_template, Surroundings.of(spec, attempt.inputs.locate, attempt.say)) as rewards:
+    with build(
+        spec.rewards, spec.chat_template, Surroundings.of(spec, attempt.inputs.locate, attempt.say, attempt.commits)
+    ) as rewards:
         rewards.start()
 
 

@@ -18,6 +18,7 @@ from reasoning_contract.api import (
     WANDB_KEY,
     headers_variable,
     key_variable,
+    token_variable,
 )
 from reasoning_contract.rules import Fault
 from reasoning_contract.spec import KeyRef, Tracking
@@ -174,7 +175,12 @@ def _secrets(job: TrainingJob) -> dict[str, KeyRef]:
         for reward in job.spec.rewards
         if reward.judge and reward.judge.api_key_secret_ref
     }
-    return {name: key for name, key in keys.items() if key} | headers | judges
+    tokens = {
+        token_variable(reward.name): reward.model.token_secret_ref
+        for reward in job.spec.rewards
+        if reward.model and reward.model.token_secret_ref
+    }
+    return {name: key for name, key in keys.items() if key} | headers | judges | tokens
 
 
 def _resources(job: TrainingJob) -> Json:

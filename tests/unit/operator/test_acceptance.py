@@ -51,7 +51,6 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
         ({"parallelism": {"gpusPerNode": 0, "strategy": "ddp"}}, "spec.parallelism.strategy"),
         ({"parallelism": {"gpusPerNode": 1, "vllm": "server"}}, "spec.parallelism.vllm"),
         ({"queue": {"name": "a"}}, "spec.queue"),
-        ({"rewards": [{"name": "m", "model": {"source": "hf://a/b"}}]}, "spec.rewards[0].model"),
         ({"inference": {"maxNumSeqs": 8}}, "spec.inference.maxNumSeqs"),
         ({"inference": {"gpuMemoryUtilization": 0.5}}, "spec.inference.gpuMemoryUtilization"),
         (GPU | {"backend": "transformers", "model": MODEL | {"loadIn": "fp8"}}, "spec.model.loadIn"),

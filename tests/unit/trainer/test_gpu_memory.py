@@ -9,7 +9,7 @@ import pytest
 from tests.shapes import LLAMA_8B
 
 from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import ModelReward, Spec
 from reasoning_trainer.backends.gpu_memory import (
     GIB,
     Shape,
@@ -19,6 +19,7 @@ from reasoning_trainer.backends.gpu_memory import (
     fits,
     least_gpu_gib,
 )
+from reasoning_trainer.backends.reward_memory import reward_model_gib
 
 SHAPE = Shape.read(LLAMA_8B)
 UNDER, OVER = 0.05, 0.15
@@ -207,3 +208,11 @@ def test_smallest_gpu_is_the_least_on_which_it_fits(backend: str, share: float) 
 def test_breakdown_reads_well() -> None:
     text = str(estimate(spec(), LLAMA_8B, 80))
     assert text.startswith(f"{estimate(spec(), LLAMA_8B, 80).total:.1f} GiB: weights 15.0, adapter 0.6")
+
+
+@pytest.mark.parametrize(("load_in", "gib"), [("16bit", 15.0), ("8bit", 8.0), ("4bit", 5.2)])
+def test_reward_model_takes_its_weights_and_a_layer_of_a_batch(load_in: str, gib: float) -> None:
+    model = ModelReward(source="hf://a/b", load_in=load_in, batch_size=1, max_length=16)
+    assert reward_model_gib(model, LLAMA_8B) == pytest.approx(gib, abs=1.2)
+    longer = model.model_copy(update={"batch_size": 8, "max_length": 4096})
+    assert 2 < reward_model_gib(longer, LLAMA_8B) - reward_model_gib(model, LLAMA_8B) < 8

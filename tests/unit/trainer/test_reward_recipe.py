@@ -15,6 +15,7 @@ from reasoning_trainer import pipeline
 from reasoning_trainer.data.examples import Example, Splits
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs
+from reasoning_trainer.storage.commits import Commits
 
 KEPT = {"name": "kept", "python": {"configMapKeyRef": {"name": "code", "key": "kept.py"}}}
 HTTP = {"name": "judge", "http": {"url": "http://judge"}}
@@ -38,7 +39,7 @@ def attempt(folder: Path, *rewards: dict[str, Any]) -> Any:
         "parallelism": {"gpusPerNode": 0},
     }
     spec = resolve(Spec.model_validate(given))
-    return SimpleNamespace(spec=spec, inputs=Inputs(folder, None), say=print)
+    return SimpleNamespace(spec=spec, inputs=Inputs(folder, None), say=print, commits=Commits())
 
 
 def recipe(folder: Path, *rewards: dict[str, Any], **columns: Any) -> dict[str, Any]:

@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from reasoning_contract.spec import ChatTemplate, Reward
+from reasoning_contract.spec import ChatTemplate, Reward, RewardParams, Unscored
 from reasoning_trainer.rewards import Batch, RewardSet, Surroundings, build
+from reasoning_trainer.rewards.box import BoxProcess
+from reasoning_trainer.rewards.code import CodeScorer
 from reasoning_trainer.rewards.code.cases import Check, InputOutput, read_cases, same_output
 from reasoning_trainer.rewards.code.program import program_of
+from reasoning_trainer.rewards.failures import Failures
 
 ADD = "def add(a, b):\n    return a + b"
 ADDS = ["assert add(1, 2) == 3", "assert add(-1, 1) == 0"]
@@ -170,6 +174,22 @@ def test_row_without_tests_that_can_be_run_is_unscored_and_told(tests: Any) -> N
     with build([mine], ChatTemplate(), Surroundings(complain=said.append)) as rewards:
         assert score(rewards, ADD, tests) is None
     assert "row 0 of its batch, column tests" in said[0]
+
+
+def test_a_program_that_is_written_twice_is_run_once() -> None:
+    made: list[BoxProcess] = []
+
+    def make_box() -> BoxProcess:
+        made.append(BoxProcess())
+        return made[-1]
+
+    scorer = CodeScorer("mine", RewardParams(), ChatTemplate(), make_box, Failures("mine", Unscored(), print))
+    before = len(made)
+    other = ["assert add(1, 2) == 4"]
+    batch = Batch(["q"] * 4, [completion(ADD)] * 4, columns={"tests": [ADDS, ADDS, other, ADDS]})
+    assert scorer.score(batch, math.inf) == [1.0, 1.0, 0.0, 1.0]
+    assert len(made) - before == 2
+    scorer.close()
 
 
 def test_another_column_may_have_the_tests() -> None:

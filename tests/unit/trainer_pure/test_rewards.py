@@ -586,13 +586,6 @@ def test_weight_goes_in_lines_from_point_to_point(step: int, weight: float) -> N
     assert weights_at([Reward(name="b", builtin="format", weight=3.0), scheduled], step) == [3.0, weight]
 
 
-def test_kind_that_cannot_be_computed_is_refused_by_name() -> None:
-    mine = Reward.model_validate({"name": "mine", "model": {"source": "hf://a/b"}})
-    with pytest.raises(TrainerError, match="reward mine is of kind model") as caught:
-        build([mine], TEMPLATE)
-    assert caught.value.exit_code == ExitCode.NOT_SUPPORTED
-
-
 def test_error_in_a_reward_names_reward_row_and_text() -> None:
     function = RewardFunction(EachSample("mine", lambda sample: 1 / (len(sample.text) - 3)))
     with pytest.raises(TrainerError, match=r"reward mine failed on row 1 .*ZeroDivisionError.*'abc'") as caught:

@@ -122,10 +122,28 @@ class RewardBox(Part):
 
 
 class ModelReward(ModelSource):
-    """A reward given by a reward model."""
+    """A reward given by a reward model: a sequence classifier with one score, such as preference data trains."""
 
+    revision: Short | None = None
+    """Branch, tag or commit of a Hub repository."""
+    token_secret_ref: Annotated[KeyRef | None, RUN] = None
+    """Secret with a Hub token, for gated or private repositories; that of `model` when empty."""
     load_in: Literal["4bit", "8bit", "16bit"] = "8bit"
-    """Precision of its weights."""
+    """Precision of its weights. A CPU computes 16bit in 32-bit floats."""
+    device: Annotated[Literal["auto", "cpu"], RUN] = "auto"
+    """Where it scores: `auto` is the GPU where the job has one. `cpu` leaves the GPU to the training, and is slow."""
+    batch_size: Annotated[int, Field(ge=1, le=1024), RUN] = 8
+    """How many completions it reads at a time."""
+    max_length: Annotated[int, Field(ge=16, le=1048576)] = 4096
+    """Longest prompt and completion together, in its own tokens; of a longer one it reads the end."""
+
+    @rule(
+        "!has(self.revision) || self.source.startsWith('hf://')",
+        "only a Hub model (hf://owner/name) has a revision: remove it",
+        field="revision",
+    )
+    def _only_hub_models_have_a_revision(self) -> bool:
+        return self.revision is None or self.source.startswith("hf://")
 
 
 Builtin = Literal[

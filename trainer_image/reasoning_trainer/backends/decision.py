@@ -14,7 +14,8 @@ from reasoning_contract.spec import Spec
 
 from ..job import Inputs, Job
 from ..storage.commits import Commits
-from ..storage.model_files import NO_COMMITS, NOT_READ, WEIGHTS, fetch
+from ..storage.hub_models import NO_COMMITS, NOT_READ
+from ..storage.model_files import WEIGHTS, fetch
 from ..storage.run_folder import write_atomic
 from . import find_gpu
 from .gpu_memory import GIB, UnknownShapeError, estimate, fits

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
-from reasoning_contract.spec import PREFERENCE, Spec
+from reasoning_contract.spec import PREFERENCE, ModelReward, Spec
 
 from .. import backends
 from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
@@ -34,6 +34,7 @@ from ..pipeline import pair_tokens
 from ..reporting.display import Display
 from ..reporting.trackers import refuse_missing
 from ..rewards import Surroundings, build
+from ..rewards.model import config_of
 from ..rewards.references import are_judged, set_aside, unjudgeable, without
 from . import findings
 from .findings import Finding, Scores
@@ -122,6 +123,10 @@ class Checker:
             if model and any(name.startswith("gguf:") for name in self._spec.export.formats):
                 rehearse(model[0], model[1].tokenizer, Interruption(lambda: None))
                 self._note(Finding("export", "llama.cpp's converter knows the architecture and the tokenizer"))
+        for reward in self._spec.rewards:
+            if reward.model:
+                with self._guarded(f"reward {reward.name}"):
+                    self._note(self._reward_model(reward.name, reward.model))
         if splits:
             with self._guarded("rewards"):
                 self._signal(kept or splits.train, chat)
@@ -139,7 +144,8 @@ class Checker:
             self._note(findings.error(subject, error.problem))
 
     def _model(self) -> tuple[Path, Chat]:
-        from ..storage.model_files import NOT_READ, WEIGHTS, fetch, require_safetensors
+        from ..storage.hub_models import NOT_READ
+        from ..storage.model_files import WEIGHTS, fetch, require_safetensors
 
         spec = self._spec
         folder, revision = fetch(spec, self._inputs, (*NOT_READ, WEIGHTS))
@@ -211,6 +217,17 @@ class Checker:
         around = Surroundings.of(self._spec, self._inputs.locate, self._display.say)
         return replace(around, guard=around.guard.model_copy(update={"window_batches": 1}))
 
+    def _reward_model(self, name: str, model: ModelReward) -> Finding:
+        """Look at a reward model's config.json: its weights may be larger than what a check is given."""
+        from ..storage.hub_models import NOT_READ
+        from ..storage.model_files import WEIGHTS
+
+        folder = self._around().fetch_model(name, model, (*NOT_READ, WEIGHTS))
+        local = not model.source.startswith("hf://")
+        config = config_of(name, folder, with_weights=local)
+        on_gpu = self._spec.parallelism.gpus_per_node > 0 and model.device == "auto"
+        return findings.reward_model(name, model, config, on_gpu)
+
     def _demonstrations(self, rows: Sequence[Example], chat: Chat) -> None:
         """Write what the warm-up would learn: the template must show where the assistant's turns begin."""
         from ..chat.demonstrations import demonstrate
@@ -227,8 +244,9 @@ class Checker:
             return
         rows = sample(spec, train)
         references = [row.answer for row in rows]
-        scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in spec.rewards}
-        with build(spec.rewards, spec.chat_template, self._around()) as functions:
+        tried = [reward for reward in spec.rewards if not reward.model]
+        scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in tried}
+        with build(tried, spec.chat_template, self._around()) as functions:
             functions.start()
             for kind, texts in samples(spec, rows, chat.tokens if chat else list).items():
                 for name, each in functions.score(as_said(spec, rows, texts, chat)).items():

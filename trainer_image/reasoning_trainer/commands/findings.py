@@ -14,9 +14,10 @@ from reasoning_contract.finding import Finding as Told
 from reasoning_contract.problem import Problem
 from reasoning_contract.rates import chosen_rates
 from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import GROUPED, PREFERENCE, Reward, Spec
+from reasoning_contract.spec import GROUPED, PREFERENCE, ModelReward, Reward, Spec
 
 from ..backends.gpu_memory import Shape, UnknownShapeError, estimate, least_gpu_gib
+from ..backends.reward_memory import reward_model_gib
 from ..data.examples import Example, Splits
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
@@ -118,6 +119,30 @@ def learning_rates(spec: Spec, config: Mapping[str, Any]) -> list[Finding]:
         return [Finding(f"{stage}.learningRate", told) for stage in stages]
     rates = chosen_rates(spec, parameters)
     return [Finding(f"{stage}.learningRate", f"{rate.value:g}: {rate.reason}") for stage, rate in rates.items()]
+
+
+def reward_model(name: str, model: ModelReward, config: Mapping[str, Any], on_gpu: bool) -> Finding:
+    """Tell what a reward model takes, which is not read here.
+
+    Parameters
+    ----------
+    name
+        Name of the reward.
+    model
+        Its settings.
+    config
+        The model's config.json.
+    on_gpu
+        Whether it shares the GPU with the training.
+    """
+    subject = f"reward {name}"
+    if not on_gpu:
+        return Finding(subject, f"{model.source} scores on the CPU; its weights are not read here")
+    try:
+        room = f"{reward_model_gib(model, config):.1f} GiB of the GPU beside the estimate for the training"
+    except UnknownShapeError as error:
+        room = f"memory that is not estimated: {error}"
+    return Finding(subject, f"{model.source} takes {room}; its weights are not read here")
 
 
 def _flat(part: Any, at: str = "") -> dict[str, Any]:
@@ -244,11 +269,13 @@ def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[str |
     spec
         The job.
     scores
-        Scores by reward.
+        Scores by reward; without some, nothing is said of the sum.
     references
         The answers of the sample rows.
     """
-    findings = [_reward(reward, scores[reward.name], references) for reward in spec.rewards]
+    findings = [_reward(reward, scores[reward.name], references) for reward in spec.rewards if reward.name in scores]
+    if len(findings) < len(spec.rewards):
+        return findings
     if all(_is_constant(scores[reward.name]) for reward in spec.rewards):
         return [
             *findings,

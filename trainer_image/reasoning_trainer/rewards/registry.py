@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from reasoning_contract.api import headers_variable, key_variable
 from reasoning_contract.exit_codes import ExitCode
-from reasoning_contract.spec import ChatTemplate, HttpReward, JudgeReward, Reward, RewardParams
+from reasoning_contract.spec import ChatTemplate, HttpReward, JudgeReward, ModelReward, Reward, RewardParams
 
 from ..errors import TrainerError
 from . import (
@@ -27,6 +27,7 @@ from .code import CodeScorer
 from .code.scorer import MEMORY
 from .completion import GroupScorer, SampleScorer
 from .failures import Failures
+from .model import ModelScorer
 from .python import PythonScorer, function_of
 from .remote.http import Service, headers_of
 from .remote.judge import JudgeScorer
@@ -88,12 +89,8 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
         url = f"{reward.judge.url.rstrip('/')}/chat/completions"
         service = Service(url, _key(reward, reward.judge, around.variables), reward.judge.retries)
         return JudgeScorer(reward.name, reward.judge, service, failures)
-    raise TrainerError(
-        ExitCode.NOT_SUPPORTED,
-        "RewardNotSupported",
-        f"reward {reward.name} is of kind model, which this version cannot compute",
-        "use python, http or a builtin",
-    )
+    assert reward.model
+    return _model_scorer(reward.name, reward.model, around, failures)
 
 
 def seconds_of(reward: Reward) -> float:
@@ -131,3 +128,8 @@ def _key(reward: Reward, judge: JudgeReward, variables: Mapping[str, str]) -> di
             f"put the endpoint's key alone into the Secret's key; without a cluster, set {name}",
         )
     return {"Authorization": f"Bearer {key}"}
+
+
+def _model_scorer(name: str, model: ModelReward, around: Surroundings, failures: Failures) -> ModelScorer:
+    device = "cuda" if around.gpu and model.device == "auto" else "cpu"
+    return ModelScorer(name, model, lambda: around.fetch_model(name, model), device, failures)

@@ -13,7 +13,8 @@ from ..attempt import Context, Policy
 from ..backends import gpu_uuid
 from ..backends.base import Backend
 from ..storage.engine_cache import exclusive
-from ..storage.model_files import Fetched, require_safetensors
+from ..storage.hub_models import Fetched
+from ..storage.model_files import require_safetensors
 
 
 def load(context: Context, backend: Backend, fetched: Callable[[], Fetched]) -> Policy:

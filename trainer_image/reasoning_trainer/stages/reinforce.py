@@ -39,7 +39,7 @@ def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     attempt.interruption.check()
     attempt.tracker.begin(STAGE, "preparing")
     _tell_of_rounding(attempt)
-    around = Surroundings.of(attempt.spec, attempt.inputs.locate, attempt.say)
+    around = Surroundings.of(attempt.spec, attempt.inputs.locate, attempt.say, attempt.commits)
     with build(attempt.spec.rewards, attempt.spec.chat_template, around) as rewards:
         train(attempt, policy, STAGE, _make_trainer(attempt, policy, splits, rewards))
     drop_reference(policy)

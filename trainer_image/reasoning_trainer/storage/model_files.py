@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Spec
@@ -18,18 +16,14 @@ from reasoning_contract.spec import Spec
 from ..attempt import Context
 from ..errors import TrainerError
 from ..job import Inputs
-from ..resource_failures import is_storage_full
+from . import hub_models
 from .commits import Commits
+from .hub_models import NO_COMMITS, NOT_READ, Fetched, Wanted
 from .lfs import pointers
 
-NOT_READ = ("*.bin", "*.pth", "*.pt", "*.gguf", "*.onnx", "*.h5", "*.msgpack", "consolidated*.safetensors")
-"""Files of a Hub repository that the trainer never reads; the last are Mistral's copies of the shards."""
 WEIGHTS = "*.safetensors"
 SHOWN = 3
 """Files that an error message names."""
-NO_COMMITS = Commits()
-Fetched: TypeAlias = tuple[Path, str | None]
-"""The folder, and the commit of a Hub repository."""
 _GLANCE_SECONDS = 0.5
 TOLD_SECONDS = 10.0
 """How often to tell how much of a download has come."""
@@ -147,62 +141,5 @@ def fetch(spec: Spec, inputs: Inputs, ignore: Sequence[str] = NOT_READ, commits:
     TrainerError
         If the model is not there or cannot be fetched.
     """
-    if spec.model.source.startswith("hf://"):
-        return _download(spec, ignore, commits)
-    try:
-        return inputs.locate(spec.model.source), None
-    except TrainerError as error:
-        raise TrainerError(
-            ExitCode.MODEL_INVALID,
-            "ModelNotFound",
-            f"model.source {error.message}",
-            "check the path; file:/// is a path in the image, pvc://claim/path a folder on a claim",
-        ) from None
-
-
-def _download(spec: Spec, ignore: Sequence[str], commits: Commits) -> tuple[Path, str]:
-    """Take a snapshot of the Hub repository; its folder is named after the commit."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    name = spec.model.source.removeprefix("hf://")
-    take = partial(
-        snapshot_download,
-        name,
-        revision=commits.pinned(f"models/{name}", spec.model.revision),
-        token=os.environ.get("HF_TOKEN"),
-        ignore_patterns=list(ignore),
-    )
-    try:
-        folder = take()
-    except GatedRepoError as error:
-        raise _not_found(spec, error, "accept the model's terms on the Hub and give model.tokenSecretRef") from None
-    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-        raise _not_found(spec, error, "check name and revision; a private one needs model.tokenSecretRef") from None
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        if is_storage_full(error):
-            raise
-        try:
-            # of a commit the library wants to list the files first, even if all of them are there
-            folder = take(local_files_only=True)
-        except LocalEntryNotFoundError:
-            raise TrainerError(
-                ExitCode.TRANSIENT,
-                "HubUnreachable",
-                f"model.source {spec.model.source} cannot be fetched: {error}",
-                "it is tried again; without a network, put the model on a claim and use pvc://claim/path",
-            ) from error
-    commits.pin(f"models/{name}", spec.model.revision, Path(folder).name)
-    return Path(folder), Path(folder).name
-
-
-def _not_found(spec: Spec, error: Exception, hint: str) -> TrainerError:
-    return TrainerError(ExitCode.MODEL_INVALID, "ModelNotFound", f"model.source {spec.model.source}: {error}", hint)
+    wanted = Wanted("model", spec.model.source, spec.model.revision, os.environ.get("HF_TOKEN"))
+    return hub_models.fetch(wanted, inputs.locate, ignore, commits)

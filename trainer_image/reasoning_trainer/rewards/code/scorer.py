@@ -89,25 +89,28 @@ class CodeScorer:
             If more cannot be scored than `guards.unscored` lets pass, or there is no box any more.
         """
         nothing = [None] * len(batch)
-        rows = zip(batch.columns.get(self._column, nothing), batch.columns.get(ENTRY, nothing), strict=True)
+        tests, entries = (batch.columns.get(name, nothing) for name in (self._column, ENTRY))
         tags = self._template.reasoning_tags, self._template.answer_tags
         answers = [final_answer(text, *tags) for text in batch.completion_texts]
         problems: list[str] = []
 
-        def score(row: int, answer: str | None, tests: object, entry: object) -> float | None:
+        def score(row: int) -> float | None:
             if time.monotonic() > deadline:
                 return None
             try:
-                return self._score(answer, read_cases(tests, entry))
+                return self._score(answers[row], read_cases(tests[row], entries[row]))
             except (ValueError, BrokenTestsError) as error:
                 problems.append(f"row {row} of its batch, column {self._column}: {error}")
                 return None
 
-        asked = [(row, answer, *each) for row, (answer, each) in enumerate(zip(answers, rows, strict=True))]
+        # one program is often written several times, once the model is sure of it
+        same = [(answer, id(each), id(entry)) for answer, each, entry in zip(answers, tests, entries, strict=True)]
+        firsts = {key: row for row, key in reversed(list(enumerate(same)))}
         try:
-            scores = list(self._workers.map(lambda each: score(*each), asked))
+            found = dict(zip(firsts, self._workers.map(score, firsts.values()), strict=True))
         except BoxError as error:
             raise self._without_box(error) from error
+        scores = [found[key] for key in same]
         self._failures.take(scores, problems)
         return scores
 
