@@ -157,7 +157,7 @@ def test_what_only_a_run_would_tell_is_listed_and_not_made_up(tmp_path: Path) ->
         "GRPOTrainer(model=load(), args=config, reward_funcs=imported).train()\n",
         tmp_path,
     )
-    assert "learningRate" not in found.document["spec"]["reinforce"]
+    assert "reinforce" not in found.document["spec"]
     assert lines(found)[:3] == [
         "line 5: learning_rate: only a run would tell what rate is",
         "line 5: max_steps: only a run would tell what int(os.environ['STEPS']) is",
