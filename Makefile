@@ -76,7 +76,7 @@ verify: .venv/.done ## What is generated is up to date
 
 .PHONY: test-unit
 test-unit: .venv/.done
-	$(PYTEST) -q tests/unit
+	$(PYTEST) -q -n auto --maxprocesses 2 tests/unit
 
 .PHONY: test-box
 test-box: .venv/.done ## Escape attempts against the box for reward functions; as root it tries them as child of root too
