@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -195,6 +196,13 @@ class FakeTrainer:
         self._server.server_close()
 
 
+KOPFS_END = re.compile(
+    r"\S+ \S+ ERROR asyncio: an error occurred during closing of asynchronous generator "
+    r"<async_generator object infinite_watch.*?RuntimeError: generator didn't stop after athrow\(\)\n",
+    re.DOTALL,
+)
+
+
 class Operator:
     """The operator, `python -m reasoning_operator`, as a process outside the cluster."""
 
@@ -232,6 +240,11 @@ class Operator:
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
+
+    def broken(self) -> str:
+        """Return the log, if it has a traceback but for one that a watch of kopf may leave as the process ends."""
+        rest = KOPFS_END.sub("", self.log())
+        return rest if "Traceback" in rest else ""
 
     def memory_mib(self, *, peak: bool = False) -> float:
         """Return the resident memory of the process, now or at its highest."""

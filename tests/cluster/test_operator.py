@@ -37,7 +37,7 @@ def operator(api_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     install_crd(api_server)
     with running(Operator(api_server, tmp_path_factory.mktemp("operator") / "log")) as operator:
         yield operator
-    assert "Traceback" not in operator.log(), operator.log()
+    assert not operator.broken()
 
 
 @pytest.fixture
