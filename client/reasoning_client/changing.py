@@ -5,10 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from reasoning_contract.api import GROUP
-
-RETRY = f"{GROUP}/retry"
-"""Annotation of a ReasoningTrainingJob: a new value asks for another run of a job that failed."""
+from reasoning_contract.api import RETRY
 
 
 def suspend(yes: bool) -> dict[str, Any]:

@@ -67,10 +67,10 @@ def _begun(observed: Observed) -> bool:
 
 
 def _correct(observed: Observed) -> str:
-    """Return how a spec is corrected: what has begun would lose its run with its object."""
+    """Return how a spec is corrected: one that has begun rests meanwhile, one that has not has failed."""
     if _begun(observed):
         return "set spec.suspend to true, correct these fields and set it to false: the run goes on where it was"
-    return "delete the job, correct these fields and apply it again"
+    return "correct these fields"
 
 
 def _invalid(found: Sequence[Fault], observed: Observed, reason: str = "SpecInvalid") -> Problem:

@@ -37,11 +37,24 @@ def announcements(old: Status, new: Status) -> list[Announcement]:
         events.append(Announcement("Normal", "Resumed", f"attempt {new.attempts} goes on from {place}"))
     if new.stage and new.stage != old.stage and new.phase == "Running":
         events.append(Announcement("Normal", "Stage", f"stage {new.stage}"))
+    if (applied := _changed_spec(new)) and applied != _changed_spec(old):
+        events.append(applied)
     if problem := _problem(old, new):
         events.append(problem)
     if (silence := _silence(new)) and _silence(old) is None:
         events.append(Announcement("Warning", silence.reason, silence.message))
     return events
+
+
+def _changed_spec(status: Status) -> Announcement | None:
+    """Return what the condition of a changed spec says."""
+    told = next((each for each in status.conditions if each.type == "SpecApplied"), None)
+    if told is None:
+        return None
+    if told.status == "True":
+        return Announcement("Normal", "SpecApplied", f"the job goes on with {told.message}")
+    ends = "a pod that runs saves a checkpoint and ends, which costs no attempt; the next goes on with"
+    return Announcement("Normal", "SpecApplying", f"{ends} {told.message}")
 
 
 def _silence(status: Status) -> Condition | None:

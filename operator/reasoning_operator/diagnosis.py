@@ -115,7 +115,7 @@ def _past_deadline(observed: Observed, now: datetime) -> Failure | None:
 
 def _deadline(limit: int) -> Failure:
     message = f"the job was not done {limit} s after its start"
-    hint = "raise spec.limits.activeDeadlineSeconds in a new job, or give it less to do (reinforce.steps)"
+    hint = "raise spec.limits.activeDeadlineSeconds, or give it less to do (reinforce.steps)"
     return Failure(reason="DeadlineExceeded", message=message, hint=hint, final=True)
 
 

@@ -104,7 +104,7 @@ class JobMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every job's series of the moment."""
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
-        for key, samples in self._samples.items():
+        for key, samples in list(self._samples.items()):  # a reconcile may add a job meanwhile
             for sample in samples if self._is_fresh(key) else samples[:1]:
                 name = sample.series.name
                 if name not in families:

@@ -13,6 +13,7 @@ from reasoning_contract.problem import Problem
 from reasoning_contract.progress import Progress
 
 from . import names, pods
+from .changing import retry_asked
 from .children.table import TABLE, Row
 from .client import Cluster, path
 from .inputs import output_claim_of, references
@@ -56,7 +57,8 @@ async def observe(
     if given is None:
         return None
     job = {**given, "spec": with_defaults(given["spec"], defaults)} if defaults else given
-    if job.get("status", {}).get("phase") in FINISHED:  # all that may be left to do is to end its Jobs
+    # all that may be left to do is to end its Jobs
+    if job.get("status", {}).get("phase") in FINISHED and not retry_asked(Observed(job)):
         jobs = [row for row in TABLE if row.kind is JOB]
         return Observed(job, **await _children(store, cluster, jobs, job))
     children = await _children(store, cluster, TABLE, job)

@@ -13,7 +13,7 @@ from reasoning_contract.problem import Problem
 from reasoning_contract.spec import Limits
 from reasoning_contract.spec.nature import CHANGEABLE_PHASES
 
-from . import pods, preflight, suspension
+from . import changing, pods, preflight, suspension
 from .acceptance import Verdict
 from .children import config, pod, training_job
 from .children.table import TABLE, OnDrift, Row, built
@@ -65,6 +65,8 @@ def plan(observed: Observed, verdict: Verdict, settings: Settings, now: datetime
     """
     if observed.is_going:
         return Plan()
+    if changing.retry_asked(observed):
+        return _before_it_begins_again(observed)
     if observed.status.phase in FINISHED:
         return _after_the_end(observed, now)
     if isinstance(verdict, Problem):
@@ -90,6 +92,14 @@ def _while_refused(observed: Observed, verdict: Problem) -> Plan:
     return Plan(patch=((live, patch),) if patch else (), retry=retry)
 
 
+def _before_it_begins_again(observed: Observed) -> Plan:
+    """Delete the Job that failed, and with it its pods; when they are gone the status says that the job has begun."""
+    live = observed.batch_job
+    if live is None or not observed.owns(live) or live["metadata"].get("deletionTimestamp"):
+        return Plan()
+    return Plan(delete=(live,))
+
+
 def _after_the_end(observed: Observed, now: datetime) -> Plan:
     """End what still runs of a job that the operator let fail, and delete the job when its time is over."""
     jobs = (observed.child(row.role) for row in TABLE if row.kind is JOB)
@@ -108,7 +118,7 @@ def _seconds_left(since: str | None, span: float, now: datetime) -> float | None
 def _towards(job: TrainingJob, observed: Observed, settings: Settings, now: datetime) -> Plan:
     wanted = built(job, settings)
     # an operator that has no image for a Job leaves it the one that it has
-    to_replace = bool(pod.image(job, settings)) and _to_replace(wanted["batch_job"], observed)
+    to_replace = bool(pod.image(job, settings)) and _to_replace(job, wanted["batch_job"], observed, settings)
     checks = preflight.is_due(job, observed, settings)
     steps = [_step(row, wanted[row.role], job, observed, to_replace=to_replace, checks=checks) for row in TABLE]
     return Plan(
@@ -154,12 +164,15 @@ def _held(wanted: Json) -> Json:
     return {"labels": meta["labels"], "ownerReferences": meta.get("ownerReferences", [])}
 
 
-def _to_replace(wanted: Json | None, observed: Observed) -> bool:
-    """Whether the Job was made with another template or spec and may be made anew.
+def _to_replace(job: TrainingJob, wanted: Json | None, observed: Observed, settings: Settings) -> bool:
+    """Whether the Job was made with another template or spec and is to be made anew.
 
-    It may while the job's spec may change, which is until the status says Starting, and no container runs.
+    It is while no pod trains, which is until the status says Starting, and no container runs; at any time if the user
+    changed how the run goes on. Its pods then have the time to save a checkpoint, as at a suspension.
     """
     live = observed.batch_job
+    if changing.restarts(job, observed, settings):
+        return True
     if live is None or wanted is None or observed.status.phase not in (None, *CHANGEABLE_PHASES):
         return False
     at_work = any(pods.started_at(each) and not pods.is_over(each) for each in observed.pods)

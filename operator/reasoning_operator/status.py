@@ -9,8 +9,9 @@ from reasoning_contract.job_status import Condition, Failure, Phase, PreflightSt
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import GUARD_CONDITIONS, GuardReport, Progress
 from reasoning_contract.report import ProgressStatus
+from reasoning_contract.spec.changing import retry_hint
 
-from . import pods, preflight, suspension
+from . import changing, pods, preflight, suspension
 from .acceptance import Verdict
 from .children.preflight import is_wanted
 from .children.volume import claim_name
@@ -48,6 +49,10 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
     """
     old = observed.status
     generation = observed.job["metadata"].get("generation")
+    retry = changing.retry_value(observed.job)
+    if changing.retry_asked(observed) and changing.is_cleared(observed):
+        observed = changing.begun_again(observed)
+        old = observed.status
     if old.phase in FINISHED:
         return old.model_copy(update={"observed_generation": generation})
     problem = _problem(observed, verdict, settings, now)
@@ -60,13 +65,16 @@ def status(observed: Observed, verdict: Verdict, settings: Settings, now: dateti
             "phase": phase,
             "attempts": _attempts(observed, report),
             "start_time": old.start_time or _first_start(observed),
-            "failure": None if phase in ("Running", "Suspended", "Succeeded") else problem and _failure(problem),
+            "failure": _kept_failure(problem, phase, observed.job["metadata"]["name"], retry),
+            "retry": old.retry if retry is None else retry,
             "preflight": _preflight(observed, verdict, settings),
             "storage": old.storage if isinstance(verdict, Problem) else _storage(verdict),
         }
     )
     new = _at_phase(new, observed, now)
-    return new.model_copy(update={"conditions": _conditions(new, observed, verdict, report, now, checks=checks)})
+    applied = _spec_applied(observed, verdict, settings)
+    conditions = _conditions(new, observed, verdict, report, now, applied, checks=checks)
+    return new.model_copy(update={"conditions": conditions})
 
 
 def latest_report(observed: Observed) -> Progress | None:
@@ -98,6 +106,20 @@ def _preflight(observed: Observed, verdict: Verdict, settings: Settings) -> Pref
     if isinstance(verdict, Problem):
         return old
     return preflight.result(verdict, observed, settings) or (old if observed.batch_job is not None else None)
+
+
+def _kept_failure(problem: Problem | None, phase: Phase, name: str, retry: str | None) -> Failure | None:
+    """Return a problem as the status has it; of one that ended the job, how the job is started again too."""
+    if problem is None or phase in ("Running", "Suspended", "Succeeded"):
+        return None
+    failure = _failure(problem)
+    if phase != "Failed" or failure.reason in _LOST:
+        return failure
+    return failure.model_copy(update={"hint": "; then ".join(filter(None, (failure.hint, retry_hint(name, retry))))})
+
+
+_LOST = ("ClaimLost",)
+"""Failures that nothing can be resumed after."""
 
 
 def _failure(problem: Problem) -> Failure:
@@ -181,9 +203,16 @@ def _complete(progress: ProgressStatus | None) -> ProgressStatus | None:
 
 
 def _conditions(
-    new: Status, observed: Observed, verdict: Verdict, report: Progress | None, now: datetime, *, checks: bool
+    new: Status,
+    observed: Observed,
+    verdict: Verdict,
+    report: Progress | None,
+    now: datetime,
+    applied: list[_Claim],
+    *,
+    checks: bool,
 ) -> list[Condition]:
-    claims = [_accepted(verdict), *_preflight_passed(new, checks=checks), _running(new, observed)]
+    claims = [_accepted(verdict), *_preflight_passed(new, checks=checks), _running(new, observed), *applied]
     suspended = suspension.asked(observed.job)
     if suspended or _old(observed, "Suspended"):
         claims.append(_suspended(new.phase == "Suspended", suspended))
@@ -209,6 +238,18 @@ def _accepted(verdict: Verdict) -> _Claim:
     gpu = " (guards.preflight is off: the GPU is held meanwhile)" if verdict.spec.parallelism.gpus_per_node else ""
     checks = f"data and rewards are checked first thing in the training pod{gpu}"
     return _Claim("Accepted", True, "Valid", f"the spec can be run; {checks}")
+
+
+def _spec_applied(observed: Observed, verdict: Verdict, settings: Settings) -> list[_Claim]:
+    """Say which changes of the spec wait for a pod, and that one was made with them; nothing while all is as it was."""
+    if isinstance(verdict, Problem):
+        return []
+    if waiting := changing.waiting(verdict, observed, settings):
+        return [_Claim("SpecApplied", False, "Applying", "; ".join(waiting))]
+    old = _old(observed, "SpecApplied")
+    if old and old.status == "False" and changing.is_applied(verdict, observed, settings):
+        return [_Claim("SpecApplied", True, "Applied", old.message)]
+    return []
 
 
 def _preflight_passed(new: Status, *, checks: bool) -> list[_Claim]:

@@ -30,6 +30,7 @@ from tests.polling import eventually
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.finding import Finding
 from reasoning_contract.outcome import Outcome
+from reasoning_contract.spec.changing import retry_hint
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +182,63 @@ def test_recipe_and_image_may_change_while_suspended(api: Api, kubelet: FakeKube
     assert job_spec(api, "change")["lora"]["rank"] == 4
 
 
+def test_changed_rate_is_taken_over_in_mid_run_at_no_cost(api: Api, kubelet: FakeKubelet) -> None:
+    api.create(manifest("rate", limits={"maxAttempts": 1}))
+    first = api.pod("rate")
+    kubelet.run(first)
+    api.wait_for_phase("rate", "Running")
+    before = api.get(JOB, "rate-train")
+    api.patch(RTJ, "rate", {"spec": {"reinforce": {"learningRate": 1e-4}}})
+
+    def applied(state: str) -> Json | None:
+        found = condition(api.status("rate"), "SpecApplied")
+        return found if found.get("status") == state else None
+
+    second = eventually(
+        lambda: pod if (pod := api.pod("rate"))["metadata"]["uid"] != first["metadata"]["uid"] else None,
+        "a pod with the new rate",
+    )
+    assert job_spec(api, "rate")["reinforce"]["learningRate"] == 1e-4
+    after = api.get(JOB, "rate-train")
+    assert before
+    assert after
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert after["spec"]["backoffLimit"] == 0, "and it has all its attempts"
+    told = eventually(lambda: applied("True"), "the change in the status")
+    assert (told["reason"], told["message"]) == ("Applied", "reinforce.learningRate: not set -> 0.0001")
+    kubelet.run(second)
+    assert "failure" not in api.wait_for_phase("rate", "Running")
+
+    def events() -> set[str]:
+        of_job = [each for each in api.list(("v1", "Event")) if each["involvedObject"]["kind"] == RTJ[1]]
+        return {each["reason"] for each in of_job if "not set -> 0.0001" in (each.get("message") or "")}
+
+    eventually(lambda: events() == {"SpecApplying", "SpecApplied"}, "the events that say what changed")
+
+
+def test_failed_job_is_mended_and_starts_again_on_the_same_object(api: Api, kubelet: FakeKubelet) -> None:
+    api.create(manifest("mended"))
+    pod = api.pod("mended")
+    kubelet.run(pod)
+    api.wait_for_phase("mended", "Running")
+    word = Outcome(exit_code=65, reason="DatasetColumnMissing", message="no column answer", hint="name it")
+    kubelet.say(pod, word)
+    status = api.wait_for_phase("mended", "Failed")
+    retry = "reasoning-operator.io/retry"
+    assert f"kubectl annotate rtj mended --overwrite {retry}=1" in status["failure"]["hint"]
+    api.patch(RTJ, "mended", {"spec": {"data": {"train": {"limit": 10}}}})
+    api.patch(RTJ, "mended", {"metadata": {"annotations": {retry: "1"}}})
+    again = api.pod("mended")
+    assert job_spec(api, "mended")["data"]["train"]["limit"] == 10
+    kubelet.run(again)
+    status = api.wait_for_phase("mended", "Running")
+    assert (status["retry"], "failure" in status, "completionTime" in status) == ("1", False, False)
+    assert condition(status, "Failed") == {}
+    kubelet.say(again, Outcome(exit_code=65, reason="DatasetColumnMissing", message="still none", hint="name it"))
+    status = api.wait_for_phase("mended", "Failed")
+    assert f"{retry}=2" in status["failure"]["hint"], "the value that was heeded starts nothing again"
+
+
 def test_restart_in_the_middle_of_a_run_makes_nothing_twice(api: Api, operator: Operator, kubelet: FakeKubelet) -> None:
     api.create(manifest("restart"))
     pod = api.pod("restart")
@@ -255,7 +313,7 @@ def test_users_fault_is_not_retried(api: Api, kubelet: FakeKubelet) -> None:
     assert failure == {
         "reason": "DatasetColumnMissing",
         "message": "no column answer",
-        "hint": "name it in data.train",
+        "hint": f"name it in data.train; then {retry_hint('bad-data', None)}",
         "exitCode": 65,
         "pod": pod["metadata"]["name"],
     }

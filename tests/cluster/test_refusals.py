@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from tests.manifests import TABLE, merge
 
+from reasoning_contract.spec import Spec
+from reasoning_contract.spec.changing import MANNERS, SUCCEEDED
+from reasoning_contract.spec.nature import settled
+
 ROOT = Path(__file__).parents[2]
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 """Runs kubectl and returns whatever comes: most of what is tested here is refused."""
@@ -79,43 +83,84 @@ def change(kubectl: Kubectl, name: str, patch: dict[str, Any]) -> str:
     return kubectl("patch", "rtj", name, "--type=merge", "-p", json.dumps({"spec": patch})).stderr
 
 
-RECIPE_CHANGES = [
+LEARNED = [
     ("backend", {"backend": "transformers"}),
-    ("model", {"model": {"source": "hf://other/model"}}),
+    ("model.source", {"model": {"source": "hf://other/model"}}),
     ("lora", {"lora": {"rank": 8}}),
     ("chatTemplate", {"chatTemplate": {"systemPrompt": "Other."}}),
-    ("inference", {"inference": {"enforceEager": True}}),
     ("data", {"data": {"train": {"limit": 10}}}),
-    ("warmup", {"warmup": {"epochs": 2}}),
-    ("reinforce", {"reinforce": {"steps": 10}}),
+    ("warmup.skip", {"warmup": {"skip": True}}),
+    ("reinforce.numGenerations", {"reinforce": {"numGenerations": 4}}),
+    ("reinforce.maxCompletionLength", {"reinforce": {"maxCompletionLength": 64}}),
     ("rewards", {"rewards": [{"name": "other", "builtin": "correctness"}]}),
-    ("evaluation", {"evaluation": {"samples": 1}}),
-    ("export", {"export": {"formats": ["merged16bit"]}}),
-    ("guards", {"guards": {"learningSignal": {"action": "warn"}}}),
-    ("checkpoint", {"checkpoint": {"everySteps": 5}}),
+]
+PLACE = [
+    ("inference", {"inference": {"enforceEager": True}}),
     ("parallelism", {"parallelism": {"gpusPerNode": 2}}),
     ("queue", {"queue": {"name": "team"}}),
     ("pod", {"pod": {"labels": {"a": "b"}}}),
     ("storage.cacheClaim", {"storage": {"cacheClaim": "caches"}}),
 ]
+COURSE = [
+    ("warmup.epochs", {"warmup": {"epochs": 2}}),
+    ("reinforce.steps", {"reinforce": {"steps": 10}}),
+    ("reinforce.learningRate", {"reinforce": {"learningRate": 1e-4}}),
+    ("evaluation", {"evaluation": {"samples": 1}}),
+    ("export", {"export": {"formats": ["merged16bit"]}}),
+    ("guards.learningSignal", {"guards": {"learningSignal": {"action": "warn"}}}),
+    ("checkpoint", {"checkpoint": {"everySteps": 5}}),
+]
+START_OVER = {"checkpoint": {"onSpecChange": "startOver"}}
 
 
-@pytest.mark.parametrize("phase", ["Starting", "Running", "Succeeded", "Failed"])
-def test_recipe_stands_still_once_the_run_has_begun(kubectl: Kubectl, job: str, phase: str) -> None:
+def said_of(field: str, when: str) -> str:
+    """Return what the table of changes says to a change of a field at work, of a trained model, or of a job done."""
+    nature = next(each.nature for each in settled(Spec) if each.path == field)
+    manner = MANNERS[nature.changes]
+    text = {"at work": manner.at_work, "trained": manner.trained, "done": SUCCEEDED}[when]
+    assert text
+    return text.format(field=field)
+
+
+def set_trained(kubectl: Kubectl, name: str) -> None:
+    patch = json.dumps({"status": {"training": {"loss": 1.0}}})
+    assert kubectl("patch", "rtj", name, "--subresource=status", "--type=merge", "-p", patch).returncode == 0
+
+
+@pytest.mark.parametrize("phase", ["Starting", "Running"])
+def test_only_how_a_run_goes_on_may_change_while_it_is_at_work(kubectl: Kubectl, job: str, phase: str) -> None:
     set_phase(kubectl, job, phase)
-    way_out = "this job has finished" if phase in ("Succeeded", "Failed") else "suspend the job first"
-    for part, patch in RECIPE_CHANGES:
-        said = change(kubectl, job, patch)
-        assert f"spec.{part} cannot change once the run has begun" in said, part
-        assert way_out in said, part
+    for field, patch in [*LEARNED, *PLACE]:
+        assert said_of(field, "at work") in change(kubectl, job, patch), field
+    for field, patch in COURSE:
+        assert change(kubectl, job, patch) == "", field
     assert change(kubectl, job, {"suspend": True, "limits": {"maxAttempts": 5}, "storage": {"retain": False}}) == ""
 
 
-@pytest.mark.parametrize("phase", ["Pending", "Suspended"])
-def test_recipe_may_change_before_and_while_suspended(kubectl: Kubectl, job: str, phase: str) -> None:
+def test_what_has_succeeded_stands(kubectl: Kubectl, job: str) -> None:
+    set_phase(kubectl, job, "Succeeded")
+    for field, patch in [*LEARNED, *PLACE, *COURSE]:
+        assert said_of(field, "done") in change(kubectl, job, patch), field
+    assert change(kubectl, job, {"suspend": True, "limits": {"maxAttempts": 5}, "storage": {"retain": False}}) == ""
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Preflight", "Suspended", "Failed"])
+def test_all_may_change_while_nothing_is_trained_and_no_pod_runs(kubectl: Kubectl, job: str, phase: str) -> None:
     set_phase(kubectl, job, phase)
-    for part, patch in RECIPE_CHANGES:
-        assert change(kubectl, job, patch) == "", part
+    for field, patch in [*LEARNED, *PLACE, *COURSE]:
+        assert change(kubectl, job, patch) == "", field
+
+
+@pytest.mark.parametrize("phase", ["Suspended", "Failed"])
+def test_what_is_trained_is_thrown_away_only_if_that_is_said(kubectl: Kubectl, job: str, phase: str) -> None:
+    set_trained(kubectl, job)
+    set_phase(kubectl, job, phase)
+    for field, patch in LEARNED:
+        assert said_of(field, "trained") in change(kubectl, job, patch), field
+    for field, patch in [*PLACE, *COURSE]:
+        assert change(kubectl, job, patch) == "", field
+    for field, patch in LEARNED:
+        assert change(kubectl, job, patch | START_OVER) == "", field
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tests.trainer.conftest import rows
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
+from reasoning_contract.spec.changing import CHANGED_HINT
 
 Manifest = Callable[..., Path]
 Train = Callable[..., Outcome]
@@ -64,10 +65,10 @@ def change_the_model(folder: Path) -> None:
 
 
 CHANGES: dict[str, tuple[dict[str, Any], Callable[[Path], None], str]] = {
-    "learning rate": (
-        {"reinforce": SMALL | {"learningRate": 2e-3}},
+    "length": (
+        {"reinforce": SMALL | {"maxCompletionLength": 9}},
         change_nothing,
-        "reinforce.learningRate: not set -> 0.002",
+        "reinforce.maxCompletionLength: 8 -> 9",
     ),
     "seed": ({"reinforce": SMALL | {"seed": 1}}, change_nothing, "reinforce.seed: 3407 -> 1"),
     "weight": ({"rewards": [REWARDS[0] | {"weight": 2.0}, REWARDS[1]]}, change_nothing, '"weight": 2.0'),
@@ -89,7 +90,7 @@ def test_a_change_is_refused_by_name_or_starts_over(job: Manifest, train: Train,
     refused = train(job(**parts))
     assert refused.exit_code == ExitCode.SPEC_CHANGED
     assert named in refused.message
-    assert "checkpoint.onSpecChange: startOver" in refused.hint
+    assert refused.hint == CHANGED_HINT
     assert (run / "reinforce/left-over").exists()
     if what == "order of rows":
         assert "content" not in refused.message
@@ -121,3 +122,14 @@ def test_another_evaluation_is_made_anew_and_nothing_is_trained_again(
     for score in (evaluation.held_out.base, evaluation.held_out.warmup, evaluation.held_out.reinforce):
         assert score is not None
         assert set(score.pass_at_k or {}) == {"1", "4"}
+
+
+def test_change_of_a_stage_that_is_done_has_no_effect_and_says_so(job: Manifest, train: Train, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train(job()).exit_code == 0
+    before = result(run)["history"]
+    assert train(job(warmup={"learningRate": 0.5})).exit_code == 0
+    assert result(run)["history"] == before
+    (change,) = progress(run).spec_changes or []
+    assert (change.stage, change.attempt) == ("reinforce", 2)
+    assert "warmup.learningRate: 0.005 -> 0.5 (no effect: that stage is done)" in change.changed

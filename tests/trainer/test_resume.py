@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import multiprocessing
 import os
 import random
@@ -20,6 +22,7 @@ from tests.trainer.attempts import (
     Clock,
     Shot,
     attempt,
+    history,
     last_checkpoint,
     progress,
     result,
@@ -198,6 +201,50 @@ def test_every_algorithm_goes_on_where_it_was_killed(
     assert run_attempt(job, run).exitcode == 0
     assert progress(run).resumed_from_step == saved
     assert result(run) == unbroken(**few_rows(algorithm))
+
+
+@pytest.mark.parametrize("algorithm", ["GRPO", "DPO", "PPO"])
+def test_changed_rate_steps_and_checkpoints_are_heeded_from_the_checkpoint_on(
+    manifest: Manifest, run_attempt: Attempt, tmp_path: Path, algorithm: str
+) -> None:
+    """A checkpoint holds its own rates, its own last step and its own steps between checkpoints."""
+    before, run = few_rows(algorithm), tmp_path / "run"
+    changes = {"learningRate": 2e-2, "steps": 9, "scheduler": "linear", "warmupRatio": 0}
+    after = before | {"reinforce": before["reinforce"] | changes, "checkpoint": {"everySteps": 3}}
+    step = "reasoning_trainer.algorithms.training:StageCallback.on_step_end"
+    assert run_attempt(manifest(**before), run, [Shot(step, 4 + 3).load]).exitcode == ExitCode.INTERRUPTED
+    saved = last_checkpoint(run, "reinforce")
+    assert saved == 3
+    old = json.loads((run / "reinforce/checkpoint-3/trainer_state.json").read_text())["log_history"]
+    assert run_attempt(manifest(**after), run, [Shot(step, 7 - saved).load]).exitcode == ExitCode.INTERRUPTED
+    assert {path.name for path in (run / "reinforce").glob("checkpoint-*")} == {"checkpoint-6", "checkpoint-7"}
+    assert run_attempt(manifest(**after), run).exitcode == 0
+
+    changed = history(run, "reinforce")
+    told = {each["step"]: each.get("learning_rate", each.get("lr")) for each in changed}
+    assert max(told) == 9
+    for number in range(saved + 1, 10):
+        assert told[number] == pytest.approx(2e-2 * (10 - number) / 9), number
+    for each in old:
+        assert told[each["step"]] == each.get("learning_rate", each.get("lr"))
+    assert [each["step"] for each in changed if "changed" in each] == [saved + 1]
+    (change,) = progress(run).spec_changes or []
+    assert (change.stage, change.step, change.attempt) == ("reinforce", saved, 2)
+    assert "reinforce.learningRate: 0.001 -> 0.02" in change.changed
+    assert "reinforce.steps: 7 -> 9" in change.changed
+    assert change.told in html.unescape((run / "report.html").read_text())
+    assert change.told in (run / "README.md").read_text()
+
+
+@pytest.mark.parametrize("algorithm", ["GRPO", "PPO"])
+def test_fewer_steps_than_are_made_end_the_stage(
+    manifest: Manifest, run_attempt: Attempt, tmp_path: Path, algorithm: str
+) -> None:
+    job, run = few_rows(algorithm), tmp_path / "run"
+    step = "reasoning_trainer.algorithms.training:StageCallback.on_step_end"
+    assert run_attempt(manifest(**job), run, [Shot(step, 4 + 3).load]).exitcode == ExitCode.INTERRUPTED
+    assert run_attempt(manifest(**job | {"reinforce": job["reinforce"] | {"steps": 2}}), run).exitcode == 0
+    assert max(each["step"] for each in history(run, "reinforce")) == 3
 
 
 def test_gspo_differs_from_grpo_where_completions_serve_several_updates(unbroken: Callable) -> None:

@@ -17,7 +17,7 @@ LAYERS = [
     {"observe", "apply", "progress", "lease"},
     {"client", "workqueue", "store", "pacing"},
     {"plan", "status", "announcements", "refusals"},
-    {"preflight"},
+    {"preflight", "changing"},
     {"acceptance", "diagnosis"},
     {"children.table", "pod_rules"},
     {"children.preflight"},

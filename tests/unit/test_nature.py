@@ -16,7 +16,7 @@ def test_every_field_says_when_it_may_change_and_what_it_decides(path: str, natu
 
 @pytest.mark.parametrize("nature", sorted({mark.nature for mark in marks(Spec)}, key=str), ids=str)
 def test_what_is_learned_stands_still_and_reaches_the_trainer(nature: Nature) -> None:
-    assert not nature.is_learned or (nature.changes == "suspended" and nature.is_trainers)
+    assert not nature.is_learned or (nature.changes in ("startOver", "running") and nature.is_trainers)
     assert nature.is_trainers or nature.changes == "anytime"
 
 

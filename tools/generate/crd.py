@@ -7,8 +7,8 @@ from typing import Any
 from reasoning_contract.api import GROUP, KIND, NAME_LIMIT, PLURAL, VERSION
 from reasoning_contract.job_status import Status
 from reasoning_contract.spec import Spec
-from reasoning_contract.spec.nature import CHANGEABLE_PHASES, Mark, marks
-from reasoning_operator.model import FINISHED
+from reasoning_contract.spec.changing import IDLE_PHASES, MANNERS, SUCCEEDED
+from reasoning_contract.spec.nature import Settled, settled
 
 from .schema import schema_of, spec_schema
 
@@ -31,40 +31,54 @@ _COLUMNS = [
     ("Message", "string", ".status.failure.message", 1),
 ]
 _BEFORE = "!has(oldSelf.status) || !has(oldSelf.status.phase)"
-_STANDS = "cannot change once the run has begun"
-_AT_WORK = "suspend the job first, or create another one"
-_FINISHED = "and this job has finished: create another one, or delete it and apply it again"
+_DONE = "oldSelf.status.phase == 'Succeeded'"
+_IDLE = f"oldSelf.status.phase in {list(IDLE_PHASES)}"
+_UNTRAINED = "(!has(oldSelf.status.training) || self.spec.checkpoint.onSpecChange == 'startOver')"
+_ALLOWED = {"running": f"!({_DONE})", "suspended": _IDLE, "startOver": f"({_IDLE} && {_UNTRAINED})"}
+"""Of a job with a phase: when a field of each kind may change."""
 
 
 def _transition_rules() -> list[dict[str, str]]:
-    own = [mark for mark in marks(Spec) if mark.around is None or mark.around.changes != mark.nature.changes]
-    frozen = [mark for mark in own if mark.nature.changes == "suspended"]
-    fixed = [mark for mark in own if mark.nature.changes == "never"]
+    fields = list(settled(Spec))
+    fixed = [each for each in fields if each.nature.changes == "never"]
     storage = {
         "rule": f"{_BEFORE} || ({' && '.join(map(_unchanged, fixed))})",
-        "message": "spec.storage cannot change once the claim is made, except retain and, while suspended, cacheClaim: "
-        "create another job",
+        "message": "spec.storage cannot change once the claim is made, except retain and, while no pod trains, "
+        "cacheClaim: create another job",
         "fieldPath": ".spec.storage",
     }
-    return [*map(_frozen, frozen), storage]
+    return [*(_rule(each) for each in fields if each.nature.changes in _ALLOWED), storage]
 
 
-def _frozen(mark: Mark) -> dict[str, str]:
-    changeable = f"{_BEFORE} || oldSelf.status.phase in {list(CHANGEABLE_PHASES)}"
-    stands = f"spec.{mark.path} {_STANDS}"
-    at_work, finished = f"{stands}: {_AT_WORK}", f"{stands}, {_FINISHED}"
+def _rule(field: Settled) -> dict[str, str]:
+    """Return the rule that refuses a change at the wrong time, in the words of the table of changes."""
+    manner = MANNERS[field.nature.changes]
+    done, at_work, trained = (
+        text and text.format(field=field.path) for text in (SUCCEEDED, manner.at_work, manner.trained)
+    )
+    said = {
+        "message": at_work or done or "",
+        "messageExpression": " : ".join(
+            [
+                f"{_DONE} ? '{done}'",
+                *([f"{_IDLE} ? '{trained}'"] if trained else []),
+                f"'{at_work or done}'",
+            ]
+        ),
+    }
+    if said["message"] == done:
+        del said["messageExpression"]
     return {
-        "rule": f"{changeable} || {_unchanged(mark)}",
-        "message": at_work,
-        "messageExpression": f"oldSelf.status.phase in {list(FINISHED)} ? '{finished}' : '{at_work}'",
-        "fieldPath": f".spec.{mark.path}",
+        "rule": f"{_BEFORE} || {_ALLOWED[field.nature.changes]} || {_unchanged(field)}",
+        **said,
+        "fieldPath": f".spec.{field.path}",
     }
 
 
-def _unchanged(mark: Mark) -> str:
-    new, old = f"self.spec.{mark.path}", f"oldSelf.spec.{mark.path}"
+def _unchanged(field: Settled) -> str:
+    new, old = f"self.spec.{field.path}", f"oldSelf.spec.{field.path}"
     same = f"{new} == {old}"
-    return f"(has({new}) == has({old}) && (!has({new}) || {same}))" if mark.is_optional else same
+    return f"(has({new}) == has({old}) && (!has({new}) || {same}))" if field.is_optional else same
 
 
 def crd() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import yaml
 
 from reasoning_contract.api import PLURAL
 
+from .changing import changing_page
 from .chart import chart_files
 from .crd import crd
 from .dashboards import dashboards
@@ -28,6 +29,7 @@ def generated(root: Path) -> dict[Path, str]:
             root / "crds" / f"{PLURAL}.yaml": manifest,
             chart / "files" / "crd.yaml": manifest,
             root / "docs" / "api.md": reference(),
+            root / "docs" / "changing.md": changing_page(),
             root / "docs" / "metrics.md": metrics_reference(),
         }
     )

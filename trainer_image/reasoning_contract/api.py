@@ -15,6 +15,8 @@ UID_LABEL = f"{GROUP}/job-uid"
 """Label of every child: UID of its ReasoningTrainingJob, which tells it from an earlier one of the same name."""
 TEMPLATE_HASH = f"{GROUP}/template-hash"
 """Annotation of the batch/v1 Job: hash of the template that it was made with; the API server rewrites the template."""
+RETRY = f"{GROUP}/retry"
+"""Annotation of a ReasoningTrainingJob: any value that it has not had starts a failed job again in its folder."""
 SPEC_HASH = f"{GROUP}/spec-hash"
 """Annotation of the batch/v1 Job: hash of the trainer's spec that it was made with, its budget aside."""
 

@@ -18,8 +18,8 @@ class Condition(Part):
     """A standard Kubernetes condition."""
 
     type: str
-    """What is true or not: Accepted, PreflightPassed, Running, Reporting, Suspended, Succeeded, Failed, and what the
-    guards look at: LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree, Progressing."""
+    """What is true or not: Accepted, PreflightPassed, SpecApplied, Running, Reporting, Suspended, Succeeded, Failed,
+    and what the guards look at: LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree, Progressing."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is."""
     reason: str
@@ -86,6 +86,8 @@ class Course(Part):
     """Where the output lies."""
     preflight: PreflightStatus | None = None
     """How the last preflight ended; empty while one is under way."""
+    retry: str | None = None
+    """Value that the annotation retry has had: a failed job starts again for another one."""
     failure: Failure | None = None
     """What keeps the job from running, or ended it."""
 

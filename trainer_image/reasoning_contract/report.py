@@ -181,6 +181,24 @@ class Artifact(Part):
     """Size."""
 
 
+class SpecChange(Part):
+    """A change of the spec that was heeded in mid-run."""
+
+    stage: RunStage
+    """Stage in which it was."""
+    step: int
+    """Last step of that stage that was made before."""
+    attempt: int
+    """Attempt that began with it."""
+    changed: list[str]
+    """The fields, each as `reinforce.learningRate: 5e-06 -> 0.0001`."""
+
+    @property
+    def told(self) -> str:
+        """The change in a sentence."""
+        return f"after step {self.step} of {self.stage}, attempt {self.attempt}: {'; '.join(self.changed)}"
+
+
 class ReportStatus(Part):
     """Where the report lies."""
 
@@ -209,6 +227,8 @@ class Report(Part):
     """What was loaded."""
     learning_rates: dict[str, LearningRate] | None = None
     """Learning rates that the spec left open, by stage, and why they were chosen."""
+    spec_changes: list[SpecChange] | None = None
+    """Changes of the spec in mid-run, oldest first."""
     data_revisions: dict[str, str] | None = None
     """Commit of each Hub data set, by its field, such as data.train."""
     memory: MemoryStatus | None = None

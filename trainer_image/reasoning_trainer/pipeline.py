@@ -64,6 +64,7 @@ def run(attempt: Attempt) -> None:
     rehearse(attempt, policy)
     adapt(attempt, policy)
     attempt = fill_in_rates(attempt, frozen_parameters(policy.model))
+    take_course(attempt)
     train = fit_lengths(attempt, policy, splits.train, "data.train")
     refuse_few_rows(attempt.spec.reinforce, len(train))
     splits = replace(
@@ -120,6 +121,16 @@ def read_data(attempt: Attempt) -> Splits:
     attempt.tracker.say("importing libraries")
     attempt.interruption.check()
     return splits
+
+
+def take_course(attempt: Attempt) -> None:
+    """Tell what was changed of the spec in mid-run, before and at this attempt."""
+    number = attempt.tracker.progress().attempt
+    made = attempt.folder.take_course(attempt.spec, number)
+    attempt.tracker.report(spec_changes=made or None)
+    for each in made:
+        if each.attempt == number:
+            attempt.say(f"the spec was changed {each.told}")
 
 
 def _reading(spec: Spec) -> str:

@@ -59,6 +59,14 @@ def for_attempts_of(batch_job: Json, live: Json, wanted: Json, budget: float | N
     return wanted | {"data": {KEY: text}}
 
 
+def hash_of(config_map: Json) -> str | None:
+    """Return the hash of the spec that a ConfigMap holds; None if it holds none."""
+    try:
+        return _hash(json.loads(config_map.get("data", {}).get(KEY, "")))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
 def spec_hash(job: TrainingJob) -> str:
     """Return the hash of the spec that the trainer gets, its budget aside."""
     return _hash(_manifest(job))

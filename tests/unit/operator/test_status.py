@@ -189,7 +189,8 @@ def test_finished_job_says_when_and_what() -> None:
     status = status_of(seen(BAD_DATA, end="Failed"))
     assert status["completionTime"] == EARLIER
     assert condition(status, "Failed")["reason"] == "DatasetColumnMissing"
-    assert condition(status, "Failed")["message"] == "it ended; do this"
+    again = "start it again in its folder: kubectl annotate rtj sums --overwrite reasoning-operator.io/retry=1"
+    assert condition(status, "Failed")["message"] == f"it ended; do this; then {again}"
 
 
 def test_status_of_another_version_is_read() -> None:

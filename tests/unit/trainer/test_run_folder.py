@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.spec.changing import differences
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.storage.run_folder import (
     COMPLETE,
     RunFolder,
     StageFolder,
-    changes,
     read_lines,
     whole_folder,
     write_atomic,
@@ -88,8 +88,12 @@ def test_one_attempt_at_a_time(tmp_path: Path) -> None:
 def test_changed_fields_are_named() -> None:
     before = {"reinforce": {"steps": 100, "beta": 0.0}, "rows": "a"}
     now = {"reinforce": {"steps": 200, "beta": 0.0, "topP": 0.9}, "rows": "b"}
-    assert changes(before, now) == ["reinforce.steps: 100 -> 200", "reinforce.topP: not set -> 0.9", 'rows: "a" -> "b"']
-    assert changes(now, now) == []
+    assert differences(before, now) == [
+        "reinforce.steps: 100 -> 200",
+        "reinforce.topP: not set -> 0.9",
+        'rows: "a" -> "b"',
+    ]
+    assert differences(now, now) == []
 
 
 def test_a_recipe_may_change_while_nothing_is_trained(tmp_path: Path) -> None:
@@ -107,7 +111,7 @@ def test_a_changed_recipe_is_refused_or_starts_over(tmp_path: Path) -> None:
     folder.stage("reinforce").seal(2, keep=1)
     with pytest.raises(TrainerError, match='rows: "a" -> "b"') as caught:
         folder.agree_on_recipe({"rows": "b"}, "refuse")
-    assert "create another one, or delete it and apply it again" in caught.value.hint  # all that the API server allows
+    assert "reasoning-operator.io/retry" in caught.value.hint
     assert (folder.stage("reinforce").checkpoint(2) / COMPLETE).exists()
     folder.agree_on_recipe({"rows": "b"}, "startOver")
     assert folder.stage("reinforce").checkpoints() == []
@@ -117,13 +121,13 @@ def test_a_changed_recipe_is_refused_or_starts_over(tmp_path: Path) -> None:
 def test_another_recipe_chooses_its_backend_anew(tmp_path: Path) -> None:
     """A larger model may not fit where the one before did."""
     folder = RunFolder(tmp_path)
-    folder.agree_on_recipe({"model": "small"}, "refuse")
+    folder.agree_on_recipe({"model": {"source": "small"}}, "refuse")
     folder.choice.write_text("{}")
-    folder.agree_on_recipe({"model": "small"}, "refuse")
+    folder.agree_on_recipe({"model": {"source": "small"}}, "refuse")
     folder.agree_on_base_model({"weights": "a"}, "refuse")
     folder.agree_on_base_model({"weights": "b"}, "startOver")
     assert folder.choice.exists()
-    folder.agree_on_recipe({"model": "large"}, "startOver")
+    folder.agree_on_recipe({"model": {"source": "large"}}, "startOver")
     assert not folder.choice.exists()
 
 

@@ -24,7 +24,7 @@ from .guards import (
 from .inference import Inference
 from .limits import Checkpoint, Limits
 from .model import Lora, Model
-from .nature import BUDGET, LEARNED, OPERATORS, RUN
+from .nature import BUDGET, COURSE, LEARNED, OPERATORS, RUN
 from .placement import Parallelism, Pod, Queue
 from .rewards import Reward, RewardBox
 from .storage import Storage
@@ -58,17 +58,17 @@ class Spec(Part):
     """Reward functions; their weighted sum is what RL raises."""
     reward_box: Annotated[RewardBox, RUN] = RewardBox()
     """Where Python rewards run."""
-    evaluation: Annotated[Evaluation, RUN] = Evaluation()
+    evaluation: Annotated[Evaluation, COURSE] = Evaluation()
     """Proof of the gain."""
-    export: Annotated[Export, RUN] = Export()
+    export: Annotated[Export, COURSE] = Export()
     """What is written at the end."""
     storage: Storage = Storage()
     """The volume."""
     tracking: Annotated[Tracking | None, RUN] = None
     """Trackers of experiments."""
-    guards: Annotated[Guards, RUN] = Guards()
+    guards: Annotated[Guards, COURSE] = Guards()
     """What stops a run that is not worth its GPU."""
-    checkpoint: Annotated[Checkpoint, RUN] = Checkpoint()
+    checkpoint: Annotated[Checkpoint, COURSE] = Checkpoint()
     """When the run is saved."""
     limits: Annotated[Limits, BUDGET] = Limits()
     """How much the job may take."""

@@ -17,6 +17,9 @@ from ..rules import Part
 CHANGEABLE_PHASES = ("Pending", "Preflight", "Suspended")
 """Phases in which a field that stands still while a run is at work may change; so it may before there is a phase."""
 
+Changes = Literal["anytime", "running", "suspended", "startOver", "never"]
+"""When a field may change; `changing.py` has the words for each."""
+
 
 @dataclass(frozen=True)
 class Nature:
@@ -25,22 +28,27 @@ class Nature:
     Attributes
     ----------
     changes
-        When it may change: `suspended`, before the run begins and while it is suspended; `never`, once the claim is
-        made; or at any time.
+        When it may change: `running`, in mid-run, for which the pod is started anew; `suspended`, while no pod runs;
+        `startOver`, in the same way, and where something is trained already that is thrown away; `never`, once the
+        claim is made; `anytime`, without a new pod.
     is_learned
         Whether it decides what is learned: what was trained with another value is another run's.
     is_trainers
         Whether the trainer gets it; what only the operator heeds may change without a new pod.
     """
 
-    changes: Literal["suspended", "never", "anytime"]
+    changes: Changes
     is_learned: bool = False
     is_trainers: bool = True
 
 
-LEARNED = Nature("suspended", is_learned=True)
+LEARNED = Nature("startOver", is_learned=True)
+RATE = Nature("running", is_learned=True)
+"""How it goes on learning: what was trained with another value is still worth something."""
+COURSE = Nature("running")
+"""What is done beside learning."""
 RUN = Nature("suspended")
-"""How a run goes, whatever it learns."""
+"""Where a run takes place, whatever it learns."""
 VOLUME = Nature("never")
 BUDGET = Nature("anytime")
 """Held by the trainer, and new for its next attempt."""
@@ -76,9 +84,41 @@ def natures(part: type[Part], at: str = "", around: Nature | None = None) -> Ite
             yield f"{at}{field.name}", nature
 
 
+class Settled(NamedTuple):
+    """A field all of which may change at the same times."""
+
+    path: str
+    nature: Nature
+    is_optional: bool
+
+
+def settled(part: type[Part], at: str = "", around: Nature | None = None) -> Iterator[Settled]:
+    """Yield the largest parts of a spec, and the fields beside them, each of which changes as a whole.
+
+    Lists are taken whole: an element has no name by which a rule could follow it.
+    """
+    for field in _fields(part):
+        nature, path = field.nature or around, f"{at}{field.name}"
+        if field.part is not None and not field.each and not _is_settled(field.part, nature):
+            yield from settled(field.part, f"{path}.", nature)
+        elif nature is None:
+            raise TypeError(f"spec.{path} does not say when it may change")
+        else:
+            yield Settled(path, nature, field.is_optional)
+
+
+def _is_settled(part: type[Part], nature: Nature | None) -> bool:
+    return nature is not None and all(mark.nature.changes == nature.changes for mark in marks(part))
+
+
 def pick(part: Part, wanted: Callable[[Nature], bool]) -> dict[str, Any]:
     """Return the document of a part with the fields of a nature alone."""
-    return _picked(type(part), part.model_dump(by_alias=True, exclude_none=True, mode="json"), wanted, None)
+    return pick_from(type(part), part.model_dump(by_alias=True, exclude_none=True, mode="json"), wanted)
+
+
+def pick_from(part: type[Part], document: Mapping[str, Any], wanted: Callable[[Nature], bool]) -> dict[str, Any]:
+    """Return the same of a document that another version may have written: fields that are not known go."""
+    return _picked(part, document, wanted, None)
 
 
 def _picked(

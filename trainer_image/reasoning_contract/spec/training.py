@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..rules import Part, rule
+from .nature import RATE
 from .types import Count, Positive, Probability
 
 
@@ -15,17 +16,17 @@ class Warmup(Part):
 
     skip: bool = False
     """Go straight to RL, in the manner of R1-Zero."""
-    epochs: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    epochs: Annotated[float, Field(gt=0, le=1000), RATE] = 1.0
     """Passes over the warm-up rows."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    learning_rate: Annotated[Annotated[float, Field(gt=0, le=1)] | None, RATE] = None
     """Peak learning rate. When empty it follows from the model's size, 3e-4 to 1e-3; the status says which and why."""
-    scheduler: Literal["constant", "linear", "cosine"] = "cosine"
+    scheduler: Annotated[Literal["constant", "linear", "cosine"], RATE] = "cosine"
     """Course of the learning rate after its warm-up."""
-    warmup_ratio: Probability = 0.05
+    warmup_ratio: Annotated[Probability, RATE] = 0.05
     """Share of the steps over which the learning rate rises."""
-    batch_size: Positive = 1
+    batch_size: Annotated[Positive, RATE] = 1
     """Rows a forward pass."""
-    gradient_accumulation: Positive = 4
+    gradient_accumulation: Annotated[Positive, RATE] = 4
     """Forward passes an update."""
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] | None = None
     """What updates the adapter; reinforce.optimizer when empty."""
@@ -44,15 +45,15 @@ class Reinforce(Part):
 
     algorithm: Algorithm = "GRPO"
     """What optimises the model; `none` for a warm-up alone."""
-    steps: Positive | None = None
+    steps: Annotated[Positive | None, RATE] = None
     """Updates of the model; 250 when epochs is empty too."""
-    epochs: Annotated[float, Field(gt=0, le=1000)] | None = None
+    epochs: Annotated[Annotated[float, Field(gt=0, le=1000)] | None, RATE] = None
     """Passes over train, instead of steps."""
     num_generations: Annotated[int, Field(ge=2, le=256)] = 8
     """Completions a prompt, which are compared with each other. 4 to 16 suits most jobs."""
-    batch_size: Positive = 8
+    batch_size: Annotated[Positive, RATE] = 8
     """Completions (pairs for DPO and ORPO) a forward pass."""
-    gradient_accumulation: Positive = 1
+    gradient_accumulation: Annotated[Positive, RATE] = 1
     """Forward passes an update: batchSize x gradientAccumulation completions a step."""
     updates_per_generation: Annotated[int, Field(ge=1, le=64)] | None = None
     """Updates made with one batch of generated completions, each with a part of its own. With 1 the model that is
@@ -62,32 +63,32 @@ class Reinforce(Part):
     """Longest prompt in tokens; longer rows are left out and counted. What maxCompletionLength leaves when empty."""
     max_completion_length: Annotated[int, Field(ge=1)] = 512
     """Longest completion in tokens."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    learning_rate: Annotated[Annotated[float, Field(gt=0, le=1)] | None, RATE] = None
     """Peak learning rate. When empty it follows from algorithm and model's size, 1e-5 to 1e-4; the status says which
     and why."""
-    scheduler: Literal["constant", "linear", "cosine"] = "cosine"
+    scheduler: Annotated[Literal["constant", "linear", "cosine"], RATE] = "cosine"
     """Course of the learning rate after its warm-up."""
-    warmup_ratio: Probability = 0.1
+    warmup_ratio: Annotated[Probability, RATE] = 0.1
     """Share of the steps over which the learning rate rises."""
     optimizer: Literal["auto", "adamw", "adamw_8bit", "paged_adamw_8bit"] = "auto"
     """`auto`: adamw_8bit on backend unsloth, else adamw."""
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, le=1), RATE] = 0.0
     """Decoupled weight decay of AdamW."""
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_grad_norm: Annotated[float, Field(gt=0), RATE] = 1.0
     """Gradients are scaled down to this norm."""
-    temperature: Annotated[float, Field(gt=0, le=10)] = 1.0
+    temperature: Annotated[float, Field(gt=0, le=10), RATE] = 1.0
     """Sampling temperature of the completions."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1), RATE] = 1.0
     """Nucleus sampling: the smallest set of tokens with this much probability."""
-    min_p: Probability | None = None
+    min_p: Annotated[Probability | None, RATE] = None
     """Leave out tokens less likely than this share of the likeliest one's probability."""
-    top_k: Count | None = None
+    top_k: Annotated[Count | None, RATE] = None
     """Sample among this many likeliest tokens; 0 or empty for all."""
-    beta: Annotated[float, Field(ge=0)] | None = None
+    beta: Annotated[Annotated[float, Field(ge=0)] | None, RATE] = None
     """Weight of the divergence from the frozen reference model (DPO, ORPO: of the preference term)."""
-    epsilon: Annotated[float, Field(gt=0)] | None = None
+    epsilon: Annotated[Annotated[float, Field(gt=0)] | None, RATE] = None
     """Lower clipping range of the probability ratio."""
-    epsilon_high: Annotated[float, Field(gt=0)] | None = None
+    epsilon_high: Annotated[Annotated[float, Field(gt=0)] | None, RATE] = None
     """Upper clipping range of the probability ratio; epsilon when empty and the algorithm has none of its own."""
     loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"] | None = None
     """How token losses are put together in the GRPO family."""
@@ -95,7 +96,7 @@ class Reinforce(Part):
     """Level of the probability ratio in the GRPO family; `sequence` is GSPO's."""
     scale_rewards: Literal["group", "batch", "none"] | None = None
     """What advantages are divided by: the standard deviation in the group, in the batch, or nothing."""
-    mask_truncated: bool | None = None
+    mask_truncated: Annotated[bool | None, RATE] = None
     """Do not learn from completions that were cut at maxCompletionLength."""
     seed: Count = 3407
     """Seed of sampling, shuffling and adapter weights."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from reasoning_contract.report import CheckpointStatus, RunStage, TrainingStatus
+from reasoning_contract.report import CheckpointStatus, RunStage, SpecChange, TrainingStatus
 
 from ..attempt import Attempt, Policy
 from ..guards import Verdict, guards_of, judge_budget, judge_divergence
@@ -52,6 +52,7 @@ class StageCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Tell where the stage begins: at its first step, or at a checkpoint's, and what the guards saw before it."""
+        state.compute_steps(args, state.max_steps)  # a checkpoint brings its own steps between checkpoints
         for training in map(training_status, state.log_history):
             for guard in self._guards:
                 guard.update(training)
@@ -187,16 +188,51 @@ def train(attempt: Attempt, policy: Policy, stage: RunStage, trainer: Trainer) -
         )
     if checkpoint is not None:
         state = type(trainer.state).load_from_json(str(checkpoint / "trainer_state.json"))
-        if state.global_step >= state.max_steps:  # the trainer would make one step more
+        if state.global_step >= _steps(trainer):  # the trainer would make one step more
             policy.backend.load_adapter(policy.model, checkpoint)
             finish(attempt, policy, stage, state)
             return
         _restore_token_count(trainer, state)
+        trainer.add_callback(_TakeRates(trainer))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         judge_budget(attempt.spec.limits, attempt.tracker.gpu_seconds).raise_if_failed()
         raise interrupted()
     finish(attempt, policy, stage, trainer.state)
+
+
+def _steps(trainer: Trainer) -> int:
+    """Return how many steps a trainer makes, by its arguments: a checkpoint tells of those that it was made by."""
+    args: Any = trainer.args
+    if hasattr(args, "num_total_batches"):  # PPO's
+        return int(args.num_total_batches)
+    if args.max_steps > 0:
+        return int(args.max_steps)
+    return int(trainer.set_initial_training_values(trainer.args, trainer.get_train_dataloader())[-1])
+
+
+class _TakeRates(TrainerCallback):
+    """Has optimizer and scheduler go by the trainer's arguments: a checkpoint brings the rates that it was made with.
+
+    The rate at a step is the one that a run by these arguments would have there from its beginning.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Set them: by now the checkpoint is read."""
+        scheduler = getattr(self._trainer.lr_scheduler, "scheduler", self._trainer.lr_scheduler)
+        groups = self._trainer.optimizer.param_groups
+        scheduler.base_lrs = [args.learning_rate for _ in groups]
+        for number, (group, course) in enumerate(zip(groups, scheduler.lr_lambdas, strict=True)):
+            group["initial_lr"] = args.learning_rate
+            group["lr"] = args.learning_rate * course(scheduler.last_epoch)
+            if number == 0:  # what is not to decay stands in a group of its own
+                group["weight_decay"] = args.weight_decay
+        scheduler._last_lr = [group["lr"] for group in groups]
 
 
 def _restore_token_count(trainer: Trainer, state: TrainerState) -> None:
@@ -211,8 +247,26 @@ def finish(attempt: Attempt, policy: Policy, stage: RunStage, state: TrainerStat
     folder = attempt.folder.stage(stage)
     with whole_folder(folder.adapter) as path:
         policy.backend.save_adapter(policy.model, path)
-    write_lines(folder.history, [entry for entry in state.log_history if "train_runtime" not in entry])
+    logged = [entry for entry in state.log_history if "train_runtime" not in entry]
+    write_lines(folder.history, with_changes(logged, stage, attempt.tracker.progress().spec_changes or []))
     attempt.tracker.finish(stage)
+
+
+def with_changes(
+    logged: Sequence[Mapping[str, Any]], stage: RunStage, made: Sequence[SpecChange]
+) -> list[dict[str, Any]]:
+    """Return the metrics of a stage's steps, the first step after each change of the spec with what was changed."""
+    steps = sorted({int(entry["step"]) for entry in logged})
+    firsts: dict[int, list[str]] = {}
+    for each in made:
+        first = next((step for step in steps if step > each.step), None) if each.stage == stage else None
+        if first is not None:
+            firsts.setdefault(first, []).extend(each.changed)
+    return [dict(entry) | _changed(firsts.pop(int(entry["step"]), None)) for entry in logged]
+
+
+def _changed(fields: list[str] | None) -> dict[str, Any]:
+    return {"changed": fields} if fields else {}
 
 
 def drop_reference(policy: Policy) -> None:

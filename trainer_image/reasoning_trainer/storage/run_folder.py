@@ -7,6 +7,7 @@
     attempts.json               the attempts that have ended, and how
     commits.json                which commits of Hub repositories are taken: a new attempt takes the same
     recipe.json                 what is learned: a new attempt must agree with it
+    course.json                 how the run goes on, and the steps from which on that was changed
     backend.json                the backend, where the GPU's memory decided
     <stage>/checkpoint-<step>/  checkpoints of warmup and reinforce; whole only with the file `complete`
     <stage>/adapter/            the adapter at the stage's end
@@ -27,7 +28,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,21 +36,17 @@ from typing import Any
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.progress import Progress
+from reasoning_contract.report import RunStage, SpecChange
 from reasoning_contract.spec import Spec
-from reasoning_contract.spec.nature import pick
+from reasoning_contract.spec.changing import CHANGED_HINT, differences, is_course, is_recipe
+from reasoning_contract.spec.nature import pick, pick_from
 
 from ..errors import TrainerError
 
 COMPLETE = "complete"
 BASE_MODEL = "base_model.json"
-STAGES = ("warmup", "reinforce")
+STAGES: tuple[RunStage, ...] = ("warmup", "reinforce")
 """Stages that train."""
-CHANGED_HINT = (
-    "a job in a cluster has failed by this, and its spec stands: create another one, or delete it and apply it again, "
-    "and it trains from the start; a suspended job takes checkpoint.onSpecChange: startOver together with such a "
-    "change; on the command line, undo the change or set checkpoint.onSpecChange: startOver"
-)
-"""What can be done where what is learned has changed: a job that has failed can no longer be mended."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -254,7 +251,7 @@ class RunFolder:
             If something is trained already, the recipe changed, and the spec does not say to start over; the changed
             fields are named.
         """
-        self._agree("recipe.json", recipe, "the spec", on_change, also=[self.choice])
+        self._agree("recipe.json", recipe, "the spec", on_change, also=[self.choice, self._course], read=_read_recipe)
 
     def agree_on_base_model(self, model: Mapping[str, Any], on_change: str) -> None:
         """Make sure in the same way that it was made from the same model.
@@ -266,14 +263,62 @@ class RunFolder:
         on_change
             ``spec.checkpoint.onSpecChange``.
         """
-        self._agree(BASE_MODEL, model, "model.source", on_change)
+        self._agree(BASE_MODEL, model, "model.source", on_change, also=[self._course])
 
-    def _agree(self, name: str, now: Mapping[str, Any], what: str, on_change: str, also: Iterable[Path] = ()) -> None:
+    @property
+    def _course(self) -> Path:
+        return self.path / "course.json"
+
+    def take_course(self, spec: Spec, attempt: int) -> list[SpecChange]:
+        """Keep how the run goes on from here, and return every change of that since something was trained.
+
+        Parameters
+        ----------
+        spec
+            The resolved spec.
+        attempt
+            Number of this attempt.
+        """
+        now = pick(spec, is_course)
+        kept: dict[str, Any] = {"now": now, "changes": []}
+        if self._course.exists():
+            kept = json.loads(self._course.read_text("utf-8"))
+        made = [SpecChange.model_validate(each, extra="ignore") for each in kept["changes"]]
+        place = self._place()
+        if place and (changed := differences(kept["now"], now)):
+            stage, step = place
+            made.append(SpecChange(stage=stage, step=step, attempt=attempt, changed=[*map(self._with_effect, changed)]))
+        document = {"now": now, "changes": [each.model_dump(by_alias=True) for each in made]}
+        write_atomic(self._course, json.dumps(document, ensure_ascii=False))
+        return made
+
+    def _place(self) -> tuple[RunStage, int] | None:
+        """Return the stage and its step from which this attempt goes on; None if nothing is trained."""
+        for name in reversed(STAGES):
+            stage = self.stage(name)
+            if stage.is_done:
+                return name, max((int(entry["step"]) for entry in read_lines(stage.history)), default=0)
+            if checkpoints := stage.checkpoints():
+                return name, checkpoints[-1][0]
+        return None
+
+    def _with_effect(self, change: str) -> str:
+        done = change.partition(".")[0] in STAGES and self.stage(change.partition(".")[0]).is_done
+        return f"{change} (no effect: that stage is done)" if done else change
+
+    def _agree(
+        self,
+        name: str,
+        now: Mapping[str, Any],
+        what: str,
+        on_change: str,
+        also: Iterable[Path] = (),
+        read: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    ) -> None:
         path = self.path / name
-        before = json.loads(path.read_text("utf-8")) if path.exists() else now
-        changed = changes(before, now)
-        trained = any(self.stage(name).checkpoints() or self.stage(name).is_done for name in STAGES)
-        if changed and trained and on_change == "refuse":
+        before = read(json.loads(path.read_text("utf-8"))) if path.exists() else now
+        changed = differences(before, now)
+        if changed and self._place() and on_change == "refuse":
             raise TrainerError(
                 ExitCode.SPEC_CHANGED,
                 "SpecChanged",
@@ -295,23 +340,10 @@ class RunFolder:
 
 def recipe_of(spec: Spec, rows: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything that decides what is learned: parts of the resolved spec, and what tells the rows apart."""
-    return pick(spec, lambda nature: nature.is_learned) | {"rows": rows}
+    return pick(spec, is_recipe) | {"rows": rows}
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
-    """Return what differs between two recipes, one text a field: ``reinforce.steps: 100 -> 200``."""
-    found = []
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += changes(old, new, f"{at}{key}.")
-        elif old != new:
-            found.append(f"{at}{key}: {_brief(old)} -> {_brief(new)}")
-    return found
-
-
-def _brief(value: object) -> str:
-    if value is None:
-        return "not set"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _read_recipe(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a recipe as it was kept: an earlier version kept there what may change in mid-run too."""
+    beside = {name: value for name, value in document.items() if name in ("rows", "rewardCode")}
+    return pick_from(Spec, document, is_recipe) | beside
