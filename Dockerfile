@@ -1,8 +1,8 @@
-# The operator's image: Python, four libraries and two packages of ours.
+# The operator's image: Python, three libraries and two packages of ours.
 #
 #   docker build -t reasoning-operator .
 #
-# BASE_IMAGE is any image with Python >= 3.11 and its venv module. On top of it come 168 MB, 126 of them the Kubernetes client.
+# BASE_IMAGE is any image with Python >= 3.11 and its venv module. On top of it come 32 MB.
 ARG BASE_IMAGE=python:3.12.12-slim-bookworm
 
 FROM ${BASE_IMAGE} AS build

@@ -18,7 +18,8 @@ from reasoning_contract.api import API_VERSION, MANAGER
 
 from . import handlers, metrics, progress
 from .acceptance import faults_of_defaults
-from .client import Cluster, connect
+from .client import Cluster
+from .credentials import Access, CredentialsError, find
 from .lease import Lease
 from .model import Key
 from .reconcile import Reconciler
@@ -40,20 +41,26 @@ def main() -> int:
     if faulty := faults_of_defaults(settings):
         print(f"{PREFIX}JOB_DEFAULTS: {faulty}", file=sys.stderr)
         return 2
+    try:
+        access = find(os.environ)
+    except CredentialsError as error:
+        print(error, file=sys.stderr)
+        return 2
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kopf").setLevel(max(logging.getLevelName(settings.log_level), logging.WARNING))
     start_http_server(settings.metrics_listen_port)
-    return asyncio.run(serve(settings))
+    return asyncio.run(serve(settings, access))
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, access: Access) -> int:
     """Operate, as the leader where there is a Lease, until a signal or a failure; return the exit code."""
     end = _End()
     end.heed_signals()
-    async with await connect() as api:
+    async with access.session() as session:
+        cluster = Cluster(session, access.server)
         vitals = Vitals()
         probe = await _serve_probe(settings.liveness_listen_port, vitals)
-        work = asyncio.create_task(_work(Cluster(api), settings, vitals, end))
+        work = asyncio.create_task(_work(cluster, access, settings, vitals, end))
         code = await end.code
         work.cancel()
         await asyncio.wait([work])
@@ -92,31 +99,31 @@ async def _serve_probe(port: int, vitals: Vitals) -> web.AppRunner:
     return runner
 
 
-async def _work(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
+async def _work(cluster: Cluster, access: Access, settings: Settings, vitals: Vitals, end: _End) -> None:
     """Operate until cancelled; whatever breaks ends the process, for Kubernetes to start another."""
     try:
         if settings.lease_namespace:
-            await _lead(cluster, settings, vitals, end)
+            await _lead(cluster, access, settings, vitals, end)
         else:
-            await _follow(cluster, settings, vitals, end)
+            await _follow(cluster, access, settings, vitals, end)
     except Exception:
         logger.exception("the operator broke")
         end.now(1)
 
 
-async def _lead(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
+async def _lead(cluster: Cluster, access: Access, settings: Settings, vitals: Vitals, end: _End) -> None:
     lease = Lease(cluster, settings.lease_namespace, settings.lease_name, f"{socket.gethostname()}-{os.getpid()}")
     await lease.acquire()
     logger.info("leading: this operator holds the Lease %s/%s", settings.lease_namespace, settings.lease_name)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(lease.keep())
-            group.create_task(_follow(cluster, settings, vitals, end))
+            group.create_task(_follow(cluster, access, settings, vitals, end))
     finally:
         await lease.release()
 
 
-async def _follow(cluster: Cluster, settings: Settings, vitals: Vitals, end: _End) -> None:
+async def _follow(cluster: Cluster, access: Access, settings: Settings, vitals: Vitals, end: _End) -> None:
     metrics.LEADER.set(1)
     await _wait_for_crd(cluster)
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
@@ -131,10 +138,10 @@ async def _follow(cluster: Cluster, settings: Settings, vitals: Vitals, end: _En
         await watches.ready.wait()  # a job is looked at when its children are known
         group.create_task(queue.run())
         group.create_task(poller.run())
-        group.create_task(_watch_jobs(store, settings, end))
+        group.create_task(_watch_jobs(store, access, settings, end))
 
 
-async def _watch_jobs(store: Store, settings: Settings, end: _End) -> None:
+async def _watch_jobs(store: Store, access: Access, settings: Settings, end: _End) -> None:
     ready = asyncio.Event()
 
     async def take_signals_back() -> None:
@@ -144,7 +151,7 @@ async def _watch_jobs(store: Store, settings: Settings, end: _End) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(take_signals_back())
         watches = kopf.operator(
-            registry=handlers.registry(store),
+            registry=handlers.registry(store, access),
             settings=handlers.kopf_settings(),
             ready_flag=ready,
             identity=MANAGER,  # else kopf looks for a user's name, and in a container there is none

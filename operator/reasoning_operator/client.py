@@ -6,8 +6,6 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
-from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, Configuration
 
 from . import metrics
 from .kinds import Kind, kind_of
@@ -46,21 +44,20 @@ def path_of(thing: Json, subresource: str = "") -> str:
     return path(kind_of(thing["apiVersion"], thing["kind"]), meta["namespace"], meta["name"], subresource)
 
 
-async def connect() -> ApiClient:
-    """Return a client with the credentials of the pod or, outside a cluster, of the kubeconfig."""
-    configuration = Configuration()
-    try:
-        config.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)
-    return ApiClient(configuration)
-
-
 class Cluster:
-    """The API server."""
+    """The API server.
 
-    def __init__(self, api: ApiClient) -> None:
-        self._api = api
+    Parameters
+    ----------
+    session
+        What requests are made in, with the credentials.
+    server
+        Its address.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
+        self._session = session
+        self._server = server
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Json | None:
         """Return an object; None if there is none."""
@@ -169,16 +166,13 @@ class Cluster:
         accept: str = _JSON,
         content_type: str = _JSON,
     ) -> aiohttp.ClientResponse:
-        request = await self._api.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": accept, "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
+        headers = {"Accept": accept} | ({} if body is None else {"Content-Type": content_type})
+        data = None if body is None else json.dumps(body).encode()
+        where = f"{self._server}{path}"
+        # elsewhere nobody may be sent with these credentials
+        return await self._session.request(
+            method, where, params=query, data=data, headers=headers, timeout=timeout, allow_redirects=False
         )
-        response: aiohttp.ClientResponse = (await self._api.call_api(*request, _request_timeout=timeout)).response
-        return response
 
 
 async def whole(content: aiohttp.StreamReader, limit: int) -> bytes:

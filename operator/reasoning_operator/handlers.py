@@ -11,23 +11,25 @@ import kopf
 
 from reasoning_contract.api import GROUP, PLURAL, VERSION
 
+from .credentials import Access
 from .kinds import TRAINING_JOB
 from .store import Store
 
 
-def registry(store: Store) -> kopf.OperatorRegistry:
+def registry(store: Store, access: Access) -> kopf.OperatorRegistry:
     """Return the handlers.
 
     Parameters
     ----------
     store
         What the events are taken into.
+    access
+        How the API server is spoken to.
     """
     handlers = kopf.OperatorRegistry()
 
-    async def login(**context: Any) -> kopf.ConnectionInfo | None:
-        # Not kopf.login_with_service_account: that one needs a cluster DNS.
-        return kopf.login_via_client(**context)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return access.login()
 
     async def job(event: kopf.RawEvent, **_: Any) -> None:
         if event["type"] == "DELETED":

@@ -1,8 +1,4 @@
-"""A Lease that one operator holds at a time, by the protocol of client-go's leader election.
-
-`kubernetes.aio.leaderelection` cannot be used: its LeaseLock (37.0.2) never creates a Lease, since it passes a boolean
-where the generated client takes a string only.
-"""
+"""A Lease that one operator holds at a time, by the protocol of client-go's leader election."""
 
 from __future__ import annotations
 

@@ -7,12 +7,11 @@ import uuid
 from pathlib import Path
 
 import pytest
-from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, Configuration
 from tests.cluster.operator_under_test import Api, install_crd, manifest
 
 from reasoning_operator import watches
 from reasoning_operator.client import Cluster
+from reasoning_operator.credentials import from_kubeconfig
 from reasoning_operator.kinds import TRAINING_JOB
 from reasoning_operator.model import Key
 from reasoning_operator.store import Store
@@ -37,10 +36,9 @@ class Counting(Vitals):
 async def audited(kubeconfig: Path, namespace: str) -> Store:
     """Return the store once all watches have listed a namespace and its jobs were audited twice."""
     store, vitals = Store(lambda key: None), Counting()
-    configuration = Configuration()
-    await config.load_kube_config(str(kubeconfig), client_configuration=configuration)
-    async with ApiClient(configuration) as api, asyncio.timeout(30), asyncio.TaskGroup() as group:
-        following = Watches(Cluster(api), store, (namespace,), vitals)
+    access = from_kubeconfig([kubeconfig])
+    async with access.session() as session, asyncio.timeout(30), asyncio.TaskGroup() as group:
+        following = Watches(Cluster(session, access.server), store, (namespace,), vitals)
         running = group.create_task(following.run())
         await following.ready.wait()
         await vitals.audited.wait()

@@ -7,10 +7,10 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.client import ApiClient, Configuration
 
 from reasoning_operator.client import ApiError, Cluster
 
@@ -23,11 +23,8 @@ def ask(handler: Handler, scenario: Callable[[Cluster], Awaitable[Any]]) -> Any:
     async def main() -> Any:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
-        async with TestServer(app) as server:
-            configuration = Configuration()
-            configuration.host = str(server.make_url("")).rstrip("/")
-            async with ApiClient(configuration) as api, asyncio.timeout(10):
-                return await scenario(Cluster(api))
+        async with TestServer(app) as server, aiohttp.ClientSession() as session, asyncio.timeout(10):
+            return await scenario(Cluster(session, str(server.make_url("")).rstrip("/")))
 
     return asyncio.run(main())
 
@@ -136,6 +133,14 @@ def test_report_through_the_api_server_is_read() -> None:
 
     with pytest.raises(ApiError, match="no endpoints"):
         ask(away, lambda cluster: cluster.read("/progress", 5, 5000))
+
+
+def test_answer_that_leads_elsewhere_is_not_followed() -> None:
+    async def elsewhere(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"message": "over there"}, status=302, headers={"Location": "/elsewhere"})
+
+    with pytest.raises(ApiError, match="302: over there"):
+        ask(elsewhere, lambda cluster: cluster.get("/api/v1/pods"))
 
 
 @pytest.mark.parametrize("status", [200, 404])

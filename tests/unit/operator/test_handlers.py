@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import kopf
 import pytest
 from tests.unit.operator.objects import rtj
 
+from reasoning_operator.credentials import Access
 from reasoning_operator.handlers import registry
 from reasoning_operator.kinds import TRAINING_JOB
 from reasoning_operator.model import Key
@@ -18,7 +20,7 @@ from reasoning_operator.store import Store
 def test_event_about_a_job_reaches_the_store_and_names_the_job(kind: str | None) -> None:
     told: list[Key] = []
     store = Store(told.append)
-    handlers = registry(store)._watching.get_all_handlers()
+    handlers = registry(store, Access(kopf.ConnectionInfo(server="http://nowhere")))._watching.get_all_handlers()
     handle: Any = next(handler.fn for handler in handlers)
     asyncio.run(handle(event={"type": None, "object": rtj()}))
     news = rtj({"phase": "Running"})
