@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from rich.console import Console
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import Spec
+from reasoning_trainer import pipeline
 from reasoning_trainer.commands.check import Options, check
 from reasoning_trainer.reporting.display import Display
 
@@ -125,6 +127,23 @@ def test_what_would_fail(
     assert outcome.exit_code == code, outcome
     assert words in outcome.message
     assert outcome.hint
+
+
+def test_a_claim_that_is_too_small_is_told_before_anything_is_trained(
+    checked: Callable[..., tuple[Outcome, str]],
+    manifest: Manifest,
+    train: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its size in the spec, and when the run starts by what is free."""
+    outcome, shown = checked(storage={"size": "100k"})
+    assert outcome.exit_code == 0
+    assert "storage.size has 9.31e-05 GiB, and the run takes" in shown
+    monkeypatch.setattr(pipeline.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000, total=2000))
+    failed = train(manifest(evaluation={"enabled": False}))
+    assert (failed.exit_code, failed.reason) == (ExitCode.STORAGE_FULL, "StorageTooSmall")
+    assert "the volume has" in failed.message
+    assert "raise storage.size" in failed.hint
 
 
 def test_a_job_for_a_gpu_is_checked_without_one(checked: Callable[..., tuple[Outcome, str]]) -> None:

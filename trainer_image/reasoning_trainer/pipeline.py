@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from .rewards import Surroundings, build, code_elsewhere
 from .rewards.references import set_aside
 from .storage.fingerprint import of_folder, of_rows, of_text
 from .storage.model_files import begin_to_fetch
+from .storage.room import room, too_small
 from .storage.run_folder import recipe_of
 
 ADDED_BY_ORPO = 2
@@ -63,6 +65,7 @@ def run(attempt: Attempt) -> None:
     apply_template(attempt.spec, policy)
     rehearse(attempt, policy)
     adapt(attempt, policy)
+    refuse_little_room(attempt, frozen_parameters(policy.model))
     attempt = fill_in_rates(attempt, frozen_parameters(policy.model))
     take_course(attempt)
     train = fit_lengths(attempt, policy, splits.train, "data.train")
@@ -92,6 +95,28 @@ def fill_in_rates(attempt: Attempt, parameters: int) -> Attempt:
         attempt.say(f"{stage}.learningRate {rate.value:g}: {rate.reason}")
     attempt.tracker.report(learning_rates=rates or None)
     return replace(attempt, job=replace(attempt.job, spec=with_rates(attempt.spec, rates)))
+
+
+def refuse_little_room(attempt: Attempt, parameters: int) -> None:
+    """Refuse a volume that cannot hold what the run writes; what an earlier attempt wrote is there already.
+
+    Parameters
+    ----------
+    attempt
+        The attempt, which has its adapter.
+    parameters
+        Of the model, without it.
+
+    Raises
+    ------
+    TrainerError
+        If there is too little.
+    """
+    model = attempt.tracker.progress().model
+    needed = room(attempt.spec, parameters, (model and model.trainable_parameters) or 0)
+    available = shutil.disk_usage(attempt.folder.path).free + attempt.folder.size
+    if wrong := too_small(attempt.spec, needed, available, "the volume"):
+        raise TrainerError(ExitCode.STORAGE_FULL, "StorageTooSmall", wrong[0], wrong[1], field="spec.storage.size")
 
 
 def read_data(attempt: Attempt) -> Splits:

@@ -194,7 +194,7 @@ def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None
         If config.json does not tell enough.
     """
     shape = Shape.read(config)
-    adapter = _adapter_parameters(spec, shape)
+    adapter = adapter_parameters(spec, shape)
     in_bytes = 2 if spec.backend == "transformers" and spec.model.load_in in ("4bit", "8bit") else 4
     copies = 2 + (_has_reference(spec) and spec.backend == "transformers")
     weights = _weight_bytes(spec, shape)
@@ -274,8 +274,11 @@ def _weight_bytes(spec: Spec, shape: Shape) -> float:
     return shape.linear * linear + shape.embeddings * 2
 
 
-def _adapter_parameters(spec: Spec, shape: Shape) -> int:
-    """Hu et al. 2021 (arXiv:2106.09685): rank x (inputs + outputs) a module; a strange name counts as the largest."""
+def adapter_parameters(spec: Spec, shape: Shape) -> int:
+    """Return the weights of the adapter.
+
+    Hu et al. 2021 (arXiv:2106.09685): rank x (inputs + outputs) a module; a strange name counts as the largest.
+    """
     modules, targets = shape.modules, spec.lora.target_modules
     named = list(modules) if targets == ["all-linear"] else targets
     largest = max(modules.values(), key=sum)

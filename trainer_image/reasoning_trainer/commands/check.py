@@ -158,6 +158,7 @@ class Checker:
         if (folder / "config.json").is_file():
             config = json.loads((folder / "config.json").read_text("utf-8"))
             self._note(*findings.gpu_memory(self._job.given, config), *findings.learning_rates(spec, config))
+            self._note(*findings.volume(spec, config))
         return folder, chat
 
     def _apply_template(self, chat: Chat) -> None:

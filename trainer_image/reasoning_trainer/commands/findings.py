@@ -16,9 +16,10 @@ from reasoning_contract.rates import chosen_rates
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, ModelReward, Reward, Spec
 
-from ..backends.gpu_memory import Shape, UnknownShapeError, estimate, least_gpu_gib
+from ..backends.gpu_memory import Shape, UnknownShapeError, adapter_parameters, estimate, least_gpu_gib
 from ..backends.reward_memory import reward_model_gib
 from ..data.examples import Example, Splits
+from ..storage.room import room, size_of, too_small
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
 """Completions that rewards are tried on: right and brief, right in form only, right and too long, and nothing."""
@@ -99,6 +100,29 @@ def gpu_memory(given: Spec, config: Mapping[str, Any]) -> list[Finding]:
         on = f"{backend} with {spec.model.load_in} weights"
         found.append(Finding("memory", f"{on} fits on a GPU of {gib:.0f} GiB, by estimate; at the least {parts}"))
     return found
+
+
+def volume(spec: Spec, config: Mapping[str, Any]) -> list[Finding]:
+    """Tell how much of the volume the run takes, and warn where the claim that is made for it is smaller.
+
+    Parameters
+    ----------
+    spec
+        The resolved spec.
+    config
+        The model's config.json.
+    """
+    try:
+        shape = Shape.read(config)
+    except UnknownShapeError:
+        return []  # memory has told why
+    needed = room(spec, shape.parameters, adapter_parameters(spec, shape))
+    wrong = None
+    if spec.storage.existing_claim is None:
+        wrong = too_small(spec, needed, size_of(spec.storage.size), "storage.size")
+    if wrong:
+        return [Finding("storage", wrong[0], "warning", wrong[1])]
+    return [Finding("storage", f"the run takes {needed}, by estimate")]
 
 
 def learning_rates(spec: Spec, config: Mapping[str, Any]) -> list[Finding]:

@@ -170,6 +170,11 @@ class RunFolder:
         return self.path / "artifacts"
 
     @property
+    def size(self) -> int:
+        """Bytes of all that lies here."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+    @property
     def attempts(self) -> Path:
         """The attempts that have ended."""
         return self.path / "attempts.json"
