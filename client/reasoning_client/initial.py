@@ -10,6 +10,8 @@ from .manifest import document_of
 
 KINDS = ("math", "multiple-choice", "code", "preferences")
 Json = dict[str, Any]
+KNOWN: dict[str, Json] = {"hf://openai/gsm8k": {"config": "main", "answerPattern": "#### (.*)"}}
+"""What a data set needs beside its name: of the one that is offered as an answer."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def manifest_of(name: str, answers: Answers) -> Json:
         else {"prompt": "question", "answer": "answer"}
     )
     train: Json = {"source": data} | ({"split": "train"} if split else {}) | {"columns": columns}
+    train |= KNOWN.get(data, {})
     spec["data"] = {"train": train, "heldOut": {"fraction": 0.1}}
     if answers.kind == "preferences":
         spec["reinforce"] = {"algorithm": "DPO"}

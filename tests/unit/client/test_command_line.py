@@ -110,6 +110,13 @@ def test_init_writes_a_manifest_that_is_valid(tmp_path: Path, kind: str, gpus: s
     assert yaml.safe_load(path.read_text())["spec"]["model"] == {"source": "hf://Qwen/Qwen3-4B-Base"}
 
 
+def test_the_answers_that_init_offers_name_a_data_set_that_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    assert rtj("init", str(path), stdin="\n\n\n\n").code == 0
+    train = yaml.safe_load(path.read_text())["spec"]["data"]["train"]
+    assert (train["config"], train["answerPattern"]) == ("main", "#### (.*)")
+
+
 def test_init_does_not_write_over_a_file(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text("mine")
