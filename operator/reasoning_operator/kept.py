@@ -50,7 +50,7 @@ _SHAPES: Mapping[Kind, Shape] = {
     TRAINING_JOB: _all("spec", "status"),
     CONFIG_MAP: _all("data"),
     NETWORK_POLICY: _all("spec"),
-    CLAIM: {"spec": _all("storageClassName"), "status": _all("phase")},
+    CLAIM: {"spec": _all("storageClassName", "resources"), "status": _all("phase")},
     JOB: {
         "spec": _all("suspend", "parallelism", "completions", "backoffLimit", "activeDeadlineSeconds"),
         "status": {"conditions": _CONDITION},

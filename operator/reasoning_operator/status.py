@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from reasoning_contract.api import UID_LABEL
 from reasoning_contract.job_status import Condition, Failure, Phase, PreflightStatus, Status, StorageStatus
 from reasoning_contract.problem import Problem
 from reasoning_contract.progress import GUARD_CONDITIONS, GuardReport, Progress
@@ -16,7 +17,7 @@ from .acceptance import Verdict
 from .children.preflight import is_wanted
 from .children.volume import claim_name
 from .diagnosis import diagnose
-from .model import FINISHED, Json, Observed
+from .model import FINISHED, Json, Observed, TrainingJob
 from .names import run_folder
 from .settings import Settings
 from .times import text
@@ -212,7 +213,7 @@ def _conditions(
     *,
     checks: bool,
 ) -> list[Condition]:
-    claims = [_accepted(verdict), *_preflight_passed(new, checks=checks), _running(new, observed), *applied]
+    claims = [_accepted(verdict, observed), *_preflight_passed(new, checks=checks), _running(new, observed), *applied]
     suspended = suspension.asked(observed.job)
     if suspended or _old(observed, "Suspended"):
         claims.append(_suspended(new.phase == "Suspended", suspended))
@@ -230,14 +231,28 @@ def _conditions(
     return [_condition(claim, observed, now) for claim in claims] + kept
 
 
-def _accepted(verdict: Verdict) -> _Claim:
+def _accepted(verdict: Verdict, observed: Observed) -> _Claim:
     if isinstance(verdict, Problem):
         return _Claim("Accepted", False, verdict.reason, verdict.told)
     if is_wanted(verdict.spec):
-        return _Claim("Accepted", True, "Valid", "the spec can be run; data and rewards are checked by a preflight")
+        checks = "data and rewards are checked by a preflight"
+        return _Claim("Accepted", True, "Valid", f"the spec can be run; {checks}{_earlier_claim(verdict, observed)}")
     gpu = " (guards.preflight is off: the GPU is held meanwhile)" if verdict.spec.parallelism.gpus_per_node else ""
     checks = f"data and rewards are checked first thing in the training pod{gpu}"
-    return _Claim("Accepted", True, "Valid", f"the spec can be run; {checks}")
+    return _Claim("Accepted", True, "Valid", f"the spec can be run; {checks}{_earlier_claim(verdict, observed)}")
+
+
+def _earlier_claim(job: TrainingJob, observed: Observed) -> str:
+    """Say that the run writes to a claim that an earlier job of this name left, and whether that has another size."""
+    claim = observed.claim
+    mine = claim is None or claim["metadata"].get("labels", {}).get(UID_LABEL) == job.uid
+    if mine or claim is None or job.spec.storage.existing_claim:
+        return ""
+    size = claim["spec"]["resources"]["requests"]["storage"]
+    asked = "" if size == job.spec.storage.size else f" (spec.storage.size asks for {job.spec.storage.size})"
+    return (
+        f"; it writes to the claim {claim['metadata']['name']} of {size} that an earlier job of this name left{asked}"
+    )
 
 
 def _spec_applied(observed: Observed, verdict: Verdict, settings: Settings) -> list[_Claim]:

@@ -165,3 +165,14 @@ def test_lost_volume_is_not_started_again() -> None:
     document = told(failed({RETRY: "1"}, batch_job=None, claim=None))
     assert (document["phase"], document["failure"]["reason"]) == ("Failed", "ClaimLost")
     assert RETRY not in document["failure"]["hint"]
+
+
+@pytest.mark.parametrize(("size", "ends"), [("20Gi", "left"), ("5Gi", "left (spec.storage.size asks for 20Gi)")])
+def test_claim_that_an_earlier_job_left_is_told_with_its_size(size: str, ends: str) -> None:
+    claim = live(volume.build(training_job(storage={"size": size})))
+    claim["metadata"]["labels"]["reasoning-operator.io/job-uid"] = "an-earlier-one"
+    document = told(Observed(rtj({}), claim=claim, inputs={}))
+    accepted = next(each for each in document["conditions"] if each["type"] == "Accepted")
+    assert accepted["message"].endswith(f"the claim sums-output of {size} that an earlier job of this name {ends}")
+    own = told(Observed(rtj({}), claim=live(volume.build(training_job())), inputs={}))
+    assert "earlier" not in str(own["conditions"])

@@ -127,7 +127,7 @@ NOISE: list[tuple[Kind, Json]] = [
     (JOB, {"spec": {"template": {"a": 1}}, "status": {"active": 1, "ready": 0, "startTime": "2026-05-04T11:00:00Z"}}),
     (POD, {"status": {"qosClass": "Burstable", "conditions": [{"type": "Ready", "status": "False"}]}}),
     (POD, {"status": {"containerStatuses": [{"name": "trainer", "ready": True, "restartCount": 0, "state": {}}]}}),
-    (CLAIM, {"spec": {"resources": {"requests": {"storage": "1Gi"}}}, "status": {"capacity": {"storage": "1Gi"}}}),
+    (CLAIM, {"spec": {"volumeMode": "Filesystem"}, "status": {"capacity": {"storage": "1Gi"}}}),
 ]
 
 
