@@ -1,9 +1,11 @@
 """Measures the operator against a control plane of its own, and prints one line a figure.
 
 ``python tests/bench/bench_operator.py``: idle cost with 100 finished jobs, time from the creation of a job to its pod,
-time from a trainer's step to the status, and what a run's progress writes. ``--scale N``: N jobs that are created at
-once and wait for a node, until all their children are there, at rest, and after a restart. The kubelet and the trainer
-are stand-ins, the trainer's report is made by its own tracker; the API server and its controllers are real.
+time from a trainer's step to the status, and what a run's progress writes. ``--scale N [N ...]``: N jobs that are
+created at once and wait for a node, until all their children are there, at rest, and after a restart, each number on a
+control plane of its own, and a table of all; it ends by itself, at the latest when a phase has taken the time that it
+may. The kubelet and the trainer are stand-ins, the trainer's report is made by its own tracker; the API server and its
+controllers are real.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "operator"), str(ROOT / "trainer_image")]
@@ -45,6 +48,8 @@ from reasoning_trainer.reporting.tracker import Phase, Tracker  # noqa: E402
 FINISHED_JOBS, IDLE_SECONDS, SAMPLES = 100, 60, 10
 CREATORS = 8
 QUIET_SECONDS = 5.0
+SLOWEST_PER_SECOND, LEAST_SECONDS = 4.0, 120.0
+"""Jobs a second below which a phase is given up, and how long each may take whatever their number."""
 CONTROL_PLANE = ("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler")
 
 
@@ -164,7 +169,17 @@ def children_missing(api: Api, count: int) -> int:
     return sum(count - found for found in there.values())
 
 
-def quiet(operator: Operator) -> float:
+def longest(count: int) -> float:
+    """Return how many seconds a phase with some jobs may take."""
+    return LEAST_SECONDS + count / SLOWEST_PER_SECOND
+
+
+def between_scrapes(count: int) -> float:
+    """Return how long to wait between two scrapes, each of which costs a fifth of a millisecond a job."""
+    return 0.5 + count / 1000
+
+
+def quiet(operator: Operator, count: int = 0) -> float:
     """Wait until the operator works and has asked for nothing for a while; return when it fell quiet."""
     eventually(lambda: operator.metric("reasoning_operator_leader"), "an operator at work", seconds=60)
     last: dict[str, float] = {}
@@ -175,9 +190,10 @@ def quiet(operator: Operator) -> float:
         now = operator.requests()
         if now != last or operator.metric("reasoning_operator_workqueue_depth"):
             last, since = now, time.monotonic()
+            return False
         return time.monotonic() - since >= QUIET_SECONDS
 
-    eventually(rests, "rest", seconds=1800, pause=0.5)
+    eventually(rests, "rest", longest(count), pause=between_scrapes(count))
     return since
 
 
@@ -195,8 +211,39 @@ def cpu_of_control_plane(kubeconfig: Path) -> Mapping[str, float]:
     return found
 
 
-def scale(count: int) -> None:
-    """Print what a number of jobs costs that wait for a node."""
+class Row(NamedTuple):
+    """What a number of jobs that wait for a node costs; seconds of wall clock, but where CPU is said."""
+
+    jobs: int
+    created: float
+    """Until the API server had taken them all."""
+    children: float
+    """Until all their children were there."""
+    cpu_per_job: float
+    """Milliseconds of the operator's CPU."""
+    requests_per_job: float
+    rest_cpu: float
+    """Seconds of CPU in IDLE_SECONDS at rest."""
+    rest: str
+    memory: float
+    """MiB, at most."""
+    restart: float
+    """Until the operator was at rest again."""
+    restart_cpu: float
+    restart_writes: int
+    restart_memory: float
+    """MiB, at most."""
+
+
+def scale(count: int) -> Row:
+    """Return what a number of jobs costs that wait for a node.
+
+    Raises
+    ------
+    AssertionError
+        If a phase takes longer than it may.
+    """
+    limit, pause = longest(count), between_scrapes(count)
     with control_plane() as kubeconfig, tempfile.TemporaryDirectory() as folder:
         install_crd(kubeconfig)
         api, operator = Api(kubeconfig, "default"), Operator(kubeconfig, Path(folder) / "log")
@@ -205,33 +252,74 @@ def scale(count: int) -> None:
             before, cpu, start = cpu_of_control_plane(kubeconfig), operator.cpu_seconds(), time.monotonic()
             create_jobs(kubeconfig, count)
             created = time.monotonic() - start
-            eventually(lambda: children_missing(api, count) == 0, "all children", seconds=3600, pause=0.5)
-            whole = time.monotonic() - start
-            print(f"{count} jobs: created in {created:.1f} s, all children after {whole:.1f} s", flush=True)
-            rest = quiet(operator) - start
-            own = 1000 * (operator.cpu_seconds() - cpu) / count
-            print(f"at rest after {rest:.1f} s; {own:.1f} ms of the operator's CPU a job; {operator.requests()}")
+            eventually(lambda: children_missing(api, count) == 0, "all children", limit, pause=0.5)
+            children = time.monotonic() - start
+            quiet(operator, count)
+            own, requests = operator.cpu_seconds() - cpu, operator.requests()
             after = cpu_of_control_plane(kubeconfig)
-            print({name: f"{seconds - before.get(name, 0):.1f} s of CPU" for name, seconds in after.items()})
-            print(f"{operator.memory_mib():.0f} MiB, {operator.memory_mib(peak=True):.0f} at most", flush=True)
+            others = {name: f"{seconds - before.get(name, 0):.1f} s" for name, seconds in after.items()}
+            print(f"{count} jobs: requests {requests}; CPU of the control plane {others}", flush=True)
             cpu = operator.cpu_seconds()
-            print(f"at rest: {idle_cost(operator)}, {operator.cpu_seconds() - cpu:.2f} s of CPU in {IDLE_SECONDS} s")
+            rest = idle_cost(operator)
+            rest_cpu, memory = operator.cpu_seconds() - cpu, operator.memory_mib(peak=True)
             operator.stop()
             start = time.monotonic()
             operator.start()
-            eventually(lambda: operator.metric("reasoning_operator_jobs") >= count, "every job", seconds=1800)
-            settled = quiet(operator) - start
-            memory = f"{operator.memory_mib(peak=True):.0f} MiB at most"
-            cpu = operator.cpu_seconds()
-            print(f"restart: at rest after {settled:.1f} s, {cpu:.1f} s of CPU, {memory}, {operator.requests()}")
+            eventually(lambda: operator.metric("reasoning_operator_jobs") >= count, "every job", limit, pause=pause)
+            settled = quiet(operator, count) - start
+            again = operator.requests()
+            return Row(
+                jobs=count,
+                created=created,
+                children=children,
+                cpu_per_job=1000 * own / count,
+                requests_per_job=sum(requests.values()) / count,
+                rest_cpu=rest_cpu,
+                rest=rest,
+                memory=memory,
+                restart=settled,
+                restart_cpu=operator.cpu_seconds(),
+                restart_writes=round(sum(made for method, made in again.items() if method != "GET")),
+                restart_memory=operator.memory_mib(peak=True),
+            )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return rows as a table in Markdown."""
+    head = ("jobs", "created", "all children", "CPU a job", "requests a job", f"CPU in {IDLE_SECONDS} s at rest")
+    head += ("requests at rest", "memory", "restart", "its CPU", "its writes", "its memory")
+    lines = [head, ("---",) * len(head)]
+    for row in rows:
+        lines.append(
+            (
+                f"{row.jobs:,}",
+                f"{row.created:.1f} s",
+                f"{row.children:.1f} s",
+                f"{row.cpu_per_job:.1f} ms",
+                f"{row.requests_per_job:.1f}",
+                f"{row.rest_cpu:.2f} s",
+                row.rest,
+                f"{row.memory:.0f} MiB",
+                f"{row.restart:.1f} s",
+                f"{row.restart_cpu:.1f} s",
+                str(row.restart_writes),
+                f"{row.restart_memory:.0f} MiB",
+            )
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:
     """Print the figures that the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scale", type=int, metavar="N", help="measure N jobs that wait for a node")
-    count = parser.parse_args().scale
-    scale(count) if count else latencies()
+    parser.add_argument("--scale", type=int, nargs="+", metavar="N", help="measure N jobs that wait for a node")
+    if counts := parser.parse_args().scale:
+        rows: list[Row] = []
+        for count in counts:
+            rows.append(scale(count))
+            print(table(rows), flush=True)  # what is known should the next be given up
+    else:
+        latencies()
 
 
 def latencies() -> None:
