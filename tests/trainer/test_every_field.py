@@ -33,7 +33,12 @@ from reasoning_operator.inputs import references
 from reasoning_operator.model import Observed, TrainingJob
 from reasoning_operator.plan import plan
 from reasoning_trainer import pipeline
-from reasoning_trainer.algorithms.trl_arguments import refuse_unknown, reinforce_arguments, warmup_arguments
+from reasoning_trainer.algorithms.trl_arguments import (
+    refuse_unknown,
+    reinforce_arguments,
+    sampling_rules,
+    warmup_arguments,
+)
 from reasoning_trainer.backends import transformers_arguments, unsloth_arguments, vllm_arguments
 from reasoning_trainer.commands.check import sample
 from reasoning_trainer.data.examples import Example
@@ -225,6 +230,11 @@ def sft(spec: Spec, world: World) -> Any:
 def rl(spec: Spec, world: World) -> Any:
     backend = unsloth_arguments if spec.backend == "unsloth" else transformers_arguments
     return reinforce_arguments(spec) | backend.generation_arguments(spec) | backend.trainer_arguments(spec)
+
+
+def sampled(spec: Spec, world: World) -> Any:
+    """What decides which rows are asked."""
+    return sampling_rules(spec)
 
 
 def splits(spec: Spec, world: World) -> Any:
@@ -906,6 +916,12 @@ CASES: dict[str, Any] = {
     "reinforce.importanceSampling": Shown("sequence", rl, {"importance_sampling_level": "sequence"}),
     "reinforce.scaleRewards": Shown("batch", rl, {"scale_rewards": "batch"}),
     "reinforce.maskTruncated": Shown(True, rl, {"mask_truncated_completions": True}),
+    "reinforce.resampleRounds": Shown(2, sampled, {"rounds": 2}),
+    "reinforce.retireSolved": Shown(0.9, sampled, {"retire_from": 0.9}),
+    "reinforce.averageOver": [
+        Shown("differing", sampled, {"leaves_out_equal": True}),
+        Refused("differing", "reinforce.averageOver", {"reinforce": {"algorithm": "RLOO"}}),
+    ],
     "reinforce.seed": [
         Shown(5, rl, {"seed": 5}),
         Shown(5, sft, {"seed": 5}),

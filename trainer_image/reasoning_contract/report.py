@@ -59,6 +59,14 @@ class TrainingStatus(Part):
     """Completions that a reward function could not score, over the attempt, by its name; absent where none."""
     zero_variance_share: float | None = None
     """Share of groups whose completions all got the same reward: they teach nothing."""
+    sampled_zero_variance_share: float | None = None
+    """The same share of all groups that were sampled for the step, before those were replaced."""
+    completions: int | None = None
+    """Completions that RL has taken so far, those of replaced groups included: what learning costs."""
+    groups_replaced: int | None = None
+    """Groups of the last step that come from other rows, where reinforce.resampleRounds asks for it."""
+    rows_retired: int | None = None
+    """Rows that are solved and not asked again, where reinforce.retireSolved asks for it."""
     kl: float | None = None
     """KL divergence from the reference model."""
     entropy: float | None = None

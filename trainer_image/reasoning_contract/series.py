@@ -73,6 +73,14 @@ SERIES = (
         "Share of groups whose completions all got the same reward: they teach nothing.",
         "training.zero_variance_share",
     ),
+    Series(
+        "sampled_zero_spread_ratio",
+        "The same share of all groups that were sampled, before those were replaced.",
+        "training.sampled_zero_variance_share",
+    ),
+    Series("completions", "Completions that RL has taken.", "training.completions", counter=True),
+    Series("replaced_groups", "Groups of the last step that come from other rows.", "training.groups_replaced"),
+    Series("retired_rows", "Rows that are solved and not asked again.", "training.rows_retired"),
     Series("kl_nats", "KL divergence from the reference model.", "training.kl"),
     Series("entropy_nats", "Mean entropy of the policy's next token.", "training.entropy"),
     Series(

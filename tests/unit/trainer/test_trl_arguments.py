@@ -9,13 +9,15 @@ from pydantic import ValidationError
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import resolve
-from reasoning_contract.spec import GROUPED, Algorithm, Checkpoint, Reinforce, Spec, Warmup
+from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Checkpoint, Reinforce, Spec, Warmup
 from reasoning_trainer.algorithms.trl_arguments import (
     ELSEWHERE,
     NAMES,
     refuse_few_rows,
     refuse_unknown,
     reinforce_arguments,
+    sampled_by,
+    sampling_rules,
     warmup_arguments,
 )
 from reasoning_trainer.errors import TrainerError
@@ -47,6 +49,9 @@ OTHER: dict[str, Any] = {
     "importanceSampling": "sequence",
     "scaleRewards": "batch",
     "maskTruncated": True,
+    "resampleRounds": 2,
+    "retireSolved": 0.9,
+    "averageOver": "differing",
     "seed": 5,
 }
 """A value of every field that is not its default."""
@@ -57,7 +62,9 @@ ALGORITHMS = [name for name in get_args(Algorithm) if name != "none"]
 
 def spec(algorithm: str = "GRPO", **reinforce: Any) -> Spec:
     rows = [{"prompt": "1", "answer": "1", "chosen": "1", "rejected": "2"}]
-    rewards = [] if algorithm in ("DPO", "ORPO") else [{"name": "format", "builtin": "format", "weight": 0.5}]
+    rewards = [] if algorithm in PREFERENCE else [{"name": "format", "builtin": "format", "weight": 0.5}]
+    if rewards and "retireSolved" in reinforce:
+        rewards.append({"name": "correct", "builtin": "correctness"})
     document = {
         "model": {"source": "file:///model"},
         "data": {"train": {"rows": rows}},
@@ -76,8 +83,9 @@ def test_the_walk_covers_every_field() -> None:
 @pytest.mark.parametrize("field", sorted(OTHER.keys() - {"algorithm", "maxPromptLength"}))
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_field_has_an_effect_or_is_refused(algorithm: str, field: str) -> None:
-    if field == "updatesPerGeneration" and algorithm not in GROUPED:
-        with pytest.raises(ValidationError, match="updatesPerGeneration: belongs to GRPO"):
+    told = {"updatesPerGeneration": "belongs to GRPO", "resampleRounds": "compares the completions of a group"}
+    if (field in told and algorithm not in GROUPED) or (field == "retireSolved" and algorithm in PREFERENCE):
+        with pytest.raises(ValidationError, match=told.get(field, "needs a reward that tells right from wrong")):
             spec(algorithm, **{field: OTHER[field]})
         return
     python_name = next(name for name, each in Reinforce.model_fields.items() if each.alias == field)
@@ -85,6 +93,8 @@ def test_field_has_an_effect_or_is_refused(algorithm: str, field: str) -> None:
     changed = spec(algorithm, **{field: OF_SOME[field] if alike else OTHER[field]})
     if python_name in NAMES[algorithm] or python_name in ("steps", "epochs"):
         assert reinforce_arguments(changed) != reinforce_arguments(spec(algorithm))
+    elif python_name in sampled_by(algorithm):
+        assert sampling_rules(changed) != sampling_rules(spec(algorithm))
     elif python_name in ELSEWHERE:
         assert reinforce_arguments(changed) == reinforce_arguments(spec(algorithm))
     else:
@@ -106,7 +116,13 @@ def test_values_arrive_as_given() -> None:
     assert arguments["optim"] == "paged_adamw_8bit"
     assert (arguments["epsilon"], arguments["epsilon_high"]) == (0.05, 0.4)
     assert arguments["importance_sampling_level"] == "sequence"
-    assert arguments["reward_weights"] == [0.5]
+    assert arguments["reward_weights"] == [0.5, 1.0]
+    assert sampling_rules(spec("GRPO", **given)) == {
+        "rounds": 2,
+        "retire_from": 0.9,
+        "leaves_out_equal": True,
+        "verifiable": 1,
+    }
 
 
 def test_a_warm_up_of_the_learning_rate_over_all_steps_is_no_single_step() -> None:

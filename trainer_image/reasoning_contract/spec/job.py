@@ -147,6 +147,15 @@ class Spec(Part):
         return self.reinforces or self.warms_up
 
     @rule(
+        "!has(self.reinforce.retireSolved) || self.rewards.exists(r, has(r.builtin) && r.builtin == 'correctness')",
+        "retireSolved needs a reward that tells right from wrong: add one with builtin correctness, or remove it",
+        field="reinforce",
+    )
+    def _solved_rows_can_be_told(self) -> bool:
+        is_judged = any(reward.builtin == "correctness" for reward in self.rewards)
+        return self.reinforce.retire_solved is None or is_judged
+
+    @rule(
         "self.rewards.all(reward, self.rewards.exists_one(other, other.name == reward.name))",
         "two rewards have the same name: metrics could not tell them apart",
         field="rewards",

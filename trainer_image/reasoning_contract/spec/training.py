@@ -96,6 +96,15 @@ class Reinforce(Part):
     """Level of the probability ratio in the GRPO family; `sequence` is GSPO's."""
     scale_rewards: Literal["group", "batch", "none"] | None = None
     """What advantages are divided by: the standard deviation in the group, in the batch, or nothing."""
+    resample_rounds: Annotated[int, Field(ge=0, le=16)] | None = None
+    """Rounds in which groups whose rewards are all equal, and which teach nothing, are replaced by groups of other
+    rows. A step then costs up to 1 + resampleRounds times its completions. DAPO: 3; else 0."""
+    retire_solved: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of right answers in a group, by the correctness reward, from which on its row is not asked again. Rows are
+    never retired when empty."""
+    average_over: Literal["all", "differing"] | None = None
+    """Completions that the loss is a mean over: all, or those of groups whose rewards differ. With all, a step of
+    which half teaches nothing moves the model half as far."""
     mask_truncated: Annotated[bool | None, RATE] = None
     """Do not learn from completions that were cut at maxCompletionLength."""
     seed: Count = 3407
@@ -112,6 +121,14 @@ class Reinforce(Part):
     )
     def _only_groups_are_updated_from_more_than_once(self) -> bool:
         return self.updates_per_generation is None or self.algorithm in GROUPED
+
+    @rule(
+        f"!has(self.resampleRounds) || self.resampleRounds == 0 || self.algorithm in {GROUPED_CEL}",
+        "compares the completions of a group, and this algorithm has no groups: remove it",
+        field="resampleRounds",
+    )
+    def _only_groups_are_replaced(self) -> bool:
+        return not self.resample_rounds or self.algorithm in GROUPED
 
     @rule(
         f"!(self.algorithm in {GROUPED_CEL}) || self.batchSize * self.gradientAccumulation % self.numGenerations == 0",

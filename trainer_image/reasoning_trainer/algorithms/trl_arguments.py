@@ -42,6 +42,8 @@ _GROUPED = _EVERY | {
     "epsilon_high": "epsilon_high",
     "mask_truncated": "mask_truncated_completions",
 }
+OF_SAMPLING = ("resample_rounds", "retire_solved")
+"""Fields that our own sampler follows, around TRL's trainers with groups; of the GRPO family `average_over` too."""
 _GRPO = _GROUPED | {
     "loss_type": "loss_type",
     "importance_sampling": "importance_sampling_level",
@@ -177,7 +179,7 @@ def _whole_generations(spec: Spec, steps: int) -> int:
 
 def refuse_unknown(reinforce: Reinforce) -> None:
     """Refuse fields that the algorithm does not know and that are not left at their default."""
-    known = NAMES[reinforce.algorithm].keys() | ELSEWHERE.keys()
+    known = NAMES[reinforce.algorithm].keys() | ELSEWHERE.keys() | sampled_by(reinforce.algorithm)
     strange = [
         to_camel(name)
         for name, field in Reinforce.model_fields.items()
@@ -190,6 +192,25 @@ def refuse_unknown(reinforce: Reinforce) -> None:
             f"reinforce.{', reinforce.'.join(strange)} has no effect with algorithm {reinforce.algorithm}",
             "remove the field, or choose an algorithm that has it",
         )
+
+
+def sampled_by(algorithm: str) -> set[str]:
+    """Return the fields of our own sampler that an algorithm has."""
+    if algorithm not in GROUPED:
+        return set()
+    return {*OF_SAMPLING, "average_over"} if NAMES[algorithm] is _GRPO else set(OF_SAMPLING)
+
+
+def sampling_rules(spec: Spec) -> dict[str, Any]:
+    """Return the arguments of `SamplingRules` for a resolved spec of an algorithm with groups."""
+    reinforce = spec.reinforce
+    judges = [number for number, reward in enumerate(spec.rewards) if reward.builtin == "correctness"]
+    return {
+        "rounds": reinforce.resample_rounds or 0,
+        "retire_from": reinforce.retire_solved,
+        "leaves_out_equal": reinforce.average_over == "differing",
+        "verifiable": judges[0] if judges else None,
+    }
 
 
 def _translate(field: str, value: Any) -> Any:

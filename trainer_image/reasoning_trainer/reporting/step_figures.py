@@ -15,6 +15,7 @@ NAMES = {
     "reward": ("reward", "objective/scores"),
     "reward_std": ("reward_std",),
     "zero_variance_share": ("frac_reward_zero_std",),
+    "sampled_zero_variance_share": ("groups/sampled_zero_std",),
     "kl": ("kl", "objective/kl"),
     "entropy": ("entropy", "policy/entropy_avg"),
     "importance_ratio": ("sampling/importance_sampling_ratio/mean",),
@@ -22,6 +23,8 @@ NAMES = {
     "clipped_share": ("completions/clipped_ratio",),
 }
 """Field of the status -> keys of TRL, by trainer; the first that is there counts."""
+COUNTS = {"completions": "completions/spent", "groups_replaced": "groups/replaced", "rows_retired": "rows/retired"}
+"""The same for whole numbers, which our own sampler logs."""
 PREFERENCE = ("chosen", "rejected", "accuracies", "margins")
 DIGITS = 4
 """Significant digits of the figures in a report."""
@@ -50,7 +53,8 @@ def training_status(
     unscored
         Completions that a reward could not score, so far.
     """
-    figures = {field: _first(logs, keys) for field, keys in NAMES.items()}
+    figures: dict[str, Any] = {field: _first(logs, keys) for field, keys in NAMES.items()}
+    figures |= {field: int(logs[key]) for field, key in COUNTS.items() if logs.get(key) is not None}
     figures["tokens_per_second"] = tokens_per_second
     figures["gpu_memory_gi_b"] = gpu_memory_gib
     figures["gpu_use_percent"] = gpu_use_percent

@@ -16,9 +16,11 @@ from reasoning_contract.spec import PREFERENCE
 from ..algorithms.order import ByEpoch
 from ..algorithms.ppo import make_ppo_trainer
 from ..algorithms.reward_functions import ROW, reward_functions
+from ..algorithms.sampling import DynamicSampling, SamplingRules
 from ..algorithms.training import StageCallback, drop_reference, reuse, train
 from ..algorithms.trl_arguments import (
     reinforce_arguments,
+    sampling_rules,
     steps_between_checkpoints,
     steps_between_evaluations,
 )
@@ -83,6 +85,7 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
             processing_class=policy.tokenizer,
             callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),
         )
+    made.sample_by(SamplingRules(**sampling_rules(spec)))
     made.add_callback(WeightsCallback(spec.rewards, lambda: made.reward_weights))
     return made
 
@@ -160,11 +163,11 @@ class _OrderedByEpoch:
         return ByEpoch(super()._get_train_sampler(dataset), self.args.seed)  # type: ignore[misc]
 
 
-class _GRPOTrainer(_OrderedByEpoch, GRPOTrainer):
+class _GRPOTrainer(_OrderedByEpoch, DynamicSampling, GRPOTrainer):
     pass
 
 
-class _RLOOTrainer(_OrderedByEpoch, RLOOTrainer):
+class _RLOOTrainer(_OrderedByEpoch, DynamicSampling, RLOOTrainer):
     pass
 
 
