@@ -15,8 +15,6 @@ _GRPO = {
     "scaleRewards": "group",
     "maskTruncated": False,
     "updatesPerGeneration": 1,
-    "resampleRounds": 0,
-    "averageOver": "all",
 }
 ALGORITHM_DEFAULTS: dict[str, dict[str, Any]] = {
     # Shao et al. 2024 (arXiv:2402.03300), without the KL term, as in arXiv:2503.20783 and 2503.14476
@@ -28,14 +26,7 @@ ALGORITHM_DEFAULTS: dict[str, dict[str, Any]] = {
     # Yu et al. 2025 (arXiv:2503.14476)
     "DAPO": _GRPO | {"lossType": "dapo", "epsilonHigh": 0.28, "maskTruncated": True, "resampleRounds": 3},
     # Ahmadian et al. 2024 (arXiv:2402.14740)
-    "RLOO": {
-        "beta": 0.05,
-        "epsilon": 0.2,
-        "epsilonHigh": 0.2,
-        "maskTruncated": False,
-        "updatesPerGeneration": 1,
-        "resampleRounds": 0,
-    },
+    "RLOO": {"beta": 0.05, "epsilon": 0.2, "epsilonHigh": 0.2, "maskTruncated": False, "updatesPerGeneration": 1},
     # Ouyang et al. 2022 (arXiv:2203.02155), clipping of Schulman et al. 2017 (arXiv:1707.06347)
     "PPO": {"beta": 0.05, "epsilon": 0.2},
     # Rafailov et al. 2023 (arXiv:2305.18290)
