@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import subprocess
 import sys
@@ -26,10 +28,19 @@ Addresses = Mapping[str, str]
 """Host and port, by kind of reward."""
 
 
-def make_claims(folder: Path) -> Path:
-    """Make what the manifests read as pvc://, and return the folder."""
-    arguments = [sys.executable, "-m", "hack.algorithms.make_parity", str(folder / "parity")]
-    subprocess.run(arguments, check=True, cwd=FOLDER.parents[1])
+def make_claims(factory: pytest.TempPathFactory) -> Path:
+    """Make what the manifests read as pvc://, once for all processes of a test run, and return the folder."""
+    run_folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run_folder = run_folder.parent
+    folder = run_folder / "example-claims"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "parity").exists():
+            arguments = [sys.executable, "-m", "hack.algorithms.make_parity", str(folder / "partial")]
+            subprocess.run(arguments, check=True, cwd=FOLDER.parents[1])
+            (folder / "partial").rename(folder / "parity")
     return folder
 
 

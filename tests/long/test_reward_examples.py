@@ -11,7 +11,7 @@ from tests.reward_examples import MANIFESTS, make_claims, run_example, servers
 
 @pytest.fixture(scope="module")
 def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_claims(tmp_path_factory.mktemp("claims"))
+    return make_claims(tmp_path_factory)
 
 
 @pytest.mark.timeout(900)

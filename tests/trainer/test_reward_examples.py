@@ -17,7 +17,7 @@ UNEVALUATED = {"enabled": False, "requireImprovement": False}
 
 @pytest.fixture(scope="module")
 def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_claims(tmp_path_factory.mktemp("claims"))
+    return make_claims(tmp_path_factory)
 
 
 @pytest.mark.timeout(900)
