@@ -15,6 +15,7 @@ from tests.trainer.models import make_model
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.generation import vllm_generation
 
+from reasoning_contract.report import SelfCheck
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.backends import vllm_engine
@@ -23,6 +24,8 @@ from reasoning_trainer.backends.hand_over import merged_weights
 from reasoning_trainer.backends.transformers import TransformersBackend
 from reasoning_trainer.backends.vllm_engine import VllmEngine
 from reasoning_trainer.chat.chat import Chat
+from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.evaluation.agreement import engine_agrees
 
 GREEDY = Sampling(max_tokens=8)
 PROMPTS = ["<|im_start|>user\n1+1<|im_end|>\n", "<|im_start|>user\nadd 2<|im_end|>\n"]
@@ -163,6 +166,26 @@ def test_trl_trains_with_the_engine_that_evaluates(world: World, config: Any, tr
     assert world.llm.calls.count("generated") == 1 + 2 + 2  # before, two steps, an evaluation in each
     assert asked[:2] == before
     assert world.generate() == world.generate_by_itself()
+
+
+def test_an_engine_with_other_weights_is_found_out(world: World) -> None:
+    prompts = [world.tokenizer(text, add_special_tokens=False)["input_ids"] for text in PROMPTS]
+    sampling = Sampling(max_tokens=8, temperature=1.0)
+
+    def look() -> SelfCheck:
+        with world.backend.generating(world.spec, world.model, world.folder, print):
+            engine = world.backend._in_use
+            assert engine is not None
+            drawn = [group[0] for group in engine.generate(prompts, sampling, [world.tokenizer.eos_token_id])]
+        scored = world.backend.token_likelihoods(world.model, 0, prompts, [each.tokens for each in drawn], 1.0)
+        return engine_agrees([each.log_probabilities for each in drawn], scored)
+
+    assert look().message.startswith("the engine's and the trainer's log-probabilities are 0.000 nats")
+    # it goes on with what it had
+    world.llm.llm_engine.model_executor.driver_worker.model_runner.model.load_weights = lambda weights: None
+    world.learn()
+    with pytest.raises(TrainerError, match="nats a token apart"):
+        look()
 
 
 def test_quantised_weights_are_left_to_trls_own_engine(folder: Path) -> None:

@@ -53,7 +53,8 @@ WHOLE: dict[str, Any] = {
 }
 """A job with every phase, two batches of held-out rows in each evaluation."""
 PHASES = ("load", "evaluate base", "warmup", "evaluate warmup", "reinforce", ON_THE_WAY, "evaluate reinforce", "export")
-GENERATE = "reasoning_trainer.backends.transformers:TransformersBackend.generate"
+ANSWER = "reasoning_trainer.stages.evaluate:_answer"
+"""Generates for one batch of an evaluation; checkpoints ask for answers too."""
 SAVE_ADAPTER = "reasoning_trainer.backends.transformers:TransformersBackend.save_adapter"
 TRAINING_STEP = "transformers:Trainer.training_step"
 DRAW = "torch:multinomial"
@@ -266,12 +267,12 @@ def test_gspo_differs_from_grpo_where_completions_serve_several_updates(unbroken
 
 TOLD_TO_STOP = {
     "load": Shot("reasoning_trainer.backends.transformers:TransformersBackend.load"),
-    "evaluate base": Shot(GENERATE, 1),
+    "evaluate base": Shot(ANSWER, 1),
     "warmup": Shot(TRAINING_STEP, 3),
-    "evaluate warmup": Shot(GENERATE, 3),
+    "evaluate warmup": Shot(ANSWER, 3),
     "reinforce, in a generation": Shot(DRAW, 2 * 12 + 5),
-    ON_THE_WAY: Shot(GENERATE, 5),
-    "evaluate reinforce": Shot(GENERATE, 9),
+    ON_THE_WAY: Shot(ANSWER, 5),
+    "evaluate reinforce": Shot(ANSWER, 9),
     "export": Shot(SAVE_ADAPTER, 3),
 }
 STEPS_SAVED = {

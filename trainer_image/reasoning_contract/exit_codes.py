@@ -31,6 +31,7 @@ class ExitCode(IntEnum):
     NOT_SUPPORTED = 75
     STORAGE_FULL = 76
     OUT_OF_MEMORY = 77
+    SELF_CHECK_FAILED = 78
     TRANSIENT = 80
     INTERRUPTED = 90
     """Told to stop; a checkpoint is saved."""

@@ -214,6 +214,15 @@ class ReportStatus(Part):
     """File on the volume."""
 
 
+class SelfCheck(Part):
+    """A check of the run itself that was passed; one that fails ends the run."""
+
+    name: str
+    """template, engine, adapter, resume or merged: docs/self-checks.md."""
+    message: str
+    """What was found, with the figure."""
+
+
 class Report(Part):
     """What is known of a run: told by its trainer while it runs, and shown in the status for good."""
 
@@ -243,6 +252,8 @@ class Report(Part):
     """Memory of the last attempt."""
     artifacts: list[Artifact] | None = None
     """What was written."""
+    self_checks: list[SelfCheck] | None = None
+    """Checks of the run itself that were passed."""
     report: ReportStatus | None = None
     """Where the report lies."""
 

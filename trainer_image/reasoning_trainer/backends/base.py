@@ -42,10 +42,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-    """A completion as `Chat.text` reads it, and its length in tokens, the end token included."""
+    """A completion as `Chat.text` reads it, and its length in tokens, the end token included; and these."""
 
     text: str
     tokens: int
+    ids: tuple[int, ...] = ()
 
 
 class Backend(Protocol):
@@ -112,6 +113,28 @@ class Backend(Protocol):
         self, model: Any, tokenizer: Any, prompts: Sequence[str], completions: Sequence[str]
     ) -> list[float]:
         """Return the log-probability of each completion after its prompt, in nats; both are texts, template and all."""
+
+    def token_likelihoods(
+        self,
+        model: Any,
+        padding: int,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        temperature: float,
+    ) -> list[list[float]]:
+        """Return the log-probability of each token of each completion of tokens after its prompt, in nats.
+
+        Parameters
+        ----------
+        model
+            The model; its mode is left as it was.
+        padding
+            Token to fill up with.
+        prompts, completions
+            Tokens, one of each a pair.
+        temperature
+            What logits are divided by.
+        """
 
     def switch_adapter(self, model: Any, folder: Path) -> None:
         """Generate with a saved adapter from now on, whatever this job's own is like.

@@ -44,7 +44,7 @@ from .base import Completion, Sampling
 from .engine import Engine
 from .gpu_memory import sizes_its_cache
 from .hand_over import merged_weights
-from .likelihood import log_likelihoods
+from .likelihood import log_likelihoods, token_likelihoods
 from .tokenizer import load_tokenizer, unreadable
 
 ADAPTER = "default"
@@ -157,7 +157,7 @@ class TransformersBackend:
         if self._in_use is not None:
             tokens = [chat.tokens(prompt) for prompt in prompts]
             drawn = self._in_use.generate(tokens, sampling, [tokenizer.eos_token_id])
-            return [[Completion(chat.text(each.tokens), len(each.tokens)) for each in group] for group in drawn]
+            return [[_completion(chat, each.tokens) for each in group] for group in drawn]
         batch = tokenizer(
             list(prompts), return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
         ).to(model.device)
@@ -179,6 +179,17 @@ class TransformersBackend:
     ) -> list[float]:
         """Score one padded batch."""
         return log_likelihoods(model, tokenizer, prompts, completions)
+
+    def token_likelihoods(
+        self,
+        model: PeftModel,
+        padding: int,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        temperature: float,
+    ) -> list[list[float]]:
+        """Score padded batches."""
+        return token_likelihoods(model, padding, prompts, completions, temperature)
 
     def switch_adapter(self, model: PeftModel, folder: Path) -> None:
         """Read the adapter with its own rank and modules, beside the one that is trained."""
@@ -309,4 +320,4 @@ def _generation_config(tokenizer: PreTrainedTokenizerBase, sampling: Sampling) -
 def _completion(chat: Chat, tokens: list[int]) -> Completion:
     end_token = chat.tokenizer.eos_token_id
     end = tokens.index(end_token) + 1 if end_token in tokens else len(tokens)
-    return Completion(chat.text(tokens[:end]), end)
+    return Completion(chat.text(tokens[:end]), end, tuple(tokens[:end]))

@@ -31,9 +31,11 @@ from ..chat.chat import Chat
 from ..errors import TrainerError
 from . import unsloth_arguments, vllm_arguments
 from .base import Completion, Sampling
-from .likelihood import log_likelihoods
+from .likelihood import log_likelihoods, token_likelihoods
 
 ADAPTER = "default"
+HIDDEN_STATES = "UNSLOTH_RETURN_HIDDEN_STATES"
+"""Variable by which Unsloth's GRPO asks its models for hidden states."""
 ADAPTER_FOLDER = "evaluated_adapter"
 """Where Unsloth writes the adapter's configuration for vLLM: in the working directory, as its own are."""
 
@@ -104,7 +106,10 @@ class UnslothBackend:
         asked = [{"prompt_token_ids": chat.tokens(prompt)} for prompt in prompts]
         outputs = model.fast_generate(asked, parameters, lora_request=self._adapter, use_tqdm=False)
         return [
-            [Completion(chat.text(each.token_ids), len(each.token_ids)) for each in output.outputs]
+            [
+                Completion(chat.text(each.token_ids), len(each.token_ids), tuple(each.token_ids))
+                for each in output.outputs
+            ]
             for output in outputs
         ]
 
@@ -113,6 +118,24 @@ class UnslothBackend:
     ) -> list[float]:
         """Score one padded batch with the model itself: the engine knows only what it generates."""
         return log_likelihoods(model, tokenizer, prompts, completions)
+
+    def token_likelihoods(
+        self,
+        model: Any,
+        padding: int,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        temperature: float,
+    ) -> list[list[float]]:
+        """Score with the model itself, which in the middle of a step of GRPO gives out hidden states for logits."""
+        before = os.environ.get(HIDDEN_STATES)
+        os.environ[HIDDEN_STATES] = "0"
+        try:
+            return token_likelihoods(model, padding, prompts, completions, temperature)
+        finally:
+            os.environ.pop(HIDDEN_STATES)
+            if before is not None:
+                os.environ[HIDDEN_STATES] = before
 
     def switch_adapter(self, model: Any, folder: Path) -> None:
         """Read the weights into the adapter of the manifest: the engine is set up for that one."""
@@ -148,6 +171,10 @@ class UnslothBackend:
     def save_merged(self, model: Any, tokenizer: Any, folder: Path) -> None:
         """Write the merged model in 16 bits."""
         model.save_pretrained_merged(str(folder), tokenizer, save_method="merged_16bit")
+
+
+def _completion(chat: Chat, tokens: tuple[int, ...]) -> Completion:
+    return Completion(chat.text(tokens), len(tokens), tokens)
 
 
 def _is_switched_off(model: Any) -> bool:

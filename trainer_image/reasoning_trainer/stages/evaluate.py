@@ -145,8 +145,7 @@ def _measure(
         context.interruption.check()
         batch = rows[start : start + BATCH[engine]]
         prompts = [policy.prompt(row) for row in batch]
-        greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
-        answers += [each[0] for each in policy.backend.generate(policy.model, policy, prompts, greedy)]
+        answers += _answer(spec, policy, prompts)
         if draws(spec):
             drawn = policy.backend.generate(policy.model, policy, prompts, _drawn(spec, start))
             sampled_right += [
@@ -170,6 +169,12 @@ def _measure(
         for row, answer, right in zip(rows, answers, verdicts, strict=True)
     ]
     return Measured(result, transcripts[: spec.evaluation.samples])
+
+
+def _answer(spec: Spec, policy: Policy, prompts: Sequence[str]) -> list[Completion]:
+    """Return the greedy answer to each prompt."""
+    greedy = Sampling(max_tokens=spec.reinforce.max_completion_length)
+    return [each[0] for each in policy.backend.generate(policy.model, policy, prompts, greedy)]
 
 
 def keep(measured: Measured, path: Path) -> None:

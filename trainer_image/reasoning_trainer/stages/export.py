@@ -14,14 +14,18 @@ from transformers import GenerationConfig
 from reasoning_contract.report import Artifact
 from reasoning_contract.spec import EXPORT_FORMATS
 
+from ..algorithms.self_checks import ask, keep_check
 from ..attempt import Attempt, Policy
 from ..data.examples import Example, Splits
+from ..evaluation.agreement import merged_agrees
 from ..export import converters
 from ..reporting.model_card import Facts, base_licence, model_card
 from ..storage.run_folder import read_lines, whole_folder, write_atomic
 
 MERGED = "merged16bit"
 GGUF = "gguf:"
+PROBE_QUESTION = [{"role": "user", "content": "What is 12 + 30?"}]
+"""What adapter and merged model are asked."""
 
 
 def rehearse(attempt: Attempt, policy: Policy) -> None:
@@ -116,10 +120,22 @@ def name_base(path: Path, name: str, revision: str | None) -> None:
 
 
 def _write_merged(attempt: Attempt, policy: Policy, folder: Path) -> None:
+    answers = None if _reads_back_otherwise(attempt) else ask(attempt, policy, [policy.render(PROBE_QUESTION)])
     _generate_as_evaluated(policy)
     policy.backend.save_merged(policy.model, policy.tokenizer, folder)
     # the converters, other processes, need the memory
     policy.model = None
+    if answers is not None:
+        attempt.tracker.say("reading the merged model back")
+        model, _ = policy.backend.load(attempt.spec, folder)
+        keep_check(attempt, merged_agrees(answers.likelihoods, answers.found_by(policy, model)))
+
+
+def _reads_back_otherwise(attempt: Attempt) -> bool:
+    """Whether the merged model is another one than the adapter's on its base, which lies in fewer bits, or one more
+    than a process of Unsloth's holds.
+    """
+    return attempt.spec.backend == "unsloth" or attempt.spec.model.load_in != "16bit"
 
 
 def _generate_as_evaluated(policy: Policy) -> None:

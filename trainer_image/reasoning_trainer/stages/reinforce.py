@@ -17,6 +17,7 @@ from ..algorithms.order import ByEpoch
 from ..algorithms.ppo import make_ppo_trainer
 from ..algorithms.reward_functions import ROW, reward_functions
 from ..algorithms.sampling import DynamicSampling, SamplingRules
+from ..algorithms.self_checks import ProbeCallback, SampleCallback
 from ..algorithms.training import StageCallback, drop_reference, reuse, train
 from ..algorithms.trl_arguments import (
     reinforce_arguments,
@@ -76,6 +77,7 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
     rows = [{"prompt": policy.asked(example), ROW: number} for number, example in enumerate(splits.train)]
     spec = attempt.spec
+    samples = SampleCallback(attempt, policy, splits.train)
     with policy.backend.lending(spec, policy.folder, attempt.say):
         made = trainer(
             model=policy.model,
@@ -86,6 +88,8 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
             callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),
         )
     made.sample_by(SamplingRules(**sampling_rules(spec)))
+    samples.watch(made)
+    made.add_callback(samples)
     made.add_callback(WeightsCallback(spec.rewards, lambda: made.reward_weights))
     return made
 
@@ -116,6 +120,7 @@ def _callbacks(
     attempt: Attempt, policy: Policy, splits: Splits, unscored: Callable[[], dict[str, int]] = dict
 ) -> list[TrainerCallback]:
     return [
+        ProbeCallback(attempt, policy, STAGE, splits.train),  # before the checkpoint is sealed
         StageCallback(attempt, STAGE, attempt.folder.stage(STAGE), unscored),
         EvaluationCallback(attempt, policy, splits),
     ]

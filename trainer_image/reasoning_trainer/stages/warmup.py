@@ -7,6 +7,7 @@ from trl import SFTConfig, SFTTrainer
 
 from reasoning_contract.report import RunStage
 
+from ..algorithms.self_checks import ProbeCallback
 from ..algorithms.training import StageCallback, reuse, train
 from ..algorithms.trl_arguments import warmup_arguments
 from ..attempt import Attempt, Policy
@@ -37,6 +38,9 @@ def warm_up(attempt: Attempt, policy: Policy, splits: Splits) -> None:
         ),
         train_dataset=Dataset.from_list(rows),
         processing_class=policy.tokenizer,
-        callbacks=[StageCallback(attempt, STAGE, folder)],
+        callbacks=[
+            ProbeCallback(attempt, policy, STAGE, splits.warmup),  # before the checkpoint is sealed
+            StageCallback(attempt, STAGE, folder),
+        ],
     )
     train(attempt, policy, STAGE, trainer)
