@@ -46,8 +46,8 @@ def test_jobs_whose_memory_is_measured_fit_on_80_gib() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_part_ends_within_ten_minutes_on_one_gpu(part: str) -> None:
-    assert sum(case.seconds for case in CASES if case.part == part) / AT_ONCE.get(part, 1) <= 600
+def test_part_ends_within_a_quarter_of_an_hour_on_one_gpu(part: str) -> None:
+    assert sum(case.seconds for case in CASES if case.part == part) / AT_ONCE.get(part, 1) <= 900
 
 
 def test_pipeline_without_rows_says_so() -> None:
