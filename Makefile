@@ -13,8 +13,8 @@ OPERATOR_IMAGE := localhost/reasoning-operator:dev
 TRAINER_IMAGE := localhost/reasoning-trainer:cpu
 GPU_IMAGE := localhost/reasoning-trainer:gpu
 DEMO_IMAGE := localhost/reasoning-trainer:demo
-# Named by all that it is made of: a change of any other library does not train the demo's model anew.
-MODELS_IMAGE = localhost/tinymodel:$(shell { cat hack/tinymodel/Dockerfile hack/tinymodel/*.py; grep -E '^(torch|transformers|tokenizers|numpy)==' constraints.txt; } | sha256sum | cut -c 1-12)
+# Named by all that it is made of: a change of any other library does not convert the demo's models anew.
+MODELS_IMAGE = localhost/tinymodel:$(shell { cat hack/tinymodel/Dockerfile hack/tinymodel/*.py hack/tinymodel/base/*; grep -E '^(torch|transformers|tokenizers|numpy)==' constraints.txt; } | sha256sum | cut -c 1-12)
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints.txt
 PYTEST := .venv/bin/python -m pytest
 
@@ -115,6 +115,10 @@ dev: .venv/.done tools cluster ## Run the operator from this folder against the 
 	"$$kubectl" apply --server-side -f crds; \
 	PYTHONPATH=operator:trainer_image REASONING_OPERATOR_TRAINER_CPU_IMAGE=$(TRAINER_IMAGE) \
 	.venv/bin/python -m reasoning_operator
+
+.PHONY: tiny-model
+tiny-model: .venv-trainer/.done ## Train the demo's base model anew, into hack/tinymodel/base: minutes, on one thread
+	.venv-trainer/bin/python -m hack.tinymodel.make_model hack/tinymodel/base
 
 .PHONY: generate
 generate: .venv/.done ## Write the CRD, the chart's copy of it and docs/api.md from the contract

@@ -64,7 +64,7 @@ STEPS = {
         Step("kubernetes", "Kubernetes, built from source", 720, beside=True),
         Step("operator-image", "the operator's image", 90),
         Step("libraries", "the trainer's libraries: 3 GB, and compiling llama.cpp", 420),
-        Step("models", "the demo's models: a tiny one is trained", 480),
+        Step("models", "the demo's models", 60),
         Step("trainer-image", "the trainer's image", 30),
         Step("demo-image", "the trainer's image with the demo's models", 30),
         Step("cluster", "the cluster", 60, needs=("kubernetes",)),

@@ -1,9 +1,10 @@
-"""Trains the demo's tiny base model from scratch: `python -m hack.tinymodel.make_model FOLDER`.
+"""Trains the demo's tiny base model from scratch: `make tiny-model`, or `python -m hack.tinymodel.make_model FOLDER`.
 
 The folder is an ordinary Hugging Face model: a Llama of 0.7 million parameters and a byte-level tokenizer, which
 encodes any text. The model has read sums worked column by column, amid prose and in chats, and never a held-out sum.
 It has not seen how to think and answer in tags: that is what a ReasoningTrainingJob teaches it. It is trained on one
-thread, so that the same seed and libraries give the same weights on any number of cores.
+thread, so that the same seed and libraries give the same weights on any number of cores; on another processor they
+differ, so what it wrote lies in `base/`, and every machine starts from the same.
 """
 
 from __future__ import annotations
