@@ -912,7 +912,11 @@ CASES: dict[str, Any] = {
     ],
     "reinforce.epsilon": Shown(0.05, rl, {"epsilon": 0.05, "epsilon_high": 0.05}),
     "reinforce.epsilonHigh": Shown(0.4, rl, {"epsilon_high": 0.4}),
-    "reinforce.lossType": Shown("bnpo", rl, {"loss_type": "bnpo"}),
+    "reinforce.lossType": [
+        Shown("bnpo", rl, {"loss_type": "bnpo"}),
+        Shown("cispo", rl, {"loss_type": "cispo", "epsilon_high": 5.0}),
+        Refused("vespo", "spec.reinforce.lossType", UNSLOTH),
+    ],
     "reinforce.importanceSampling": Shown("sequence", rl, {"importance_sampling_level": "sequence"}),
     "reinforce.scaleRewards": Shown("batch", rl, {"scale_rewards": "batch"}),
     "reinforce.maskTruncated": Shown(True, rl, {"mask_truncated_completions": True}),

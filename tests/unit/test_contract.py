@@ -83,9 +83,44 @@ def test_one_clipping_range_means_a_symmetric_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reinforce", "epsilon", "epsilon_high", "level"),
+    [
+        ({}, 0.2, 0.2, "token"),
+        ({"lossType": "dapo"}, 0.2, 0.2, "token"),
+        ({"lossType": "cispo"}, None, 5.0, "token"),
+        ({"lossType": "cispo", "epsilonHigh": 4.0}, None, 4.0, "token"),
+        ({"lossType": "sapo"}, None, None, "token"),
+        ({"lossType": "luspo"}, 2e-3, 2.5e-3, "sequence"),
+        ({"lossType": "luspo", "epsilonHigh": 3e-3}, 2e-3, 3e-3, "sequence"),
+        ({"lossType": "luspo", "epsilon": 1e-3}, 1e-3, 1e-3, "sequence"),
+        ({"lossType": "luspo", "importanceSampling": "token"}, 2e-3, 2.5e-3, "token"),
+        ({"lossType": "vespo"}, None, None, "token"),
+        ({"algorithm": "GSPO"}, 3e-4, 4e-4, "sequence"),
+        ({"algorithm": "GSPO", "lossType": "bnpo"}, 3e-4, 4e-4, "sequence"),
+        ({"algorithm": "GSPO", "lossType": "luspo"}, 2e-3, 2.5e-3, "sequence"),
+        ({"algorithm": "GSPO", "lossType": "sapo"}, None, None, "sequence"),
+        ({"algorithm": "GSPO", "lossType": "vespo"}, None, None, "token"),
+        ({"algorithm": "DAPO"}, 0.2, 0.28, "token"),
+        ({"algorithm": "DAPO", "lossType": "grpo"}, 0.2, 0.28, "token"),
+        ({"algorithm": "DAPO", "lossType": "cispo"}, None, 5.0, "token"),
+        ({"algorithm": "RLOO"}, 0.2, 0.2, None),
+        ({"algorithm": "PPO"}, 0.2, None, None),
+    ],
+)
+def test_each_loss_brings_its_own_bounds(
+    reinforce: dict[str, Any], epsilon: float | None, epsilon_high: float | None, level: str | None
+) -> None:
+    resolved = resolve(spec(reinforce=reinforce))
+    found = resolved.reinforce
+    assert (found.epsilon, found.epsilon_high, found.importance_sampling) == (epsilon, epsilon_high, level)
+    assert resolve(resolved) == resolved
+
+
+@pytest.mark.parametrize(
     ("patch", "expected"),
     [
         ({"backend": "unsloth"}, ("unsloth", "4bit", "vllm")),
+        ({"reinforce": {"lossType": "vespo"}}, ("transformers", "16bit", "transformers")),
         ({"parallelism": {"gpusPerNode": 0}}, ("transformers", "16bit", "transformers")),
         ({"parallelism": {"gpusPerNode": 4}}, ("transformers", "16bit", "vllm")),
         ({"backend": "transformers"}, ("transformers", "16bit", "vllm")),

@@ -54,9 +54,14 @@ def on_backend(spec: Spec, backend: str, reason: str) -> Choice:
     engine: str = spec.inference.engine
     if backend != "auto":
         load_in = {"unsloth": "4bit"}.get(backend, "16bit") if load_in == "auto" else load_in
-        by_vllm = _gpus(spec) and (backend == "unsloth" or spec.reinforce.algorithm in GROUPED)
+        by_vllm = _gpus(spec) and (backend == "unsloth" or _can_sample_by_vllm(spec))
         engine = ("vllm" if by_vllm else "transformers") if engine == "auto" else engine
     return Choice(backend=backend, load_in=load_in, engine=engine, reason=reason)
+
+
+def _can_sample_by_vllm(spec: Spec) -> bool:
+    """Whether backend transformers trains with completions of vLLM: `unsupported` says why not."""
+    return spec.reinforce.algorithm in GROUPED and spec.reinforce.loss_type != "vespo"
 
 
 def _gpus(spec: Spec) -> int:

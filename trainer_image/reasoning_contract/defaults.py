@@ -36,6 +36,21 @@ ALGORITHM_DEFAULTS: dict[str, dict[str, Any]] = {
     "none": {},
 }
 """Values by algorithm, under the names of the spec."""
+_BOUNDS = ("epsilon", "epsilonHigh")
+LOSS_DEFAULTS: dict[str, dict[str, Any]] = {
+    # Khatri et al. 2025 (arXiv:2510.13786), for the loss of arXiv:2506.13585: the largest ratio itself, and no smallest
+    "cispo": {"epsilonHigh": 5.0},
+    # Gao et al. 2025 (arXiv:2511.20347): a soft gate, with temperatures that are TRL's own defaults
+    "sapo": {},
+    # Liu et al. 2026 (arXiv:2602.05261), section 5.1
+    "luspo": {"importanceSampling": "sequence", "epsilon": 2e-3, "epsilonHigh": 2.5e-3},
+    # Shen et al. 2026 (arXiv:2602.10693): weighs sequences by itself, with k and lambda that are TRL's own defaults
+    "vespo": {"importanceSampling": "token"},
+}
+"""Values of the losses whose bounds are not the clipping of GRPO, instead of the algorithm's.
+
+A bound that is not among them has no effect with that loss, and stays empty.
+"""
 
 
 def fill_in(given: dict[str, Any], backend: str, max_sequence_length: int) -> dict[str, Any]:
@@ -50,7 +65,7 @@ def fill_in(given: dict[str, Any], backend: str, max_sequence_length: int) -> di
     max_sequence_length
         spec.model.maxSequenceLength.
     """
-    filled = ALGORITHM_DEFAULTS[given["algorithm"]] | given
+    filled = _published(given) | given
     if "epsilon" in given and "epsilonHigh" not in given and "epsilonHigh" in filled:
         filled["epsilonHigh"] = given["epsilon"]  # a user who sets one range means a symmetric one
     if "steps" not in given and "epochs" not in given:
@@ -59,3 +74,12 @@ def fill_in(given: dict[str, Any], backend: str, max_sequence_length: int) -> di
         filled["optimizer"] = "adamw_8bit" if backend == "unsloth" else "adamw"
     filled.setdefault("maxPromptLength", max_sequence_length - filled["maxCompletionLength"])
     return filled
+
+
+def _published(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the algorithm, those of the loss before them where that was chosen by itself."""
+    values = ALGORITHM_DEFAULTS[given["algorithm"]]
+    loss = LOSS_DEFAULTS.get(given.get("lossType", ""))
+    if loss is None or "lossType" not in values:
+        return values
+    return {name: value for name, value in values.items() if name not in _BOUNDS} | loss

@@ -94,6 +94,8 @@ def _on_transformers(spec: Spec) -> Iterator[Gap]:
         yield "model.loadIn", "backend transformers loads no fp8: use 4bit, 8bit or 16bit, or backend unsloth"
     if inference.engine == "vllm" and algorithm not in GROUPED:
         yield "inference.engine", f"algorithm {algorithm} does not generate with vllm here: use auto or transformers"
+    if inference.engine == "vllm" and spec.reinforce.loss_type == "vespo":  # TRL corrects vLLM's by sequence
+        yield "inference.engine", "lossType vespo does not train with vllm's completions here: use auto or transformers"
     settings = ["max_num_seqs", "kv_cache_dtype", "enforce_eager", "standby"]
     where = ""
     if inference.engine == "transformers":
@@ -112,6 +114,8 @@ def _on_unsloth(spec: Spec) -> Iterator[Gap]:
         yield "model.trustRemoteCode", "backend unsloth refuses it with vllm: remove it, or use backend transformers"
     if spec.reinforce.algorithm == "PPO":
         yield "reinforce.algorithm", "backend unsloth has no PPO: use GRPO, or backend transformers"
+    if spec.reinforce.loss_type == "vespo":
+        yield "reinforce.lossType", "vespo does not train with vllm's completions here: use backend transformers"
     reference = spec.reinforce.beta and spec.reinforce.algorithm in GROUPED
     if reference and spec.warms_up:
         yield (

@@ -66,7 +66,12 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
             GPU | {"backend": "transformers", "reinforce": {"algorithm": "PPO"}, "inference": {"engine": "vllm"}},
             "spec.inference.engine",
         ),
+        (
+            GPU | {"backend": "transformers", "reinforce": {"lossType": "vespo"}, "inference": {"engine": "vllm"}},
+            "spec.inference.engine",
+        ),
         (UNSLOTH | {"reinforce": {"algorithm": "PPO"}}, "spec.reinforce.algorithm"),
+        (UNSLOTH | {"reinforce": {"lossType": "vespo"}}, "spec.reinforce.lossType"),
         (UNSLOTH | {"inference": {"engine": "transformers"}}, "spec.inference.engine"),
         (UNSLOTH | {"model": MODEL | {"trustRemoteCode": True}}, "spec.model.trustRemoteCode"),
         (UNSLOTH | {"chatTemplate": {"jinja": "x", "specialTokens": ["<a>"]}}, "spec.chatTemplate.specialTokens"),

@@ -125,6 +125,20 @@ def test_values_arrive_as_given() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("cispo", {"epsilon_high": 5.0}),
+        ("sapo", {}),
+        ("luspo", {"epsilon": 2e-3, "epsilon_high": 2.5e-3}),
+        ("vespo", {}),
+    ],
+)
+def test_a_bound_that_a_loss_has_not_is_left_to_trl(loss: str, told: dict[str, float]) -> None:
+    arguments = reinforce_arguments(spec(lossType=loss))
+    assert {name: arguments[name] for name in ("epsilon", "epsilon_high") if name in arguments} == told
+
+
 def test_a_warm_up_of_the_learning_rate_over_all_steps_is_no_single_step() -> None:
     assert 0.99 < reinforce_arguments(spec(warmupRatio=1.0))["warmup_steps"] < 1
 

@@ -38,6 +38,8 @@ Algorithm = Literal["GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO", "PPO", "DPO", "ORP
 PREFERENCE = ("DPO", "ORPO")
 GROUPED = ("GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO")
 GROUPED_CEL = "['GRPO', 'GSPO', 'DrGRPO', 'DAPO', 'RLOO']"
+UNCLIPPED = ("cispo", "sapo", "vespo")
+UNCLIPPED_CEL = "['cispo', 'sapo', 'vespo']"
 
 
 class Reinforce(Part):
@@ -87,11 +89,13 @@ class Reinforce(Part):
     beta: Annotated[Annotated[float, Field(ge=0)] | None, RATE] = None
     """Weight of the divergence from the frozen reference model (DPO, ORPO: of the preference term)."""
     epsilon: Annotated[Annotated[float, Field(gt=0)] | None, RATE] = None
-    """Lower clipping range of the probability ratio."""
+    """Lower clipping range of the probability ratio. The losses cispo, sapo and vespo have none."""
     epsilon_high: Annotated[Annotated[float, Field(gt=0)] | None, RATE] = None
-    """Upper clipping range of the probability ratio; epsilon when empty and the algorithm has none of its own."""
+    """Upper clipping range of the probability ratio; epsilon when empty and the algorithm has none of its own. With
+    lossType cispo it is the largest ratio itself, 5 when empty; sapo and vespo have none."""
     loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"] | None = None
-    """How token losses are put together in the GRPO family."""
+    """What is lost and how tokens are put together, in the GRPO family; cispo, sapo, luspo and vespo bring their own
+    bounds instead of the algorithm's."""
     importance_sampling: Literal["token", "sequence"] | None = None
     """Level of the probability ratio in the GRPO family; `sequence` is GSPO's."""
     scale_rewards: Literal["group", "batch", "none"] | None = None
@@ -113,6 +117,39 @@ class Reinforce(Part):
     @rule("!(has(self.steps) && has(self.epochs))", "give steps or epochs, not both")
     def _steps_or_epochs(self) -> bool:
         return self.steps is None or self.epochs is None
+
+    @rule(
+        f"!has(self.epsilon) || !has(self.lossType) || !(self.lossType in {UNCLIPPED_CEL})",
+        "the losses cispo, sapo and vespo have no lower clipping range: remove it",
+        field="epsilon",
+    )
+    def _only_a_loss_that_clips_has_a_lower_range(self) -> bool:
+        return self.epsilon is None or self.loss_type not in UNCLIPPED
+
+    @rule(
+        "!has(self.epsilonHigh) || !has(self.lossType) || !(self.lossType in ['sapo', 'vespo'])",
+        "the losses sapo and vespo clip nothing: remove it",
+        field="epsilonHigh",
+    )
+    def _only_a_loss_that_clips_has_an_upper_range(self) -> bool:
+        return self.epsilon_high is None or self.loss_type not in ("sapo", "vespo")
+
+    @rule(
+        "!has(self.epsilonHigh) || !has(self.lossType) || self.lossType != 'cispo' || self.epsilonHigh >= 1.0",
+        "with lossType cispo it is the largest ratio itself, not its distance from 1: give 1 or more; 5 when empty",
+        field="epsilonHigh",
+    )
+    def _the_largest_ratio_is_not_below_one(self) -> bool:
+        return self.epsilon_high is None or self.loss_type != "cispo" or self.epsilon_high >= 1
+
+    @rule(
+        "!has(self.importanceSampling) || !has(self.lossType) || self.lossType != 'vespo' || "
+        "self.importanceSampling == 'token'",
+        "the loss vespo weighs whole sequences by itself: remove it",
+        field="importanceSampling",
+    )
+    def _vespo_weighs_sequences_itself(self) -> bool:
+        return self.loss_type != "vespo" or self.importance_sampling in (None, "token")
 
     @rule(
         f"!has(self.updatesPerGeneration) || self.algorithm in {GROUPED_CEL}",

@@ -124,6 +124,9 @@ def reinforce_arguments(spec: Spec) -> dict[str, Any]:
     names = NAMES[reinforce.algorithm]
     refuse_unknown(reinforce)
     arguments = {argument: _translate(field, getattr(reinforce, field)) for field, argument in names.items()}
+    for bound in ("epsilon", "epsilon_high"):
+        if bound in arguments and arguments[bound] is None:  # the loss has none: TRL is not told one
+            del arguments[bound]
     arguments |= _common(spec) | _length(reinforce) | {"save_steps": steps_between_checkpoints(spec)}
     if reinforce.updates_per_generation is not None:
         # TRL counts forward passes
