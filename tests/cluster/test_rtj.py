@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -257,10 +259,12 @@ def test_the_readers_pod_meets_restricted_and_is_deleted(editor: Person, api: Ap
     assert api.get(CLAIM, "one-output")
     environment = os.environ | ENVIRONMENT | {"KUBECONFIG": str(editor._kubeconfig)}
     command = [sys.executable, "-m", "reasoning_client", "samples", "one", "--image", "python:3.12-slim"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    # what runs in the background of a shell ignores Ctrl-C, and hands that on
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         (pod,) = eventually(lambda: api.list(POD, "app.kubernetes.io/name=reasoning-reader"), "the reader's pod")
         assert pod["metadata"]["ownerReferences"][0]["name"] == "one"
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         process.wait(30)
     eventually(lambda: not api.list(POD, "app.kubernetes.io/name=reasoning-reader"), "the deletion")
 
