@@ -79,9 +79,11 @@ def turning_points(observed: Observed, image_deadline: timedelta) -> list[dateti
     pod = observed.attempts[-1].lead if observed.attempts else None
     if pod is None or pods.is_running(pod) or pods.is_over(pod):
         return []
-    settled = parse(pod["metadata"]["creationTimestamp"]) + SETTLING
+    settled = [parse(pod["metadata"]["creationTimestamp"]) + SETTLING]
+    if claim := _unbound_claim(observed):
+        settled += [each + SETTLING for each in _asked_for(claim, observed)]
     pulls = (pods.waiting(pod) or {}).get("reason") in _IMAGE_REASONS
-    return [settled, _scheduled(pod) + image_deadline] if pulls else [settled]
+    return [*settled, _scheduled(pod) + image_deadline] if pulls else settled
 
 
 def of_end(pod: Json, observed: Observed) -> Failure | None:
@@ -132,7 +134,7 @@ def _of_waiting(pod: Json, observed: Observed, image_deadline: timedelta, now: d
     name = pod["metadata"]["name"]
     problem = _of_image(pod, image_deadline, now) or _of_config(pod)
     if problem is None and now >= parse(pod["metadata"]["creationTimestamp"]) + SETTLING:
-        problem = _of_scheduling(pod, observed) or _of_volume(pod, observed)
+        problem = _of_scheduling(pod, observed, now) or _of_volume(pod, observed)
     return Failure.of(problem, pod=name) if problem else None
 
 
@@ -172,14 +174,14 @@ def _of_volume(pod: Json, observed: Observed) -> Problem | None:
     return None
 
 
-def _of_scheduling(pod: Json, observed: Observed) -> Problem | None:
+def _of_scheduling(pod: Json, observed: Observed, now: datetime) -> Problem | None:
     """Return why a pod has no node: what the scheduler says, unless it waits for a volume alone."""
     condition = pods.conditions(pod).get("PodScheduled", {})
     if condition.get("status") == "True":
         return None
     said = condition.get("message", "") if condition.get("reason") in _UNSCHEDULED else ""
     claim = _unbound_claim(observed)
-    if claim and (_names_claims(said) or _has_failed(claim, said, observed)):
+    if claim and (_names_claims(said) or _lacks_its_volume(claim, said, observed, now)):
         return _unbound(claim, said, observed)
     if not said:
         return None
@@ -188,7 +190,7 @@ def _of_scheduling(pod: Json, observed: Observed) -> Problem | None:
 
 
 def _names_claims(said: str) -> bool:
-    return any(words in said.lower() for words in ("persistentvolume", "persistent volume"))
+    return any(words in said.lower() for words in ("persistentvolume", "persistent volume", "volumebinding"))
 
 
 def _unbound_claim(observed: Observed) -> Json | None:
@@ -196,13 +198,21 @@ def _unbound_claim(observed: Observed) -> Json | None:
     return claim if claim is not None and claim.get("status", {}).get("phase") == "Pending" else None
 
 
-def _has_failed(claim: Json, said: str, observed: Observed) -> bool:
-    """Whether no volume could be made for a claim once the scheduler had chosen a node for the pod.
+def _lacks_its_volume(claim: Json, said: str, observed: Observed, now: datetime) -> bool:
+    """Whether no volume was made for a claim, in time or at all, once the scheduler had chosen a node for the pod.
 
-    The scheduler says no more then. What it said before it chose still stands in the pod's condition.
+    The scheduler says no more then, for ten minutes. What it said before it chose still stands in the pod's condition.
     """
-    chosen = SELECTED_NODE in claim["metadata"].get("annotations", {})
-    return (chosen or not said) and _event(observed, "ProvisioningFailed", about=claim) is not None
+    if said and SELECTED_NODE not in claim["metadata"].get("annotations", {}):
+        return False
+    failed = _event(observed, "ProvisioningFailed", about=claim) is not None
+    return failed or any(now >= since + SETTLING for since in _asked_for(claim, observed))
+
+
+def _asked_for(claim: Json, observed: Observed) -> list[datetime]:
+    """Return when provisioners outside Kubernetes, as nearly all are, were asked for a claim's volume."""
+    events = _events(observed, "ExternalProvisioning", about=claim)
+    return [parse(event["metadata"]["creationTimestamp"]) for event in events]
 
 
 def _unbound(claim: Json, scheduler: str, observed: Observed) -> Problem:
@@ -293,11 +303,16 @@ def _memory_seen(report: Progress | None) -> str:
 
 
 def _event(observed: Observed, *reasons: str, about: Json) -> str | None:
-    """Return the message of the last event about an object with one of these reasons.
+    """Return the message of the last event about an object with one of these reasons."""
+    events = _events(observed, *reasons, about=about)
+    return str(events[-1].get("message", "")) if events else None
+
+
+def _events(observed: Observed, *reasons: str, about: Json) -> list[Json]:
+    """Return the events about an object with one of these reasons.
 
     Events outlive what they tell of: those about an earlier pod say nothing of this one.
     """
     uid = about["metadata"]["uid"]
     of_it = [each for each in observed.events if each["involvedObject"].get("uid") == uid]
-    messages = [event.get("message", "") for event in of_it if event.get("reason") in reasons]
-    return messages[-1] if messages else None
+    return [event for event in of_it if event.get("reason") in reasons]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,13 +22,15 @@ from tests.unit.operator.objects import (
 
 from reasoning_contract.job_status import Failure
 from reasoning_operator.children import training_job as batch
-from reasoning_operator.diagnosis import diagnose
+from reasoning_operator.diagnosis import diagnose, turning_points
 from reasoning_operator.model import Json, Observed
+from reasoning_operator.times import text
 
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: no gpu"}
 NO_GPU = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. preemption: not eligible"
 IMMEDIATE = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
 CHOSEN = {"volume.kubernetes.io/selected-node": "node-1"}
+GAVE_UP = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
 
 
 def waiting(reason: str, message: str = "") -> Json:
@@ -36,7 +38,8 @@ def waiting(reason: str, message: str = "") -> Json:
 
 
 def event(reason: str, message: str, about: str = "uid-of-sums-train-a") -> Json:
-    return {"reason": reason, "message": message, "involvedObject": {"uid": about}}
+    meta = {"creationTimestamp": EARLIER}
+    return {"metadata": meta, "reason": reason, "message": message, "involvedObject": {"uid": about}}
 
 
 def claim(storage_class: str = "", **annotations: str) -> Json:
@@ -58,6 +61,7 @@ def diagnosis(seen: Observed, now: datetime = NOW) -> Failure | None:
     return diagnose(seen, timedelta(minutes=10), now)
 
 
+EXTERNAL = event("ExternalProvisioning", "waiting for csi.example.com", "uid-of-claim")
 MEMORY = {"pod": {"resources": {"limits": {"memory": "4Gi"}}}}
 HELD = {"uid-of-sums-train-a": report(stage="warmup", memory={"peakGiB": 3.9, "limitGiB": 4.0})}
 DEADLINE = {"limits": {"activeDeadlineSeconds": 60}}
@@ -185,6 +189,27 @@ CASES: list[tuple[str, Observed, str, str, str]] = [
         ),
         "ClaimUnbound",
         "no room on node-1",
+        "kubectl describe pvc",
+    ),
+    (
+        "volume that nobody makes on the chosen node",
+        observed(pod(), claim=claim("standard", **CHOSEN), events=(EXTERNAL,)),
+        "ClaimUnbound",
+        "waiting for csi.example.com",
+        "a provisioner that runs",
+    ),
+    (
+        "volume that nobody makes on a node that was found after a while",
+        observed(unscheduled(NO_GPU), claim=claim("standard", **CHOSEN), events=(EXTERNAL,)),
+        "ClaimUnbound",
+        "waiting for csi.example.com",
+        "a provisioner that runs",
+    ),
+    (
+        "scheduler that gave up on a volume",
+        observed(unscheduled(GAVE_UP, "SchedulerError"), claim=claim("standard", **CHOSEN)),
+        "ClaimUnbound",
+        "binding volumes: context deadline exceeded",
         "kubectl describe pvc",
     ),
     (
@@ -341,6 +366,18 @@ def test_new_pod_may_wait_for_its_volume() -> None:
     early, late = (diagnosis(seen, created + timedelta(seconds=seconds)) for seconds in (5, 20))
     assert early is None
     assert late
+
+
+def test_chosen_node_may_wait_for_its_volume_from_when_it_was_asked_for() -> None:
+    """The pod may be an hour old by then: it waited for a GPU first."""
+    asked = datetime(2026, 5, 4, 11, 50, tzinfo=UTC)
+    asked_for = EXTERNAL | {"metadata": {"creationTimestamp": text(asked)}}
+    seen = observed(unscheduled(NO_GPU), claim=claim("standard", **CHOSEN), events=(asked_for,))
+    early, late = (diagnosis(seen, asked + timedelta(seconds=seconds)) for seconds in (5, 20))
+    assert early
+    assert late
+    assert (early.reason, late.reason) == ("Unschedulable", "ClaimUnbound")
+    assert asked + timedelta(seconds=20) in turning_points(seen, timedelta(minutes=10))
 
 
 def test_deadline_that_was_taken_away_after_the_end_is_still_told() -> None:
