@@ -47,6 +47,7 @@ CASES = {
     "gpu-immediate": Case("Immediate", gpus=1),
     "no-class": Case(None),
     "no-provisioner": Case("Immediate", NOBODY),
+    "no-provisioner-late": Case("WaitForFirstConsumer", NOBODY),
 }
 
 
@@ -110,10 +111,12 @@ def test_class_that_does_not_exist_is_told_with_its_field(waiting: Namespace, pr
     assert "storage.storageClassName" in status["failure"]["hint"]
 
 
-def test_claim_that_no_provisioner_serves_is_told(waiting: Namespace, prefix: str) -> None:
-    status = waiting.wait("no-provisioner", lambda status: status.get("failure"))
+@pytest.mark.parametrize("name", ["no-provisioner", "no-provisioner-late"])
+def test_claim_that_no_provisioner_serves_is_told(waiting: Namespace, prefix: str, name: str) -> None:
+    """With late binding the scheduler has chosen a node, and says no more while it waits for the volume."""
+    status = waiting.wait(name, lambda status: status.get("failure"))
     assert status["failure"]["reason"] == "ClaimUnbound"
-    claim = f"the claim {status['storage']['claimName']} (StorageClass {prefix}-no-provisioner) is not bound"
+    claim = f"the claim {status['storage']['claimName']} (StorageClass {prefix}-{name}) is not bound"
     assert claim in status["failure"]["message"]
     assert NOBODY in status["failure"]["message"]
     assert "a provisioner that runs" in status["failure"]["hint"]
