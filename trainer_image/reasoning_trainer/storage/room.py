@@ -11,8 +11,8 @@ UNITS = {"": 0, "k": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4, "P": 1000**
 BINARY = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "Pi": 1 << 50}
 ADAPTER_BYTES = 4
 """Of a weight of the adapter in a checkpoint: both backends train it in 32 bits."""
-MOMENT_BYTES = {"adamw": 8, "adamw_8bit": 2, "paged_adamw_8bit": 2}
-"""Of AdamW's two moments, for each of those weights."""
+MOMENT_BYTES = {"adamw": 8, "adamw_8bit": 2, "paged_adamw_8bit": 2, "auto": 8}
+"""Of AdamW's two moments, for each of those weights; the larger where the backend is still to choose the optimizer."""
 BITS = {
     "f32": 32.0,
     "f16": 16.0,
