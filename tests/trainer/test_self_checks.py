@@ -41,6 +41,13 @@ def test_a_whole_run_says_what_was_found(manifest: Manifest, train: Train, tmp_p
     assert found["template"].startswith("8 prompts")
 
 
+def test_a_cut_vocabulary_is_not_held_against_the_adapter(manifest: Manifest, train: Train, tmp_path: Path) -> None:
+    """A base that is surer than its adapter finds the likeliest tokens likelier, whoever drew them."""
+    drawn = {"steps": 2, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 12, "topK": 2}
+    assert train(manifest(**NO_EVALUATION, reinforce=drawn)).exit_code == 0
+    assert set(checks(tmp_path / "run")) == {"template"}
+
+
 def test_completions_of_the_base_model_end_the_run(
     manifest: Manifest, train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +85,19 @@ def test_merged_model_without_the_adapter_ends_the_run(
     monkeypatch.setattr(TransformersBackend, "save_merged", base_alone)
     outcome = train(manifest(**NO_EVALUATION, export={"formats": ["merged16bit"]}))
     assert "does not answer as the adapter did" in failed(outcome, "MergedDiffers")
+
+
+def test_a_checkpoint_is_whole_before_its_model_is_asked(
+    manifest: Manifest, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may take long, or fail, and the process be killed meanwhile: the steps are not lost by it."""
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(self_checks, "ask", fail)
+    assert train(manifest(**NO_EVALUATION)).exit_code != 0
+    assert list(tmp_path.glob("run/*/checkpoint-*/complete"))
 
 
 def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:

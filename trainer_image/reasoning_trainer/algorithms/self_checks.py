@@ -22,6 +22,8 @@ from ..storage.run_folder import write_atomic
 
 ROWS = 8
 """Completions that are looked at."""
+MOST_TOKENS = 512
+"""Tokens of a completion that are looked at: all logits of a long one may take more memory than a step has left."""
 PROBES = 2
 """Prompts whose answers a checkpoint keeps."""
 PROBE_TOKENS = 8
@@ -64,7 +66,7 @@ class SampleCallback(TrainerCallback):
 
     def _look_at(self, batch: dict[str, Any]) -> None:
         prompts = _unpadded(batch["prompt_ids"][:ROWS], batch["prompt_mask"])
-        completions = _unpadded(batch["completion_ids"][:ROWS], batch["completion_mask"])
+        completions = _beginnings(batch["completion_ids"], batch["completion_mask"])
         policy, reinforce = self._policy, self._attempt.spec.reinforce
         padding, temperature = policy.tokenizer.pad_token_id, reinforce.temperature
 
@@ -78,7 +80,10 @@ class SampleCallback(TrainerCallback):
             keep_check(self._attempt, same_prompts(prompts, written))
             drawn = batch.get("sampling_per_token_logps")
             if drawn is not None and not _cuts_the_tail(reinforce):
-                keep_check(self._attempt, engine_agrees(_unpadded(drawn[:ROWS], batch["completion_mask"]), adapted))
+                keep_check(self._attempt, engine_agrees(_beginnings(drawn, batch["completion_mask"]), adapted))
+        if _cuts_the_tail(reinforce):
+            self._told = True  # a base that is surer of the likeliest tokens finds them likelier, whoever drew them
+            return
         with policy.model.disable_adapter():
             base = score()
         if check := from_adapter(adapted, base):
@@ -130,7 +135,7 @@ class ProbeCallback(TrainerCallback):
         self._folder, self._rows = attempt.folder.stage(stage), rows[:PROBES]
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Write the answers into the checkpoint that was just written."""
+        """Write the answers into the checkpoint, which is whole without them: the process may be killed meanwhile."""
         write_atomic(self._path(state), json.dumps(asdict(self._ask())))
 
     def on_train_begin(
@@ -157,6 +162,11 @@ class ProbeCallback(TrainerCallback):
 def _cuts_the_tail(reinforce: Reinforce) -> bool:
     """Whether the engine draws from a part of the vocabulary, whose probabilities are other ones."""
     return reinforce.top_p < 1 or bool(reinforce.top_k) or bool(reinforce.min_p)
+
+
+def _beginnings(values: torch.Tensor, mask: torch.Tensor) -> list[list[Any]]:
+    """Return the values of the first tokens of the completions that are looked at."""
+    return [each[:MOST_TOKENS] for each in _unpadded(values[:ROWS], mask)]
 
 
 def _unpadded(values: torch.Tensor, mask: torch.Tensor) -> list[list[Any]]:

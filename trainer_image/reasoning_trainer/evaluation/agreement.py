@@ -16,13 +16,23 @@ SURE = 3.0
 """Standard errors from which on a mean is taken for what it seems."""
 FEWEST = 8
 """Tokens below which nothing is decided."""
+CERTAIN_NATS = 13.8
+"""Log-likelihood ratio from which on tokens are held against a run: of what an adapter draws, one in a million has it.
+
+By Markov's inequality, whatever the distribution. Standard errors alone mislead where the adapter has won a token that
+is rare: until that is drawn, all others are a little likelier without it.
+"""
 ENGINE_NATS = 0.2
 """Most that engine and trainer may differ in the log-probability of a token that the engine drew, on average.
 
 Two implementations in 16 bits were seen some hundredths apart; another adapter, or none, is tenths to several.
 """
-SAME_NATS = 0.05
-"""Most that the log-probability of a token may differ, on average, between a model and the same model read back."""
+SAME_NATS = 0.2
+"""Most that the log-probability of a token may differ, on average, between a model and the same model read back.
+
+Logits of 16 to 32 in bfloat16 lie 0.125 apart: on another kind of GPU that is the difference of a token that rounds to
+the other side.
+"""
 
 Tokens = Sequence[Sequence[float]]
 """Log-probabilities of the tokens of completions, nats."""
@@ -41,7 +51,7 @@ def from_adapter(adapted: Tokens, base: Tokens) -> SelfCheck | None:
     Returns
     -------
     SelfCheck or None
-        None while it cannot be told: a fresh adapter changes nothing.
+        None while it cannot be told: a fresh adapter changes nothing, and what speaks against it has to be certain.
 
     Raises
     ------
@@ -53,6 +63,8 @@ def from_adapter(adapted: Tokens, base: Tokens) -> SelfCheck | None:
         return None
     mean, error = fmean(gains), stdev(gains) / sqrt(len(gains))
     if abs(mean) <= SURE * error:
+        return None
+    if -CERTAIN_NATS < sum(gains) < 0:
         return None
     figures = f"a token of {len(gains)} is {mean:+.3f} nats likelier with the adapter than without, on average"
     if mean < 0:

@@ -120,8 +120,8 @@ def _callbacks(
     attempt: Attempt, policy: Policy, splits: Splits, unscored: Callable[[], dict[str, int]] = dict
 ) -> list[TrainerCallback]:
     return [
-        ProbeCallback(attempt, policy, STAGE, splits.train),  # before the checkpoint is sealed
         StageCallback(attempt, STAGE, attempt.folder.stage(STAGE), unscored),
+        ProbeCallback(attempt, policy, STAGE, splits.train),  # after the checkpoint is sealed: it may take long
         EvaluationCallback(attempt, policy, splits),
     ]
 

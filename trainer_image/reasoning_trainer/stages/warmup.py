@@ -39,8 +39,8 @@ def warm_up(attempt: Attempt, policy: Policy, splits: Splits) -> None:
         train_dataset=Dataset.from_list(rows),
         processing_class=policy.tokenizer,
         callbacks=[
-            ProbeCallback(attempt, policy, STAGE, splits.warmup),  # before the checkpoint is sealed
             StageCallback(attempt, STAGE, folder),
+            ProbeCallback(attempt, policy, STAGE, splits.warmup),  # after the checkpoint is sealed: it may take long
         ],
     )
     train(attempt, policy, STAGE, trainer)
