@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import struct
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -220,6 +223,35 @@ def test_a_tracker_that_fails_is_said_once_and_the_next_attempt_tells_what_is_le
     again = Trackers(settings, "job", 3, tmp_path, said.append)
     again.step("reinforce", 3, {"reward": 0.5})
     assert said == [warning, warning]  # the second attempt told of step 2, the third tells of step 3
+
+
+@pytest.mark.parametrize("own", [None, "60"])
+def test_a_server_that_does_not_answer_holds_up_a_step_for_a_minute(
+    own: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The library would ask for a quarter of an hour; what a user gives in pod.env holds."""
+    for name in ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
+        monkeypatch.setenv(name, "")  # put back to what it was afterwards
+        monkeypatch.delenv(name)
+    if own is not None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", own)
+    asked: list[tuple[str, str]] = []
+
+    def away(server: str) -> Any:
+        asked.append((os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"], os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]))
+        raise ConnectionError(server)
+
+    monkeypatch.setitem(sys.modules, "mlflow", ModuleType("mlflow"))
+    monkeypatch.setitem(sys.modules, "mlflow.entities", SimpleNamespace(Metric=None))
+    monkeypatch.setitem(sys.modules, "mlflow.tracking", SimpleNamespace(MlflowClient=away))
+    said: list[str] = []
+    attempted = Trackers(
+        Tracking.model_validate({"mlflow": {"url": "https://mlflow"}}), "job", 1, tmp_path, said.append
+    )
+    attempted.step("reinforce", 1, {"reward": 0.5})
+    attempted.step("reinforce", 2, {"reward": 0.5})
+    assert asked == [(own or "20", "2")]
+    assert len(said) == 1
 
 
 def test_nothing_is_missing_where_nothing_is_asked_for() -> None:

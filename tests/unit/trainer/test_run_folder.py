@@ -148,3 +148,21 @@ def test_starting_over_is_begun_again_after_a_kill(tmp_path: Path, monkeypatch: 
         folder.agree_on_base_model({"weights": "b"}, "refuse")
     folder.agree_on_base_model({"weights": "b"}, "startOver")
     assert folder.stage("reinforce").checkpoints() == []
+
+
+def test_a_file_that_goes_while_the_folder_is_measured_has_no_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a report's partial file does when it takes its place."""
+    (tmp_path / "kept").write_text("four")
+    (tmp_path / ".gone.partial").write_text("x")
+    known = Path.is_file
+
+    def is_file(path: Path) -> bool:
+        found = known(path)
+        if path.name == ".gone.partial":
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert RunFolder(tmp_path).size == 4

@@ -172,7 +172,7 @@ class RunFolder:
     @property
     def size(self) -> int:
         """Bytes of all that lies here."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        return sum(map(_size, self.path.rglob("*")))
 
     @property
     def attempts(self) -> Path:
@@ -341,6 +341,14 @@ class RunFolder:
         # last: until all is gone, whoever is killed here must find again that something changed
         for path in (*also, self.path / BASE_MODEL):
             path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    """Return a file's bytes; none of one that has gone since it was listed: the supervisor writes there meanwhile."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
 
 
 def recipe_of(spec: Spec, rows: Mapping[str, Any]) -> dict[str, Any]:

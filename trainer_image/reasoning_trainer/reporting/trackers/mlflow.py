@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 
@@ -11,6 +12,8 @@ from .sink import Identity
 
 LABEL = "reasoning-operator.run"
 """Tag that attempts find the run by."""
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""Of the library's own, 120 s and 7 times, a step would wait a quarter of an hour for a server that does not answer."""
 
 
 class MLflow:
@@ -19,6 +22,8 @@ class MLflow:
     settles = True
 
     def __init__(self, settings: Tracking, identity: Identity) -> None:
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
         from mlflow.entities import Metric
         from mlflow.tracking import MlflowClient
 
