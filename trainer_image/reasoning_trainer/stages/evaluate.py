@@ -21,6 +21,9 @@ from ..storage.run_folder import write_atomic, write_lines
 
 BATCH = {"transformers": 32, "vllm": 256}
 """Prompts that are generated from at once, by the engine: vLLM begins the next as soon as one has ended."""
+DRAWN_AT_ONCE = 512
+"""Completions that are drawn in one call, of one prompt at least: between two calls it is told that the run goes on.
+256 prompts with 64 completions each can take longer than `guards.stall` waits."""
 NAMES = {"base": "base model", "warmup": "warmed-up model", "reinforce": "final model"}
 
 
@@ -147,10 +150,15 @@ def _measure(
         prompts = [policy.prompt(row) for row in batch]
         answers += _answer(spec, policy, prompts)
         if draws(spec):
-            drawn = policy.backend.generate(policy.model, policy, prompts, _drawn(spec, start))
-            sampled_right += [
-                sum(_are_right(grader, [row] * len(group), group)) for group, row in zip(drawn, batch, strict=True)
-            ]
+            at_once = max(1, DRAWN_AT_ONCE // draws(spec))
+            for first in range(0, len(batch), at_once):
+                context.interruption.check()
+                asked, part = prompts[first : first + at_once], batch[first : first + at_once]
+                drawn = policy.backend.generate(policy.model, policy, asked, _drawn(spec, start + first))
+                sampled_right += [
+                    sum(_are_right(grader, [row] * len(group), group)) for group, row in zip(drawn, part, strict=True)
+                ]
+                report(start + first + len(part))
         if pairs:
             margins += _margins(spec, policy, batch, prompts)
         report(start + len(batch))
