@@ -93,11 +93,27 @@ def test_a_checkpoint_is_whole_before_its_model_is_asked(
     """That may take long, or fail, and the process be killed meanwhile: the steps are not lost by it."""
 
     def fail(*_: Any) -> None:
-        raise MemoryError
+        raise RuntimeError("a fault put in")
 
     monkeypatch.setattr(self_checks, "ask", fail)
     assert train(manifest(**NO_EVALUATION)).exit_code != 0
     assert list(tmp_path.glob("run/*/checkpoint-*/complete"))
+
+
+def test_a_look_that_finds_no_memory_is_left_out(
+    manifest: Manifest, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A run that has enough for itself goes on: for want of memory it would end for good."""
+
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(TransformersBackend, "token_likelihoods", fail)
+    assert train(manifest(**NO_EVALUATION, export={"formats": ["lora", "merged16bit"]})).exit_code == 0
+    assert set(checks(tmp_path / "run")) == {"template"}
+    said = capfd.readouterr()
+    for what in ("of completions", "resume", "merged"):
+        assert f"self-check {what} is left out" in said.out + said.err
 
 
 def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..attempt import Attempt, Policy
 from ..backends.base import Sampling
 from ..data.examples import Example
 from ..evaluation.agreement import engine_agrees, from_adapter, same_after_resume, same_prompts
+from ..resource_failures import is_out_of_gpu_memory, is_out_of_host_memory
 from ..storage.run_folder import write_atomic
 
 ROWS = 8
@@ -35,6 +37,17 @@ def keep_check(attempt: Attempt, check: SelfCheck) -> None:
     before = attempt.tracker.progress().self_checks or []
     attempt.tracker.report(self_checks=[*(each for each in before if each.name != check.name), check])
     attempt.say(f"self-check {check.name}: {check.message}")
+
+
+@contextmanager
+def as_memory_allows(attempt: Attempt, what: str) -> Iterator[None]:
+    """Leave out a look that finds no memory: a run that has enough for itself is not to end by it."""
+    try:
+        yield
+    except Exception as error:
+        if not (is_out_of_gpu_memory(error) or is_out_of_host_memory(error)):
+            raise
+        attempt.say(f"warning: self-check {what} is left out, because it found no memory: {error}")
 
 
 class SampleCallback(TrainerCallback):
@@ -62,7 +75,8 @@ class SampleCallback(TrainerCallback):
         # with several updates a generation only the first is by the model that wrote
         if batches and state.global_step % (self._attempt.spec.reinforce.updates_per_generation or 1) == 0:
             self._next = max(1, state.global_step + 1) * 2
-            self._look_at(batches[0])
+            with as_memory_allows(self._attempt, "of completions"):
+                self._look_at(batches[0])
 
     def _look_at(self, batch: dict[str, Any]) -> None:
         prompts = _unpadded(batch["prompt_ids"][:ROWS], batch["prompt_mask"])
@@ -73,11 +87,12 @@ class SampleCallback(TrainerCallback):
         def score() -> list[list[float]]:
             return policy.backend.token_likelihoods(policy.model, padding, prompts, completions, temperature)
 
-        adapted = score()
-        if self._first:
-            self._first = False
+        first, self._first = self._first, False
+        if first:
             written = [policy.tokens(policy.prompt(row)) for row in self._rows]
             keep_check(self._attempt, same_prompts(prompts, written))
+        adapted = score()
+        if first:
             drawn = batch.get("sampling_per_token_logps")
             if drawn is not None and not _cuts_the_tail(reinforce):
                 keep_check(self._attempt, engine_agrees(_beginnings(drawn, batch["completion_mask"]), adapted))
@@ -119,9 +134,11 @@ class Answers:
 def ask(attempt: Attempt, policy: Policy, prompts: Sequence[str]) -> Answers:
     """Have the model answer prompts in a few tokens. Whether it trains is left as it was."""
     training = policy.model.training
-    with policy.backend.generating(attempt.spec, policy.model, policy.folder, attempt.say):
-        drawn = policy.backend.generate(policy.model, policy, prompts, Sampling(max_tokens=PROBE_TOKENS))
-    policy.model.train(training)
+    try:
+        with policy.backend.generating(attempt.spec, policy.model, policy.folder, attempt.say):
+            drawn = policy.backend.generate(policy.model, policy, prompts, Sampling(max_tokens=PROBE_TOKENS))
+    finally:
+        policy.model.train(training)
     tokens, completions = [policy.tokens(text) for text in prompts], [list(each[0].ids) for each in drawn]
     answers = Answers(policy.backend.engine(attempt.spec), tokens, completions, [])
     return replace(answers, likelihoods=answers.found_by(policy, policy.model))
@@ -136,21 +153,25 @@ class ProbeCallback(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Write the answers into the checkpoint, which is whole without them: the process may be killed meanwhile."""
-        write_atomic(self._path(state), json.dumps(asdict(self._ask())))
+        with as_memory_allows(self._attempt, "resume"):
+            write_atomic(self._path(state), json.dumps(asdict(self._ask())))
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Ask for the same answers where a checkpoint is gone on from."""
         path = self._path(state)
-        if state.global_step == 0 or not path.exists():
-            return
+        if state.global_step > 0 and path.exists():
+            with as_memory_allows(self._attempt, "resume"):
+                self._compare(path, state.global_step)
+
+    def _compare(self, path: Path, step: int) -> None:
         kept, now = Answers(**json.loads(path.read_text("utf-8"))), self._ask()
         if (kept.engine, kept.prompts) != (now.engine, now.prompts):
             return
         found = kept.found_by(self._policy, self._policy.model)
         same = kept.completions == now.completions
-        keep_check(self._attempt, same_after_resume(kept.likelihoods, found, same_tokens=same, step=state.global_step))
+        keep_check(self._attempt, same_after_resume(kept.likelihoods, found, same_tokens=same, step=step))
 
     def _path(self, state: TrainerState) -> Path:
         return self._folder.checkpoint(state.global_step) / PROBE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import shutil
@@ -9,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import GenerationConfig
 
 from reasoning_contract.report import Artifact
 from reasoning_contract.spec import EXPORT_FORMATS
 
-from ..algorithms.self_checks import ask, keep_check
+from ..algorithms.self_checks import Answers, as_memory_allows, ask, keep_check
 from ..attempt import Attempt, Policy
 from ..data.examples import Example, Splits
 from ..evaluation.agreement import merged_agrees
@@ -120,15 +122,22 @@ def name_base(path: Path, name: str, revision: str | None) -> None:
 
 
 def _write_merged(attempt: Attempt, policy: Policy, folder: Path) -> None:
-    answers = None if _reads_back_otherwise(attempt) else ask(attempt, policy, [policy.render(PROBE_QUESTION)])
+    answers: Answers | None = None
+    if not _reads_back_otherwise(attempt):
+        with as_memory_allows(attempt, "merged"):
+            answers = ask(attempt, policy, [policy.render(PROBE_QUESTION)])
     _generate_as_evaluated(policy)
     policy.backend.save_merged(policy.model, policy.tokenizer, folder)
     # the converters, other processes, need the memory
     policy.model = None
     if answers is not None:
         attempt.tracker.say("reading the merged model back")
-        model, _ = policy.backend.load(attempt.spec, folder)
-        keep_check(attempt, merged_agrees(answers.likelihoods, answers.found_by(policy, model)))
+        # trainers that are done, each in a circle with its callbacks, still hold the model that was trained
+        gc.collect()
+        torch.cuda.empty_cache()
+        with as_memory_allows(attempt, "merged"):
+            model, _ = policy.backend.load(attempt.spec, folder)
+            keep_check(attempt, merged_agrees(answers.likelihoods, answers.found_by(policy, model)))
 
 
 def _reads_back_otherwise(attempt: Attempt) -> bool:
