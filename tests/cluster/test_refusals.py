@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cluster.operator_under_test import install_crd
 from tests.manifests import TABLE, merge
 
 from reasoning_contract.spec import Spec
 from reasoning_contract.spec.changing import MANNERS, SUCCEEDED
 from reasoning_contract.spec.nature import settled
 
-ROOT = Path(__file__).parents[2]
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 """Runs kubectl and returns whatever comes: most of what is tested here is refused."""
 
@@ -33,10 +33,9 @@ def manifest(name: str, **patch: Any) -> str:
 
 @pytest.fixture(scope="module")
 def kubectl(api_server: Path, kubectl_of: Any) -> Kubectl:
-    run = kubectl_of(api_server)
-    run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-    run("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
-    return run.ask
+    install_crd(api_server)
+    ask: Kubectl = kubectl_of(api_server).ask
+    return ask
 
 
 def test_good_manifest_is_accepted_and_gets_defaults(kubectl: Kubectl) -> None:
