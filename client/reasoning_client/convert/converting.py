@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,8 +153,13 @@ class _Converter:
                     self._word(word, known)
 
     def _word(self, word: ast.keyword, known: Mapping[str, tuple[str, fields.Change]]) -> None:
+        for name, value in self._told(word, known.keys() | fields.ELSEWHERE.keys()):
+            self._setting(name, value, word.value, known)
+
+    def _told(self, word: ast.keyword, known: Container[str]) -> Iterator[tuple[str, Any]]:
+        """Yield the name and value of an argument that has a field; one that cannot be taken over is left with why."""
         assert word.arg is not None
-        if word.arg not in known and word.arg not in fields.ELSEWHERE:
+        if word.arg not in known:
             if word.arg not in fields.NOT_NEEDED:
                 self._leave(word.value, f"{word.arg}: has no field here")
             return
@@ -163,7 +168,7 @@ class _Converter:
         except UnknownError as unknown:
             self._leave(word.value, f"{word.arg}: only a run would tell what {unknown} is")
             return
-        self._setting(word.arg, value, word.value, known)
+        yield word.arg, value
 
     def _setting(
         self, name: str, value: Any, node: ast.AST | None, known: Mapping[str, tuple[str, fields.Change]]
@@ -202,17 +207,9 @@ class _Converter:
         for word in call.keywords:
             if word.arg is None or word.arg in skip:
                 continue
-            if word.arg not in known:
-                if word.arg not in fields.NOT_NEEDED:
-                    self._leave(word.value, f"{word.arg}: has no field here")
-                continue
-            try:
-                value = self._names.value(word.value)
-            except UnknownError as unknown:
-                self._leave(word.value, f"{word.arg}: only a run would tell what {unknown} is")
-                continue
-            path, change = known[word.arg]
-            self._change(path, word.arg, value, change, word.value)
+            for name, value in self._told(word, known):
+                path, change = known[name]
+                self._change(path, name, value, change, word.value)
 
     def _rows(self) -> None:
         loads = list(self._named("load_dataset"))
