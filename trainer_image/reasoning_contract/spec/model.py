@@ -19,6 +19,8 @@ class ModelSource(Part):
 
     source: Source
     """Where it lies: `hf://owner/name` on the Hub, `pvc://claim/path` on a claim, `file:///path` in the image."""
+    revision: Short | None = None
+    """Branch, tag or commit of a Hub repository; resolved to a commit, which the status shows."""
 
     @rule(
         f"self.source.matches(r'{MODEL_SOURCE_PATTERN}')",
@@ -28,12 +30,18 @@ class ModelSource(Part):
     def _source_has_known_scheme(self) -> bool:
         return bool(re.search(MODEL_SOURCE_PATTERN, self.source))
 
+    @rule(
+        "!has(self.revision) || self.source.startsWith('hf://')",
+        "only a Hub model (hf://owner/name) has a revision: remove it",
+        field="revision",
+    )
+    def _only_hub_models_have_a_revision(self) -> bool:
+        return self.revision is None or self.source.startswith("hf://")
+
 
 class Model(ModelSource):
     """The model to train."""
 
-    revision: Short | None = None
-    """Branch, tag or commit of a Hub repository; resolved to a commit, which the status shows."""
     load_in: Literal["auto", "4bit", "8bit", "16bit", "fp8"] = "auto"
     """Precision of the frozen weights. `auto`: 4bit on backend unsloth, else 16bit. A CPU computes in 32-bit floats."""
     max_sequence_length: Annotated[int, Field(ge=16, le=1048576)] = 2048
@@ -42,14 +50,6 @@ class Model(ModelSource):
     """Secret with a Hub token, for gated or private repositories."""
     trust_remote_code: bool = False
     """Run Python code that the model's repository carries. It runs with the rights of the training pod."""
-
-    @rule(
-        "!has(self.revision) || self.source.startsWith('hf://')",
-        "only a Hub model (hf://owner/name) has a revision: remove it",
-        field="revision",
-    )
-    def _only_hub_models_have_a_revision(self) -> bool:
-        return self.revision is None or self.source.startswith("hf://")
 
 
 class Lora(Part):

@@ -137,14 +137,6 @@ class ModelReward(ModelSource):
     max_length: Annotated[int, Field(ge=16, le=1048576)] = 4096
     """Longest prompt and completion together, in its own tokens; of a longer one it reads the end."""
 
-    @rule(
-        "!has(self.revision) || self.source.startsWith('hf://')",
-        "only a Hub model (hf://owner/name) has a revision: remove it",
-        field="revision",
-    )
-    def _only_hub_models_have_a_revision(self) -> bool:
-        return self.revision is None or self.source.startswith("hf://")
-
 
 Builtin = Literal[
     "correctness",
