@@ -15,6 +15,8 @@ GPU_IMAGE := localhost/reasoning-trainer:gpu
 DEMO_IMAGE := localhost/reasoning-trainer:demo
 # Named by all that it is made of: a change of any other library does not convert the demo's models anew.
 MODELS_IMAGE = localhost/tinymodel:$(shell { cat hack/tinymodel/Dockerfile hack/tinymodel/*.py hack/tinymodel/base/*; grep -E '^(torch|transformers|tokenizers|numpy)==' constraints.txt; } | sha256sum | cut -c 1-12)
+# Without llama.cpp, which neither demo nor tests ask for in a pod: tests/trainer exports GGUF without one.
+TRAINER_BUILD := --file trainer_image/Dockerfile --context . --build-arg VARIANT=cpu --build-arg GGUF=no
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints.txt
 PYTEST := .venv/bin/python -m pytest
 
@@ -151,16 +153,15 @@ operator-image:
 	@$(LOCALCLUSTER) build-image $(OPERATOR_IMAGE) --file Dockerfile --context .
 
 libraries:
-	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-wheels --file trainer_image/Dockerfile --context . --target wheels
-	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-libraries --file trainer_image/Dockerfile --context . \
-		--build-arg VARIANT=cpu --target libraries --space 15
+	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-wheels $(TRAINER_BUILD) --target wheels
+	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE)-libraries $(TRAINER_BUILD) --target libraries --space 15
 
 models:
 	@$(LOCALCLUSTER) build-image $(MODELS_IMAGE) --file hack/tinymodel/Dockerfile --context . \
 		--build-arg LIBRARIES_IMAGE=$(TRAINER_IMAGE)-libraries --once
 
 trainer-image:
-	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE) --file trainer_image/Dockerfile --context . --build-arg VARIANT=cpu
+	@$(LOCALCLUSTER) build-image $(TRAINER_IMAGE) $(TRAINER_BUILD)
 
 demo-image:
 	@$(LOCALCLUSTER) build-image $(DEMO_IMAGE) --file hack/demo/trainer.Dockerfile --context . \

@@ -1,4 +1,4 @@
-"""Which files are generated from the contract, and what stands in them."""
+"""Which files are generated, and what stands in them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .chart import chart_files
 from .crd import crd
 from .dashboards import dashboards
 from .metrics import metrics_reference
+from .pins import cpu_pins
 from .reference import reference
 
 
@@ -31,5 +32,6 @@ def generated(root: Path) -> dict[Path, str]:
             root / "docs" / "api.md": reference(),
             root / "docs" / "changing.md": changing_page(),
             root / "docs" / "metrics.md": metrics_reference(),
+            root / "trainer_image" / "constraints-cpu.txt": cpu_pins(root),
         }
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from reasoning_contract.exit_codes import ExitCode
+
+from ...errors import TrainerError
 from ...interruption import Interruption
 from .process import run
 
@@ -26,8 +30,15 @@ def rehearse(folder: Path, tokenizer: Any, interruption: Interruption) -> None:
     Raises
     ------
     TrainerError
-        If the converter does not know the architecture or the tokenizer; it names them.
+        If the converter does not know the architecture or the tokenizer, which it names, or is not there.
     """
+    if find_spec("llama_cpp") is None:
+        raise TrainerError(
+            ExitCode.NOT_SUPPORTED,
+            "NotSupported",
+            "export.formats: GGUF needs llama.cpp, which this image was built without (GGUF=no)",
+            "name an image in pod.image that was built with it, or remove the format and export merged16bit",
+        )
     config = json.loads((folder / "config.json").read_text("utf-8"))
     if "vocab_size" in config:
         config["vocab_size"] = max(config["vocab_size"], len(tokenizer))
