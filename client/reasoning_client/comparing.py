@@ -52,6 +52,8 @@ def _figures(status: Status) -> Iterator[tuple[str, str]]:
             yield from _score(title, score)
     if status.training and status.training.reward is not None:
         yield "last reward", f"{status.training.reward:.4g}"
+    if status.training and status.training.completions is not None:
+        yield "completions", f"{status.training.completions:,}"
     if status.model:
         yield "backend", f"{status.model.backend}, {status.model.load_in}, {status.model.engine}"
     if status.start_time and status.completion_time:
@@ -105,6 +107,7 @@ def judged(first: Json, second: Json) -> str:
         return "They have no accuracies with intervals: there is nothing to compare."
     gain, low, high = found
     change = f"{names[1]} less {names[0]}: {gain:+.3f}, 95% interval {low:+.3f} to {high:+.3f}"
+    change += _cost(*statuses)
     sizes = {status.evaluation.held_out.size for status in statuses if status.evaluation}
     caution = " They have held-out sets of different sizes: their rows are not the same." if len(sizes) > 1 else ""
     if low > 0:
@@ -112,3 +115,11 @@ def judged(first: Json, second: Json) -> str:
     if high < 0:
         return f"{names[0]} is better. {change}.{caution}"
     return f"Neither is provably better. {change}.{caution}"
+
+
+def _cost(first: Status, second: Status) -> str:
+    """Return how the completions compare that two runs spent, where both count them: a gain may be bought by them."""
+    spent = [each.training.completions if each.training else None for each in (first, second)]
+    if not spent[0] or spent[1] is None:
+        return ""
+    return f", with {spent[1] / spent[0]:.0%} of its completions"

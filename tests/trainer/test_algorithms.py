@@ -82,6 +82,11 @@ def test_reward_rises(manifest: Manifest, train: Train, tmp_path: Path, guessing
     generations = [entry for entry in history(tmp_path / "run") if key in entry]
     assert len(generations) == STEPS
     assert mean(generations[-4:], key) > mean(generations[:2], key) + 0.2
+    spent = [entry["completions/spent"] for entry in generations]
+    if algorithm == "DAPO":  # which replaces groups
+        assert spent[-1] > 32 * STEPS
+    else:
+        assert spent == [32 * step for step in range(1, STEPS + 1)]
 
 
 @pytest.mark.parametrize("algorithm", ["DPO", "ORPO"])

@@ -114,6 +114,14 @@ def test_different_rows_are_told() -> None:
     assert "different sizes" in verdict
 
 
+def test_a_gain_is_told_with_what_it_cost() -> None:
+    first, second = evaluated("a", score(0.5, 0.4, 0.6)), evaluated("b", score(0.5, 0.4, 0.6))
+    assert "completions" not in judged(first, second)
+    first["status"]["training"], second["status"]["training"] = {"completions": 2000}, {"completions": 1500}
+    assert ("completions", "2,000", "1,500") in figures(first, second)
+    assert "with 75% of its completions." in judged(first, second)
+
+
 def test_jobs_are_compared_by_figures_and_by_the_fields_that_differ() -> None:
     first = evaluated("a", score(0.5, 0.4, 0.6), reinforce={"algorithm": "GRPO"}, rewards=[{"name": "x", "weight": 1}])
     second = evaluated("b", score(0.6, 0.5, 0.7), reinforce={"algorithm": "DAPO"}, rewards=[{"name": "x", "weight": 2}])

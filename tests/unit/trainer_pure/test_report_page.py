@@ -14,7 +14,7 @@ from reasoning_trainer.reporting.attempts import NO_WORD, AttemptRecord
 from reasoning_trainer.reporting.page.chart import Line, chart, thinned, ticks_of
 from reasoning_trainer.reporting.page.figures import Figures, HeldOut, Sample
 from reasoning_trainer.reporting.page.page import page
-from reasoning_trainer.reporting.page.sections import MOST_CHARACTERS, attempts, changed, prompts, shortened
+from reasoning_trainer.reporting.page.sections import MOST_CHARACTERS, Axis, attempts, changed, prompts, shortened
 from reasoning_trainer.reporting.page.verdict import tone, verdict
 
 MOMENT = "2026-11-24T12:00:00Z"
@@ -189,6 +189,26 @@ def test_curves_of_every_figure() -> None:
         "Completion length, tokens",
         "Learning rate",
     ]
+
+
+def test_curves_of_rl_lie_over_the_completions_that_were_spent() -> None:
+    shared = TrainingStatus(reward=0.6)  # an update that was made with the completions of the one before
+    curve = [(1, TrainingStatus(reward=0.2, completions=640)), (2, shared), (3, TrainingStatus(completions=1600))]
+    axis = Axis.of(curve)
+    assert [axis.at(step) for step in range(5)] == [0, 640, 640, 1600, 1600]
+    held_out = [HeldOut("base", [False]), HeldOut("reinforce-1", [True]), HeldOut("reinforce", [True])]
+    document = Document(page(figures(curves={"reinforce": curve}, held_out=held_out)))
+    assert "completions 0" in document.text
+    assert "completions 640" in document.text
+    assert "1,600 (step 3)" in document.text
+
+
+@pytest.mark.parametrize("counts", [(None, None), (None, 8)])
+def test_curves_lie_over_steps_where_an_earlier_version_did_not_count_all_completions(
+    counts: tuple[int | None, ...],
+) -> None:
+    axis = Axis.of([(step, TrainingStatus(completions=count)) for step, count in enumerate(counts, 1)])
+    assert [axis.at(step) for step in range(3)] == [0, 1, 2]
 
 
 def test_wins_and_losses_are_counted_on_the_same_rows() -> None:

@@ -25,6 +25,7 @@ from ..attempt import Attempt, Policy
 from ..chat.chat import Chat
 from ..data.examples import Example, Splits
 from ..errors import TrainerError
+from ..reporting.step_figures import SPENT
 from ..rewards import RewardSet, batch_of
 from ..rewards.completion import Conversation
 from ..rewards.schedule import weights_at
@@ -116,6 +117,10 @@ class ResumablePPOTrainer(PPOTrainer):
         """Train to the last step, from a checkpoint if one is given."""
         self._checkpoint = Path(resume_from_checkpoint) if resume_from_checkpoint else None
         super().train()
+
+    def log(self, logs: dict[str, float], *others: Any, **named: Any) -> None:
+        """Log with what was spent, by the name that trainers with groups have for it."""
+        super().log(logs | {SPENT: self.state.episode}, *others, **named)
 
     def _restore(self) -> None:
         if self._checkpoint is None:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from ..reporting.step_figures import SPENT
 from .pool import Pool
 from .reward_functions import ROW
 
@@ -200,7 +201,7 @@ class DynamicSampling:
 
     def _note(self: Any, sampled: int, equal: int, replaced: int) -> None:
         metrics = self._metrics["train"]
-        metrics["completions/spent"].append(self._spent)
+        metrics[SPENT].append(self._spent)
         metrics["groups/sampled_zero_std"].append(equal / sampled)
         if self._rules.rounds:
             metrics["groups/replaced"].append(replaced)

@@ -23,8 +23,10 @@ NAMES = {
     "clipped_share": ("completions/clipped_ratio",),
 }
 """Field of the status -> keys of TRL, by trainer; the first that is there counts."""
-COUNTS = {"completions": "completions/spent", "groups_replaced": "groups/replaced", "rows_retired": "rows/retired"}
-"""The same for whole numbers, which our own sampler logs."""
+SPENT = "completions/spent"
+"""Completions that a stage has taken so far, as our own trainers log it: what learning costs."""
+COUNTS = {"completions": SPENT, "groups_replaced": "groups/replaced", "rows_retired": "rows/retired"}
+"""The same for whole numbers, which our own trainers log."""
 PREFERENCE = ("chosen", "rejected", "accuracies", "margins")
 DIGITS = 4
 """Significant digits of the figures in a report."""

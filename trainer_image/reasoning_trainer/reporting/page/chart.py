@@ -44,8 +44,20 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def chart(lines: Sequence[Line], title: str) -> Markup:
-    """Return a chart of lines over steps; nothing where no line has a point."""
+def chart(lines: Sequence[Line], title: str, unit: str = "step", note: str = "") -> Markup:
+    """Return a chart of lines; nothing where no line has a point.
+
+    Parameters
+    ----------
+    lines
+        The lines.
+    title
+        What a reader of screens says of it.
+    unit
+        What the lines lie over.
+    note
+        What stands after its last figure.
+    """
     lines = [Line(each.name, thinned(each.points), each.dashed) for each in lines if each.points]
     if not lines:
         return Markup()
@@ -56,7 +68,7 @@ def chart(lines: Sequence[Line], title: str) -> Markup:
     up = Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     drawn = [_line(line, number % COLOURS, across, up) for number, line in enumerate(lines)]
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
-        WIDTH, HEIGHT, title, _grid(ticks, up), _steps(across), Markup().join(drawn)
+        WIDTH, HEIGHT, title, _grid(ticks, up), _ends(across, unit, note), Markup().join(drawn)
     )
 
 
@@ -102,17 +114,17 @@ def _line(line: Line, colour: int, across: Scale, up: Scale) -> Markup:
 
 
 def _grid(ticks: Sequence[float], up: Scale) -> Markup:
-    row = Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}">{}</text>')
+    row = Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>')
+    figure = Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>')
     return Markup().join(
-        row.format(LEFT, WIDTH - RIGHT, up.at(tick), up.at(tick), LEFT - 6, up.at(tick) + 4, brief(tick))
+        row.format(LEFT, WIDTH - RIGHT, up.at(tick), up.at(tick))
+        + figure.format(LEFT - 6, up.at(tick) + 4, brief(tick))
         for tick in ticks
     )
 
 
-def _steps(across: Scale) -> Markup:
-    ends = {across.low: "start", across.high: "end"}
-    text = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}{:.0f}</text>')
-    return Markup().join(
-        text.format(across.at(step), HEIGHT - 5, anchor, "step " if anchor == "start" else "", step)
-        for step, anchor in ends.items()
-    )
+def _ends(across: Scale, unit: str, note: str) -> Markup:
+    first, last = f"{unit} {across.low:,.0f}", f"{across.high:,.0f}{note}"
+    text = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+    places = ((across.low, "start", first), (across.high, "end", last))
+    return Markup().join(text.format(across.at(x), HEIGHT - 5, anchor, word) for x, anchor, word in places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,6 +83,44 @@ class Prompt:
     written: Sequence[tuple[str, Sample]]
 
 
+@dataclass(frozen=True)
+class Axis:
+    """What the curves of a stage lie over: its steps or, where all of them say so, the completions spent by then.
+
+    Over steps, a run that asks other rows in place of those that teach nothing would look as if that cost nothing.
+
+    Attributes
+    ----------
+    steps
+        Steps of the stage, in order.
+    spent
+        Completions that were spent up to each; empty where they are not counted.
+    """
+
+    steps: Sequence[int]
+    spent: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, curve: Curve) -> Axis:
+        """Return the axis of a stage."""
+        steps, spent = [at for at, _ in curve], list[int]()
+        for _, step in curve:
+            if step.completions is not None or spent:  # an update that shares its completions may not say it again
+                spent.append(spent[-1] if step.completions is None else step.completions)
+        return cls(steps, spent if len(spent) == len(steps) else ())
+
+    def at(self, step: int) -> float:
+        """Return where a step lies."""
+        if not self.spent:
+            return float(step)
+        place = bisect_right(self.steps, step)
+        return float(self.spent[place - 1]) if place else 0.0
+
+    def chart(self, lines: Sequence[Line], title: str) -> Markup:
+        """Return a chart of lines over it."""
+        return chart(lines, title, "completions", f" (step {self.steps[-1]:,})") if self.spent else chart(lines, title)
+
+
 def charts(figures: Figures) -> dict[str, list[Chart]]:
     """Return the charts by the title of their group; groups and charts without a figure are left out."""
     groups = {title: _of_stage(figures.curves.get(stage, ())) for stage, title in STAGES.items()}
@@ -90,34 +129,37 @@ def charts(figures: Figures) -> dict[str, list[Chart]]:
 
 
 def _of_stage(curve: Curve) -> list[Chart]:
-    single = {title: chart([Line(title, _points(curve, pick))], title) for title, pick in SINGLE.items()}
+    axis = Axis.of(curve)
+    lines = {title: [Line(title, _points(curve, axis, pick))] for title, pick in SINGLE.items()}
+    single = {title: axis.chart(each, title) for title, each in lines.items()}
     drawn = [Chart(title, drawing) for title, drawing in single.items() if drawing]
-    return [*drawn[:1], *_parts(curve), *drawn[1:]]
+    return [*drawn[:1], *_parts(curve, axis), *drawn[1:]]
 
 
-def _parts(curve: Curve) -> list[Chart]:
-    parts = [(at, step.rewards or {}) for at, step in curve]
+def _parts(curve: Curve, axis: Axis) -> list[Chart]:
+    parts = [(axis.at(at), step.rewards or {}) for at, step in curve]
     names = list(dict.fromkeys(name for _, rewards in parts for name in rewards))
     lines = [Line(name, [(at, rewards[name]) for at, rewards in parts if name in rewards]) for name in names]
     title = "Rewards, each unweighted"
-    return [Chart(title, chart(lines, title), names)] if lines else []
+    return [Chart(title, axis.chart(lines, title), names)] if lines else []
 
 
-def _points(curve: Curve, pick: Pick) -> list[tuple[float, float]]:
-    found = ((at, pick(step)) for at, step in curve)
+def _points(curve: Curve, axis: Axis, pick: Pick) -> list[tuple[float, float]]:
+    found = ((axis.at(at), pick(step)) for at, step in curve)
     return [(at, value) for at, value in found if value is not None]
 
 
 def _on_the_way(figures: Figures) -> list[Chart]:
     """Return the chart of held-out verdicts over RL, from the model that it starts from to the last."""
+    axis = Axis.of(figures.curves.get("reinforce", ()))
     middle = [(each.step, _share(each)) for each in figures.held_out if each.step is not None]
-    points = [(float(at), share) for at, share in middle if at is not None and share is not None]
+    points = [(axis.at(at), share) for at, share in middle if at is not None and share is not None]
     start = _share(figures.of_model("warmup") or figures.of_model("base"))
-    end, steps = _share(figures.of_model("reinforce")), [at for at, _ in figures.curves.get("reinforce", ())]
+    end = _share(figures.of_model("reinforce"))
     if start is not None:
         points = [(0.0, start), *points]
-    if end is not None and steps:
-        points = [*points, (float(steps[-1]), end)]
+    if end is not None and axis.steps:
+        points = [*points, (axis.at(axis.steps[-1]), end)]
     base = _share(figures.of_model("base"))
     if len(points) < 2:
         return []
@@ -125,7 +167,7 @@ def _on_the_way(figures: Figures) -> list[Chart]:
     title = "Held-out pairs preferred, share" if pairs else "Held-out accuracy"
     level = [Line("base model", [(0.0, base), (points[-1][0], base)], dashed=True)] if base is not None else []
     lines = [Line(title, points), *level]
-    return [Chart(title, chart(lines, title), [line.name for line in lines])]
+    return [Chart(title, axis.chart(lines, title), [line.name for line in lines])]
 
 
 def _share(model: HeldOut | None) -> float | None:
