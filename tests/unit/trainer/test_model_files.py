@@ -46,7 +46,9 @@ def download(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDownload]:
 @pytest.fixture
 def context() -> Any:
     """As much of a context as fetching looks at."""
-    spec = SimpleNamespace(model=SimpleNamespace(source="file:///model"))
+    spec = SimpleNamespace(
+        model=SimpleNamespace(source="file:///model"), inference=SimpleNamespace(engine="transformers")
+    )
     return SimpleNamespace(spec=spec, inputs=None, commits=None, interruption=Interruption(lambda: None))
 
 

@@ -16,7 +16,7 @@ from reasoning_contract.spec import Spec
 from ..attempt import Context
 from ..errors import TrainerError
 from ..job import Inputs
-from . import hub_models
+from . import engine_inspection, hub_models
 from .commits import Commits
 from .hub_models import NO_COMMITS, NOT_READ, Fetched, Wanted
 from .lfs import pointers
@@ -45,7 +45,7 @@ def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
 
     def work() -> None:
         try:
-            fetching.set_result(fetch(context.spec, context.inputs, commits=context.commits))
+            fetching.set_result(_fetch_and_inspect(context))
         except BaseException as error:
             fetching.set_exception(error)
 
@@ -62,6 +62,15 @@ def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
 
     threading.Thread(target=work, name=_THREAD, daemon=True).start()
     return wait
+
+
+def _fetch_and_inspect(context: Context) -> Fetched:
+    """Fetch the small files first where vLLM looks at them, and the weights meanwhile."""
+    if context.spec.inference.engine != "vllm":
+        return fetch(context.spec, context.inputs, commits=context.commits)
+    folder, _ = fetch(context.spec, context.inputs, (*NOT_READ, WEIGHTS), context.commits)
+    with engine_inspection.begun(folder, context.say):
+        return fetch(context.spec, context.inputs, commits=context.commits)
 
 
 def _come(source: str) -> str:
