@@ -33,13 +33,19 @@ KINDS: dict[str, Json] = {
 }
 
 
+ON_A_GPU = {"unsloth", "standby"}
+"""Kinds that a CPU does not know."""
+EVERY_KIND = [pytest.param(name, marks=[pytest.mark.no_rehearsal] if name in ON_A_GPU else []) for name in KINDS]
+
+
 @pytest.fixture(scope="session")
-def runs(launch: Launch) -> dict[str, Future[Run]]:
+def runs(launch: Launch, on_gpu: bool) -> dict[str, Future[Run]]:
     """A run of every kind, at work at once."""
-    return {name: launch(name.replace(" ", "-"), **(EVALUATED | changes)) for name, changes in KINDS.items()}
+    kinds = {name: changes for name, changes in KINDS.items() if on_gpu or name not in ON_A_GPU}
+    return {name: launch(name.replace(" ", "-"), **(EVALUATED | changes)) for name, changes in kinds.items()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY_KIND)
 def test_the_engine_of_rl_evaluates(runs: dict[str, Future[Run]], kind: str, on_gpu: bool) -> None:
     run = succeeded(runs[kind].result())
     evaluation = run.report()["evaluation"]
@@ -49,7 +55,7 @@ def test_the_engine_of_rl_evaluates(runs: dict[str, Future[Run]], kind: str, on_
         assert (run.folder / "log").read_text("utf-8", "replace").count(STARTED) == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY_KIND)
 def test_a_sound_run_passes_its_checks_of_itself(runs: dict[str, Future[Run]], kind: str, on_gpu: bool) -> None:
     passed = {check["name"] for check in succeeded(runs[kind].result()).report()["selfChecks"]}
     assert "template" in passed

@@ -8,6 +8,7 @@ import pytest
 from tests.bench.gpu.cases import AT_ONCE, CASES, PARTS, Case, Machine, spec_of
 from tests.bench.gpu.peak import GIB, peak
 from tests.gpu.runs import merge, short_job
+from tests.gpu.test_engine import EVALUATED, KINDS
 from tests.gpu.test_trainer import ALGORITHMS, by_algorithm
 from tests.shapes import LLAMA_8B
 
@@ -36,6 +37,11 @@ def test_case_is_a_job_that_can_be_run(case: Case, on_gpu: bool) -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_job_of_every_algorithm_can_be_run(algorithm: str, on_gpu: bool) -> None:
     assert runnable(short_job(Path("/m"), on_gpu=on_gpu, **by_algorithm(algorithm))).reinforce.steps == 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_job_of_every_kind_of_engine_can_be_run(kind: str) -> None:
+    assert runnable(short_job(Path("/m"), on_gpu=True, **(EVALUATED | KINDS[kind]))).evaluation.enabled
 
 
 def test_jobs_whose_memory_is_measured_fit_on_80_gib() -> None:

@@ -89,7 +89,6 @@ H100_GIB = 79.2
     ("backend", "share", "measured"),
     [
         # the whole card's peak; as tests/bench/gpu's memory-1.5k ran on 25 November 2026
-        ("unsloth", 0.14, 21.26),
         ("transformers", 0.26, 52.65),
     ],
 )
@@ -178,9 +177,18 @@ def test_vllm_takes_of_its_share_what_the_completions_of_a_step_need() -> None:
 
 
 def test_unsloth_and_vllm_share_the_weights() -> None:
-    job = spec(backend="unsloth", model={"loadIn": "4bit"}, inference={"gpuMemoryUtilization": 0.5})
-    found = estimate(job, LLAMA_8B, 80)
-    assert found.weights + found.engine == pytest.approx(40)
+    quantised = {"backend": "unsloth", "model": {"loadIn": "4bit"}}
+    few = estimate(spec(**quantised, inference={"gpuMemoryUtilization": 0.5}), LLAMA_8B, 80)
+    cache = 8 * (1536 + 16) * SHAPE.cache_bytes(16) / GIB
+    assert cache < few.engine < cache + 1
+    all_of_its_share = spec(**quantised, inference={"gpuMemoryUtilization": 0.1}, reinforce={"gradientAccumulation": 4})
+    found = estimate(all_of_its_share, LLAMA_8B, 80)
+    assert found.weights + found.engine == pytest.approx(8)
+
+
+def test_unsloth_computes_logits_anew_for_so_many_tokens_at_once() -> None:
+    one, two = (estimate(spec(backend="unsloth", reinforce=one_completion(n)), LLAMA_8B, 80).work for n in (4, 8))
+    assert one == two == pytest.approx(1024 * 128256 * 22 / GIB)
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,19 @@ from typing import Any
 
 from reasoning_contract.spec import PREFERENCE, Spec
 
+from ..environment import LOGIT_ROWS
 from .engine_sizes import batch_tokens, completions, sequences
 
 GIB = 1 << 30
 CONTEXT_GIB = 0.6
 """CUDA context, cuBLAS workspaces and kernels: what a process holds beside PyTorch's allocator. 0.5 to 0.7 is usual."""
-LOGIT_BYTES = {"transformers": 16, "unsloth": 8}
+LOGIT_BYTES = {"transformers": 16, "unsloth": 22}
 """Bytes that a logit costs at the peak, by backend.
 
 TRL 1.12 (``GRPOTrainer._get_per_token_logps_and_entropies``) has, as the backward pass begins, the scaled logits and
 three gradients of their size, of ``gather``, of every ``logsumexp`` and of their stack, in 32 bits each. Unsloth
-(``chunked_hidden_states_selective_log_softmax``) keeps the logits in 32 bits and goes back through them by quarters:
-of a quarter it has four such gradients at once.
+(``chunked_hidden_states_selective_log_softmax_recompute``, as `environment` has it) keeps none: it computes them anew
+by `LOGIT_ROWS` tokens, in 16 bits, with five more of their size in 32.
 """
 QUANTISED_BYTES = {
     "16bit": 2.0,
@@ -240,16 +241,13 @@ def least_gpu_gib(spec: Spec, config: Mapping[str, Any]) -> float:
     shared = least.weights if spec.backend == "unsloth" else 0.0
     beside = (least.trainer - shared) / (1 - share)
     if sizes_its_cache(spec):
-        beside = min(beside, least.trainer + _needed(spec, Shape.read(config)) / GIB)
+        beside = min(beside, least.trainer - shared + _needed(spec, Shape.read(config)) / GIB)
     return max(beside, (least.engine + shared) / share)
 
 
 def sizes_its_cache(spec: Spec) -> bool:
-    """Whether vLLM is told how large its cache must be, by backend transformers, which starts it for 16-bit weights.
-
-    Unsloth's has what is left of its share.
-    """
-    return spec.inference.engine == "vllm" and spec.backend == "transformers" and spec.model.load_in == "16bit"
+    """Whether vLLM is told how large its cache must be: not where TRL starts it, beside quantised weights."""
+    return spec.inference.engine == "vllm" and (spec.backend == "unsloth" or spec.model.load_in == "16bit")
 
 
 def engine_cache_bytes(spec: Spec, shape: Shape, gpu_bytes: float) -> int:
@@ -314,7 +312,8 @@ def _peaks(spec: Spec, shape: Shape) -> list[tuple[float, float]]:
 def _training_bytes(spec: Spec, shape: Shape, tokens: int, scored: int) -> tuple[float, float]:
     """Return what `tokens` tokens leave for the backward pass, of which `scored` have logits, and what it works in."""
     layer = layer_bytes(spec, shape)
-    logits = scored * shape.vocabulary * LOGIT_BYTES[spec.backend]
+    rows = min(scored / 4, LOGIT_ROWS) if spec.backend == "unsloth" else scored
+    logits = rows * shape.vocabulary * LOGIT_BYTES[spec.backend]
     again = tokens * (layer + 4 * shape.intermediate)  # and the gradients of the two halves of the MLP
     inputs = tokens * shape.hidden * 2
     kept = {
@@ -364,11 +363,11 @@ def _engine(spec: Spec, shape: Shape, weights: float, gpu_gib: float | None) -> 
     if gpu_gib is None:
         return weights - shared + _cache_bytes(spec, shape, 1) + _engine_work(spec, shape)
     share = max(inference.gpu_memory_utilization * gpu_gib * GIB - shared, 0.0)
-    return min(share, _needed(spec, shape)) if sizes_its_cache(spec) else share
+    return min(share, _needed(spec, shape) - shared) if sizes_its_cache(spec) else share
 
 
 def _needed(spec: Spec, shape: Shape) -> float:
-    """Return the bytes that vLLM takes with weights of its own and a cache for all completions of a step."""
+    """Return the bytes that vLLM takes with its weights and a cache for all completions of a step."""
     return _weight_bytes(spec, shape) + _cache_bytes(spec, shape, completions(spec)) + _engine_work(spec, shape)
 
 

@@ -6,10 +6,12 @@ the spec asks for it. docs/benchmarks.md says what of it has run on a GPU.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from reasoning_contract.spec import Spec
 
 from ..chat.chat import Chat
 from ..errors import TrainerError
-from . import unsloth_arguments, vllm_arguments
+from . import find_gpu, unsloth_arguments, vllm_arguments
 from .base import Completion, Sampling
 from .likelihood import log_likelihoods, token_likelihoods
 
@@ -52,10 +54,12 @@ class UnslothBackend:
         """Load the model and the engine beside it."""
         from vllm.config import CompilationConfig
 
-        return FastLanguageModel.from_pretrained(
-            **unsloth_arguments.model_arguments(spec, folder),
-            compilation_config=CompilationConfig(**vllm_arguments.compilation_arguments(spec)),
-        )
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        with _with_cache_of(vllm_arguments.cache_bytes(spec, config, find_gpu())):
+            return FastLanguageModel.from_pretrained(
+                **unsloth_arguments.model_arguments(spec, folder),
+                compilation_config=CompilationConfig(**vllm_arguments.compilation_arguments(spec)),
+            )
 
     def adapt(self, model: Any, spec: Spec, new_tokens: Sequence[int]) -> Any:
         """Add a LoRA adapter."""
@@ -173,8 +177,17 @@ class UnslothBackend:
         model.save_pretrained_merged(str(folder), tokenizer, save_method="merged_16bit")
 
 
-def _completion(chat: Chat, tokens: tuple[int, ...]) -> Completion:
-    return Completion(chat.text(tokens), len(tokens), tokens)
+@contextmanager
+def _with_cache_of(size: int | None) -> Iterator[None]:
+    """Have the engine that Unsloth starts in this context take a cache of so many bytes: it has no argument for it."""
+    import vllm
+
+    start = vllm.LLM
+    vllm.LLM = partial(start, kv_cache_memory_bytes=size)
+    try:
+        yield
+    finally:
+        vllm.LLM = start
 
 
 def _is_switched_off(model: Any) -> bool:

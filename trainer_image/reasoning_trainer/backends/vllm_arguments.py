@@ -36,7 +36,7 @@ def engine_arguments(spec: Spec, folder: Path, config: Mapping[str, Any], gpu_by
         "max_num_seqs": sequences(spec),
         "max_num_batched_tokens": batch_tokens(spec),
         "gpu_memory_utilization": inference.gpu_memory_utilization,
-        "kv_cache_memory_bytes": _cache_bytes(spec, config, gpu_bytes),
+        "kv_cache_memory_bytes": cache_bytes(spec, config, gpu_bytes),
         "kv_cache_dtype": inference.kv_cache_dtype,
         "enforce_eager": inference.enforce_eager,
         "enable_sleep_mode": inference.standby,
@@ -71,7 +71,14 @@ def capture_sizes(most: int) -> list[int]:
     return sorted({*powers, most})
 
 
-def _cache_bytes(spec: Spec, config: Mapping[str, Any], gpu_bytes: float) -> int | None:
+def cache_bytes(spec: Spec, config: Mapping[str, Any], gpu_bytes: float) -> int | None:
+    """Return the bytes of vLLM's cache; None where the model's shape is unknown, and vLLM takes its whole share.
+
+    Parameters
+    ----------
+    spec, config, gpu_bytes
+        As for `engine_arguments`.
+    """
     try:
         return engine_cache_bytes(spec, Shape.read(config), gpu_bytes)
     except UnknownShapeError:
