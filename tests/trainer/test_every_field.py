@@ -919,6 +919,10 @@ CASES: dict[str, Any] = {
     ],
     "reinforce.importanceSampling": Shown("sequence", rl, {"importance_sampling_level": "sequence"}),
     "reinforce.scaleRewards": Shown("batch", rl, {"scale_rewards": "batch"}),
+    "reinforce.multiObjectiveAggregation": [
+        Shown("normalize_then_sum", rl, {"multi_objective_aggregation": "normalize_then_sum"}),
+        Refused("normalize_then_sum", "reinforce.multiObjectiveAggregation", {"reinforce": {"algorithm": "RLOO"}}),
+    ],
     "reinforce.maskTruncated": Shown(True, rl, {"mask_truncated_completions": True}),
     "reinforce.resampleRounds": Shown(2, sampled, {"rounds": 2}),
     "reinforce.retireSolved": Shown(0.9, sampled, {"retire_from": 0.9}),

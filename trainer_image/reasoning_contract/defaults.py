@@ -13,6 +13,7 @@ _GRPO = {
     "lossType": "grpo",
     "importanceSampling": "token",
     "scaleRewards": "group",
+    "multiObjectiveAggregation": "sum_then_normalize",
     "maskTruncated": False,
     "updatesPerGeneration": 1,
 }
@@ -79,6 +80,8 @@ def fill_in(given: dict[str, Any], backend: str, max_sequence_length: int) -> di
 def _published(given: dict[str, Any]) -> dict[str, Any]:
     """Return the values of the algorithm, those of the loss before them where that was chosen by itself."""
     values = ALGORITHM_DEFAULTS[given["algorithm"]]
+    if given.get("multiObjectiveAggregation") == "normalize_then_sum":
+        values = {name: value for name, value in values.items() if name != "scaleRewards"}
     loss = LOSS_DEFAULTS.get(given.get("lossType", ""))
     if loss is None or "lossType" not in values:
         return values

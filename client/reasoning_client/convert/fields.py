@@ -69,6 +69,7 @@ REINFORCE: dict[str, tuple[str, Change]] = {
     "loss_type": ("lossType", _as_it_is),
     "importance_sampling_level": ("importanceSampling", _as_it_is),
     "scale_rewards": ("scaleRewards", _scale),
+    "multi_objective_aggregation": ("multiObjectiveAggregation", _as_it_is),
     "mask_truncated_completions": ("maskTruncated", bool),
     "weight_decay": ("weightDecay", float),
     "max_grad_norm": ("maxGradNorm", float),
@@ -76,7 +77,7 @@ REINFORCE: dict[str, tuple[str, Change]] = {
 }
 """Arguments of RL and preference optimisation."""
 PREFERENCE_ALONE = {"numGenerations", "temperature", "topP", "topK", "minP", "lossType", "importanceSampling"}
-PREFERENCE_ALONE |= {"scaleRewards", "maskTruncated", "epsilon", "epsilonHigh"}
+PREFERENCE_ALONE |= {"scaleRewards", "multiObjectiveAggregation", "maskTruncated", "epsilon", "epsilonHigh"}
 """Fields of RL that a preference algorithm does not have."""
 ELSEWHERE: dict[str, tuple[str, Change]] = {
     "save_steps": ("checkpoint.everySteps", _positive),

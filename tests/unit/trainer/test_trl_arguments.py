@@ -48,6 +48,7 @@ OTHER: dict[str, Any] = {
     "lossType": "bnpo",
     "importanceSampling": "sequence",
     "scaleRewards": "batch",
+    "multiObjectiveAggregation": "normalize_then_sum",
     "maskTruncated": True,
     "resampleRounds": 2,
     "retireSolved": 0.9,
@@ -106,7 +107,8 @@ def test_field_has_an_effect_or_is_refused(algorithm: str, field: str) -> None:
 
 
 def test_values_arrive_as_given() -> None:
-    given = {name: value for name, value in OTHER.items() if name not in ("algorithm", "epochs", "numGenerations")}
+    without = ("algorithm", "epochs", "numGenerations", "multiObjectiveAggregation")
+    given = {name: value for name, value in OTHER.items() if name not in without}
     arguments = reinforce_arguments(spec("GRPO", **given))
     assert arguments["max_steps"] == 7
     assert arguments["per_device_train_batch_size"] == 16
@@ -190,3 +192,9 @@ def test_fields_of_the_warm_up_have_an_effect(field: str, value: object) -> None
         return warmup_arguments(spec().model_copy(update={"warmup": Warmup.model_validate(warmup)}))
 
     assert arguments(**{field: value}) != arguments()
+
+
+def test_where_each_reward_is_normalised_trl_is_not_told_how_their_sum_is() -> None:
+    arguments = reinforce_arguments(spec("DrGRPO", multiObjectiveAggregation="normalize_then_sum"))
+    assert arguments["multi_objective_aggregation"] == "normalize_then_sum"
+    assert "scale_rewards" not in arguments

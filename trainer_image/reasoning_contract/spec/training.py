@@ -99,7 +99,12 @@ class Reinforce(Part):
     importance_sampling: Literal["token", "sequence"] | None = None
     """Level of the probability ratio in the GRPO family; `sequence` is GSPO's."""
     scale_rewards: Literal["group", "batch", "none"] | None = None
-    """What advantages are divided by: the standard deviation in the group, in the batch, or nothing."""
+    """What advantages are divided by: the standard deviation in the group, in the batch, or nothing. With
+    multiObjectiveAggregation normalize_then_sum it has no effect and stays empty."""
+    multi_objective_aggregation: Literal["sum_then_normalize", "normalize_then_sum"] | None = None
+    """How several rewards become an advantage in the GRPO family: their weighted sum is normalised, as scaleRewards
+    says; or each is normalised in its group, and their weighted sum in the batch (GDPO), so that a reward of small
+    spread is not drowned by one of large spread. sum_then_normalize when empty."""
     resample_rounds: Annotated[int, Field(ge=0, le=16)] | None = None
     """Rounds in which groups whose rewards are all equal, and which teach nothing, are replaced by groups of other
     rows. A step then costs up to 1 + resampleRounds times its completions. DAPO: 3; else 0."""
@@ -150,6 +155,16 @@ class Reinforce(Part):
     )
     def _vespo_weighs_sequences_itself(self) -> bool:
         return self.loss_type != "vespo" or self.importance_sampling in (None, "token")
+
+    @rule(
+        "!has(self.scaleRewards) || !has(self.multiObjectiveAggregation) || "
+        "self.multiObjectiveAggregation != 'normalize_then_sum'",
+        "normalize_then_sum divides by the standard deviation of each reward in its group, then by the batch's: remove "
+        "it",
+        field="scaleRewards",
+    )
+    def _rewards_are_scaled_once(self) -> bool:
+        return self.scale_rewards is None or self.multi_objective_aggregation != "normalize_then_sum"
 
     @rule(
         f"!has(self.updatesPerGeneration) || self.algorithm in {GROUPED_CEL}",

@@ -152,8 +152,11 @@ class DynamicSampling:
         self._ready = self._collected(inputs)
         try:
             output = super()._generate_and_score_completions(self._ready.rows)  # type: ignore[misc]
+            differs = self._spread(self._ready)
+            if self._normalizes_each:  # TRL compares the whole batch there, whose groups have one mean
+                self._metrics["train"]["frac_reward_zero_std"][-1] = 1 - differs.float().mean().item()
             if self._rules.leaves_out_equal:
-                self._raise_the_rest(output, self._spread(self._ready))
+                self._raise_the_rest(output, differs)
         finally:
             self._ready = None
         return output
@@ -196,8 +199,13 @@ class DynamicSampling:
         return Asked(asked, generated, rewards)
 
     def _spread(self: Any, asked: Asked) -> Tensor:
-        each = getattr(self, "multi_objective_aggregation", "") == "normalize_then_sum"
-        return spread(asked.rewards, self.reward_weights.to(asked.rewards.device), self.num_generations, each=each)
+        weights = self.reward_weights.to(asked.rewards.device)
+        return spread(asked.rewards, weights, self.num_generations, each=self._normalizes_each)
+
+    @property
+    def _normalizes_each(self: Any) -> bool:
+        """Whether each reward has an advantage of its own (Liu et al. 2026, arXiv:2601.05242)."""
+        return getattr(self, "multi_objective_aggregation", "") == "normalize_then_sum"
 
     def _note(self: Any, sampled: int, equal: int, replaced: int) -> None:
         metrics = self._metrics["train"]

@@ -48,6 +48,7 @@ _GRPO = _GROUPED | {
     "loss_type": "loss_type",
     "importance_sampling": "importance_sampling_level",
     "scale_rewards": "scale_rewards",
+    "multi_objective_aggregation": "multi_objective_aggregation",
 }
 NAMES: Mapping[str, Mapping[str, str]] = {
     "GRPO": _GRPO,
@@ -124,9 +125,9 @@ def reinforce_arguments(spec: Spec) -> dict[str, Any]:
     names = NAMES[reinforce.algorithm]
     refuse_unknown(reinforce)
     arguments = {argument: _translate(field, getattr(reinforce, field)) for field, argument in names.items()}
-    for bound in ("epsilon", "epsilon_high"):
-        if bound in arguments and arguments[bound] is None:  # the loss has none: TRL is not told one
-            del arguments[bound]
+    for name in ("epsilon", "epsilon_high", "scale_rewards"):
+        if name in arguments and arguments[name] is None:  # loss or aggregation has none: TRL is not told one
+            del arguments[name]
     arguments |= _common(spec) | _length(reinforce) | {"save_steps": steps_between_checkpoints(spec)}
     if reinforce.updates_per_generation is not None:
         # TRL counts forward passes
