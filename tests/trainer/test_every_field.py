@@ -148,7 +148,7 @@ class World:
         rows = {
             "a.jsonl": {"prompt": "a", "answer": "a a1", "reasoning": "a r", "chosen": "a c", "rejected": "a d"}
             | {f"other_{role}": f"other {role}" for role in columns}
-            | {"talk": talk},
+            | {"talk": talk, "golds": ["a1", "one"]},
             "b.jsonl": {"prompt": "b", "answer": "b 1", "reasoning": "b r"},
         }
         (folder / "files").mkdir()
@@ -618,6 +618,9 @@ def set_cases(name: str, used: tuple[str, ...]) -> dict[str, Any]:
         else Refused(f"other_{role}", f"data.{name}.columns.{role} has no effect", given(**file_of("a.jsonl")))
         for role in ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
     }
+    columns["answers"] = Shown(
+        "golds", splits, sees([{"answers": lambda texts: {"a1", "one"} <= set(texts)}]), given(**file_of("a.jsonl"))
+    )
     columns["messages"] = (
         Shown("talk", splits, sees([{"messages": lambda turns: bool(turns)}]), given(**file_of("a.jsonl")))
         if name == "warmup"
@@ -637,6 +640,7 @@ def set_cases(name: str, used: tuple[str, ...]) -> dict[str, Any]:
         f"rows[].{role}": Shown("changed", splits, sees([{role: "changed"}]))
         for role in ("prompt", "answer", "reasoning", "chosen", "rejected")
     }
+    cases["rows[].answers"] = Shown(["8", "eight"], splits, sees([{"answers": lambda texts: "eight" in texts}]))
     cases |= {f"reasoningGym.{each}": case for each, case in gym.items()}
     cases |= {f"columns.{each}": case for each, case in columns.items()}
     return {f"data.{name}.{each}": case for each, case in cases.items()}

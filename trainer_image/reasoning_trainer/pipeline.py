@@ -179,10 +179,16 @@ def _recipe(attempt: Attempt, splits: Splits) -> dict[str, Any]:
     reads_columns = any(reward.builtin in (None, "code") for reward in spec.rewards)
     sets = {"train": splits.train, "warmup": splits.warmup, "heldOut": splits.held_out}
     rows = {
-        name: of_rows([(row, row.columns) for row in each] if reads_columns else each) for name, each in sets.items()
+        name: of_rows([(row, row.columns) for row in each] if reads_columns else [_learned(row) for row in each])
+        for name, each in sets.items()
     }
     code = {name: of_text(text) for name, text in code_elsewhere(spec.rewards, attempt.inputs.locate).items()}
     return recipe_of(spec, rows) | ({"rewardCode": code} if code else {})
+
+
+def _learned(row: Example) -> object:
+    """Return what is learned from a row, as far as a run is known again by it."""
+    return (row, row.answers) if row.answers else row
 
 
 def fit_lengths(context: Context, policy: Policy, rows: tuple[Example, ...], field: str) -> tuple[Example, ...]:

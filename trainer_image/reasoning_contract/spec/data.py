@@ -20,6 +20,9 @@ class Columns(Part):
     """The question put to the model: text, or a conversation of one user's turn, which a system turn may precede."""
     answer: Short | None = None
     """The reference answer that a reward compares with."""
+    answers: Short | None = None
+    """All answers that are accepted, where a row has several: lists, or texts that are lists in JSON. Left empty, a
+    column answers is used only where there is no column answer."""
     reasoning: Short | None = None
     """A worked solution, for the warm-up."""
     chosen: Short | None = None
@@ -42,6 +45,8 @@ class Row(Part):
     """The question put to the model."""
     answer: Text | None = None
     """The reference answer."""
+    answers: Annotated[list[Text], Field(min_length=1, max_length=64)] | None = None
+    """All answers that are accepted, where there are several; `answer` is one of them, the first when empty."""
     reasoning: Text | None = None
     """A worked solution, for the warm-up."""
     chosen: Text | None = None

@@ -244,7 +244,7 @@ class Checker:
         if not spec.rewards:
             return
         rows = sample(spec, train)
-        references = [row.answer for row in rows]
+        references = [row.accepted for row in rows]
         tried = [reward for reward in spec.rewards if not reward.model]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in tried}
         with build(tried, spec.chat_template, self._around()) as functions:

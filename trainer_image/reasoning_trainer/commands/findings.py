@@ -23,6 +23,8 @@ from ..storage.room import room, size_of, too_small
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
 """Completions that rewards are tried on: right and brief, right in form only, right and too long, and nothing."""
+OTHER = "other accepted answer"
+"""The last of a row's list of accepted answers, where there are such lists."""
 OPENED = re.compile(r"(<[a-z_]+>)\s*\Z")
 """A tag that a prompt ends with."""
 Scores = Mapping[str, Sequence[float | None]]
@@ -285,7 +287,7 @@ def pairs(train: Sequence[Example]) -> Finding:
     return _error("data.train pairs", message, hint, ExitCode.NOT_LEARNING, "NothingToLearn")
 
 
-def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[str | None]) -> list[Finding]:
+def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[Sequence[str]]) -> list[Finding]:
     """Judge what the rewards gave for completions whose worth is known.
 
     Parameters
@@ -295,7 +297,7 @@ def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[str |
     scores
         Scores by reward; without some, nothing is said of the sum.
     references
-        The answers of the sample rows.
+        The accepted answers of each sample row.
     """
     findings = [_reward(reward, scores[reward.name], references) for reward in spec.rewards if reward.name in scores]
     if len(findings) < len(spec.rewards):
@@ -314,7 +316,7 @@ def rewards(spec: Spec, scores: Mapping[str, Scores], references: Sequence[str |
     return [*findings, _total(spec, scores)]
 
 
-def _reward(reward: Reward, scores: Scores, references: Sequence[str | None]) -> Finding:
+def _reward(reward: Reward, scores: Scores, references: Sequence[Sequence[str]]) -> Finding:
     subject = f"reward {reward.name}"
     figures = ", ".join(f"{kind} {_say(_mean(each))}" for kind, each in scores.items())
     if reward.builtin == "correctness":
@@ -330,13 +332,14 @@ def _reward(reward: Reward, scores: Scores, references: Sequence[str | None]) ->
     return Finding(subject, figures)
 
 
-def _incorrect(scores: Scores, references: Sequence[str | None]) -> str | None:
-    """Return what is wrong with a correctness reward: the worked answer gets full marks, an empty text none."""
-    wrong = [row for row, score in enumerate(scores.get(WORKED, [])) if score != 1.0]
-    if wrong:
-        first, of = wrong[0], f"{len(wrong)} of {len(scores[WORKED])}"
-        verdict = "cannot judge" if scores[WORKED][first] is None else "does not give full marks to"
-        return f"{verdict} the worked answer of {of} rows, first row {first + 1}: {references[first]!r:.100}"
+def _incorrect(scores: Scores, references: Sequence[Sequence[str]]) -> str | None:
+    """Return what is wrong with a correctness reward: accepted answers get full marks, an empty text none."""
+    for kind, place in ((WORKED, 0), (OTHER, -1)):
+        wrong = [row for row, score in enumerate(scores.get(kind, [])) if score != 1.0]
+        if wrong:
+            first, of = wrong[0], f"{len(wrong)} of {len(scores[kind])}"
+            verdict = "cannot judge" if scores[kind][first] is None else "does not give full marks to"
+            return f"{verdict} the {kind} of {of} rows, first row {first + 1}: {references[first][place]!r:.100}"
     if any(score is not None and score > 0 for score in scores[EMPTY]):
         return "gives marks to an empty text"
     if WRONG in scores and all(score == 1.0 for score in scores[WRONG]):

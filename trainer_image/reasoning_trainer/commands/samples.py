@@ -11,7 +11,7 @@ from ..chat.chat import Chat
 from ..chat.conversation import asked, worked_answer
 from ..data.examples import Example
 from ..rewards import Batch, batch_of
-from .findings import EMPTY, LONG, WORKED, WRONG
+from .findings import EMPTY, LONG, OTHER, WORKED, WRONG
 
 NO_REASONING = "..."
 """Stands for the reasoning of a row that has none."""
@@ -34,8 +34,10 @@ def samples(spec: Spec, rows: Sequence[Example], parts: Callable[[str], Sequence
     if all(row.answer for row in rows):
         right = [worked(spec, row) for row in rows]
         found[WORKED] = right
-        answers = [row.answer for row in rows]
-        others = [next((other for other in answers if other != answer), None) for answer in answers]
+        if any(len(row.accepted) > 1 for row in rows):
+            found[OTHER] = [worked(spec, replace(row, answer=row.accepted[-1])) for row in rows]
+        answers = list(dict.fromkeys(row.answer for row in rows))
+        others = [next((other for other in answers if other not in row.accepted), None) for row in rows]
         if all(others):
             found[WRONG] = [worked(spec, replace(row, answer=other)) for row, other in zip(rows, others, strict=True)]
         longest = spec.reinforce.max_completion_length

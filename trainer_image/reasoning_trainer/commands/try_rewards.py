@@ -20,12 +20,13 @@ from ..data.examples import Example
 from ..data.files import read_file
 from ..data.sources import Source
 from ..data.splits import load_train
+from ..data.values import list_of
 from ..errors import TrainerError, invalid_data
 from ..job import inputs_of, read_job
 from ..outcomes import outcome_of
 from ..reporting.display import Display
 from ..rewards import Batch, RewardFunction, Surroundings, build
-from .findings import EMPTY, WORKED, WRONG
+from .findings import EMPTY, OTHER, WORKED, WRONG
 from .samples import conversation, samples
 
 ROWS = 64
@@ -113,7 +114,7 @@ def _known(spec: Spec, rows: Sequence[Example]) -> list[Kind]:
     found = samples(spec, rows, str.split)
     return [
         Kind(name, rows, conversation(spec, rows, found[name], tokens))
-        for name in (WORKED, WRONG, EMPTY)
+        for name in (WORKED, OTHER, WRONG, EMPTY)
         if name in found
     ]
 
@@ -138,9 +139,15 @@ def _pasted(spec: Spec, train: Sequence[Example], path: Path) -> Kind:
 def _row(record: Mapping[str, object], by_prompt: Mapping[str | None, Example], first: Example) -> Example:
     prompt = record.get("prompt")
     known = by_prompt.get(str(prompt), Example(prompt=str(prompt))) if prompt is not None else first
-    answer = record.get("answer", known.answer)
     columns = {name: value for name, value in record.items() if name != "completion"}
-    return replace(known, answer=None if answer is None else str(answer), columns={**known.columns, **columns})
+    row = replace(known, columns={**known.columns, **columns})
+    if "answers" in record:
+        accepted = tuple(str(each) for each in list_of(record["answers"], "a pasted completion's answers"))
+        return replace(row, answer=accepted[0] if accepted else None, answers=accepted)
+    if "answer" in record:
+        answer = record["answer"]
+        return replace(row, answer=None if answer is None else str(answer), answers=())
+    return row
 
 
 def tokens(text: str) -> list[int]:

@@ -30,15 +30,20 @@ def extract_answers(examples: list[Example], pattern: str | None, field: str) ->
         return examples, ""
     where = f"{field}.answerPattern {pattern!r}"
     expression = _compile(pattern, where)
-    values = [_values(expression, example.answer or "") for example in examples]
-    misses = [row for row, each in enumerate(values) if not each or not each[0]]
+    values = [[_values(expression, text) for text in example.accepted or ("",)] for example in examples]
+    misses = [row for row, texts in enumerate(values) if not all(each and each[0] for each in texts)]
     if misses:
         first = examples[misses[0]]
-        shown = f"row {first.place.row}: {first.answer!r:.200}"
+        shown = f"row {first.place.row}: {first.told_answer or first.answer!r:.200}"
         message = f"{where} does not match in {len(misses)} of {len(examples)} rows, first in {shown}"
         raise invalid_data("AnswerPatternUnmatched", message, "mend the pattern, or remove those rows")
-    read = [replace(example, answer=each[0]) for example, each in zip(examples, values, strict=True)]
-    return read, _ambiguity(read, values, where)
+    read = [_with(example, [each[0] for each in texts]) for example, texts in zip(examples, values, strict=True)]
+    return read, _ambiguity(read, [texts[0] for texts in values], where)
+
+
+def _with(example: Example, found: Sequence[str]) -> Example:
+    """Return a row with what was found in its answers, the first of which stands for all."""
+    return replace(example, answer=found[0], answers=tuple(dict.fromkeys(found)) if example.answers else ())
 
 
 def _values(expression: re.Pattern[str], text: str) -> list[str]:

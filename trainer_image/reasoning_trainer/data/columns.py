@@ -12,8 +12,10 @@ from reasoning_contract.spec import Columns
 from ..errors import TrainerError, invalid_data
 from .examples import Example, Place
 from .files import Record
-from .values import is_missing, is_text, missing, only, only_turn, text_of, turns_of
+from .values import is_missing, is_text, list_of, missing, only, only_turn, text_of, turns_of
 
+ACCEPTED = "answers"
+"""The role of a list of answers, each of which is right."""
 TEXT_ROLES = ("prompt", "answer", "reasoning", "chosen", "rejected", "system")
 COMPLETIONS = ("chosen", "rejected")
 UNANSWERED = (
@@ -59,14 +61,19 @@ def to_examples(
     names = _columns_by_role(columns, records, field, required)
     asked_for = {*required, *columns.model_dump(exclude_none=True)}
     pairs = set(COMPLETIONS) <= asked_for
+    must = set(required) - ({"answer"} if ACCEPTED in names else set())
+    cells = {"answer": names[ACCEPTED]} | names if ACCEPTED in names else names
 
     def example(row: int, record: Record) -> Example:
-        place = Place(field, row, source, names)
-        values, before = {}, {}
+        place = Place(field, row, source, cells)
+        values: dict[str, Any] = {}
+        before: dict[str, str | None] = {}
         for role, name in names.items():
             cell = at(record, name)
-            if role in asked_for or (role != "messages" and is_text(cell)):
-                before[role], values[role] = _value(cell, role, place.cell(role), role in required)
+            if role == ACCEPTED:
+                values |= _accepted(cell, values.get("answer"), place.cell(role), "answer" in required)
+            elif role in asked_for or (role != "messages" and is_text(cell)):
+                before[role], values[role] = _value(cell, role, place.cell(role), role in must)
         values["system"] = values.get("system") or before.pop("prompt", None)
         if pairs:
             _refuse_other_questions(values.get("prompt") or "", before, place)
@@ -105,9 +112,13 @@ def _columns_by_role(
     columns: Columns, records: Sequence[Record], field: str, required: Sequence[str]
 ) -> dict[str, str]:
     given = columns.model_dump(exclude_none=True)
-    wanted = {role: given.get(role, role) for role in (*TEXT_ROLES, "messages")}
+    wanted = {role: given.get(role, role) for role in (*TEXT_ROLES, ACCEPTED, "messages")}
     names = {role: name for role, name in wanted.items() if _is_there(name, records)}
+    if "answer" in names and ACCEPTED not in given:
+        names.pop(ACCEPTED, None)  # it may hold what there is to choose from
     lacking = [role for role in wanted if role not in names and (role in given or role in required)]
+    if ACCEPTED in names and "answer" not in given:
+        lacking = [role for role in lacking if role != "answer"]
     if lacking:
         used = {name for role, name in names.items() if role in given or role in required}
         raise _columns_missing({role: wanted[role] for role in lacking}, used, records, field)
@@ -222,6 +233,17 @@ def _value(value: Any, role: str, where: str, required: bool) -> tuple[str | Non
         return None, _conversation(value, where)
     value = only(value)
     return _nothing(role, where, required) if is_missing(value) else (None, text_of(value, where))
+
+
+def _accepted(value: Any, answer: str | None, where: str, required: bool) -> dict[str, Any]:
+    """Return the answers that are accepted, and the one that stands for them."""
+    cells = [] if is_missing(value) else list_of(value, where)
+    texts = [text_of(each, where) for each in cells if not is_missing(each)]
+    accepted = tuple(dict.fromkeys([*([answer] if answer else []), *texts]))
+    if not accepted:
+        _nothing(ACCEPTED, where, required)
+        return {}
+    return {"answer": accepted[0], ACCEPTED: accepted}
 
 
 def _nothing(role: str, where: str, required: bool) -> tuple[None, None]:

@@ -48,7 +48,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Example:
-    """A row by what its columns mean; None where it has no such column. See `spec.Columns` for the roles."""
+    """A row by what its columns mean; None where it has no such column. See `spec.Columns` for the roles.
+
+    Attributes
+    ----------
+    answers
+        All that are accepted, the answer first, where the row has a list of them.
+    columns
+        All columns of the row as they were read, those without a role too.
+    place
+        Where it stands, for messages.
+    """
 
     prompt: str | None = None
     answer: str | None = None
@@ -57,19 +67,29 @@ class Example:
     rejected: str | None = None
     messages: tuple[Message, ...] | None = None
     system: str | None = None
+    # a run is known again by what its rows look like (`learned`): of a row without a list, as ever
+    answers: tuple[str, ...] = field(default=(), repr=False)
     columns: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """All columns of the row as they were read, those without a role too."""
     place: Place = field(default=Place(), compare=False, repr=False)
-    """Where it stands, for messages."""
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The answers that are right: one or none, where the row has no list of them."""
+        return self.answers or ((self.answer,) if self.answer else ())
+
+    @property
+    def told_answer(self) -> str | None:
+        """What people are told is right; None where the row has no answer."""
+        return " or ".join(self.accepted) or None
 
     @property
     def by_name(self) -> dict[str, Any]:
-        """What a reward is given of this row: its columns by their own names, and the answer by that of its role.
+        """What a reward is given of this row: its columns by their own names, and what is right by that of its role.
 
         Prompts and completions are given as they are generated; columns of these names would be in their way.
         """
         given = {name: value for name, value in self.columns.items() if name not in GENERATED}
-        return given | {"answer": self.answer}
+        return given | {"answer": self.answer} | ({"answers": list(self.answers)} if self.answers else {})
 
     @property
     def questions(self) -> tuple[str, ...]:

@@ -56,12 +56,13 @@ def repeated(rows: Sequence[Example], field: str) -> str:
 
     They are no error, but weigh more than others; with another answer, one of the two teaches what is wrong.
     """
-    answers: dict[str, str | None] = {}
+    answers: dict[str, frozenset[str]] = {}
     again = differing = 0
     for row in rows:
         question = normalised("\n".join(row.questions))
         again += question in answers
-        differing += answers.setdefault(question, row.answer) != row.answer
+        accepted = frozenset(row.accepted)
+        differing += answers.setdefault(question, accepted) != accepted
     if not again:
         return ""
     other = f", {differing} of them with another answer" if differing else ""

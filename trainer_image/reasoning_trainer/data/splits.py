@@ -126,7 +126,8 @@ class _Loader:
         """What held-out rows must have: answers to judge by or, for DPO and ORPO where there are none, pairs."""
         if not self._spec.evaluation.enabled:
             return ("prompt",)
-        answered = columns.answer is not None or any(_says_something(at(record, "answer")) for record in records)
+        named = columns.answer is not None or columns.answers is not None
+        answered = named or any(_has_answer(record) for record in records)
         pairs = self._spec.reinforce.algorithm in PREFERENCE and not answered
         return ("prompt", *COMPLETIONS) if pairs else ("prompt", "answer")
 
@@ -136,9 +137,13 @@ class _Loader:
         if self._spec.reinforce.algorithm in PREFERENCE and field != "data.warmup":
             records = with_prompts(records, rows.columns)
         refuse_unused(named or rows.columns, self._used(rows, required), field)
-        examples = to_examples(records, rows.columns, field, required, rows.source)
+        columns = rows.columns
+        if any(row.answers for row in rows.rows or ()):
+            columns = columns.model_copy(update={"answers": columns.answers or "answers"})
+        examples = to_examples(records, columns, field, required, rows.source)
         read_as, ambiguity = extract_answers(examples, rows.answer_pattern, field)
-        self.notes += filter(None, (ambiguity, _own_system(read_as, field)))
+        unnamed = "" if columns.answers else _several_answers(read_as, field)
+        self.notes += filter(None, (ambiguity, _own_system(read_as, field), unnamed))
         return read_as
 
     def _used(self, rows: Rows | HeldOut, required: Sequence[str]) -> Sequence[str]:
@@ -147,9 +152,9 @@ class _Loader:
         Held-out pairs of DPO and ORPO are compared too.
         """
         if rows is self._data.warmup:
-            return required if "messages" in required else (*required, "system")
+            return required if "messages" in required else (*required, "answers", "system")
         pairs = COMPLETIONS if self._spec.reinforce.algorithm in PREFERENCE else ()
-        return tuple(dict.fromkeys((*required, "answer", *pairs, "system")))
+        return tuple(dict.fromkeys((*required, "answer", "answers", *pairs, "system")))
 
 
 def all_of(first: Callable[[], One], second: Callable[[], Other]) -> tuple[One, Other]:
@@ -186,8 +191,16 @@ def _own_system(rows: Sequence[Example], field: str) -> str:
     return f"{count} of {len(rows)} rows of {field} {told}" if count else ""
 
 
-def _says_something(value: object) -> bool:
-    return is_text(value) and not is_missing(value)
+def _several_answers(rows: Sequence[Example], field: str) -> str:
+    """Return a sentence on lists of answers that nobody named: they may be what there was to choose from."""
+    count = sum(len(row.answers) > 1 for row in rows)
+    told = f"have several answers in the column answers, each of which is right: say so by {field}.columns.answers"
+    return f"{count} of {len(rows)} rows of {field} {told}" if count else ""
+
+
+def _has_answer(record: Record) -> bool:
+    answer = at(record, "answer")
+    return (is_text(answer) and not is_missing(answer)) or bool(at(record, "answers"))
 
 
 def _other_split(train: Rows, held_out: HeldOut) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -65,8 +66,34 @@ def _way_to_text(value: Any) -> str:
     if inner:
         return f"name what is in it by a path that ends in .{inner[0]}, or choose another column"
     if isinstance(value, list):
-        return "name one of the list by a path that ends in .0, or choose another column"
+        return (
+            "name one of the list by a path that ends in .0, or choose another column; answers that are all accepted "
+            "belong under columns.answers"
+        )
     return "choose a column of text or numbers"
+
+
+def list_of(value: Any, where: str) -> list[Any]:
+    """Return a value that is a list, or a text that is one in JSON.
+
+    Raises
+    ------
+    TrainerError
+        If it is neither.
+    """
+    found = _parsed(value) if isinstance(value, str) else value
+    if not isinstance(found, list):
+        hint = 'give a list, such as ["7", "seven"]; a column with one answer a row belongs under columns.answer'
+        inner = _way_to_text(value) if isinstance(value, Mapping) else hint
+        raise invalid(where, f"a {type(value).__name__} where a list is needed", inner)
+    return found
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _number(value: float | Decimal, where: str) -> str:

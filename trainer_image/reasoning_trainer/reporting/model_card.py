@@ -246,7 +246,7 @@ def digest(examples: Sequence[Example]) -> str:
 
 def _document(example: Example) -> dict[str, Any]:
     compared = [each.name for each in fields(example) if each.compare]
-    said = {name: getattr(example, name) for name in compared if getattr(example, name) is not None}
+    said = {name: getattr(example, name) for name in compared if getattr(example, name) not in (None, ())}
     if example.messages is not None:
         said["messages"] = [vars(message) for message in example.messages]
     return said

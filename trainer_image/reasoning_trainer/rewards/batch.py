@@ -22,16 +22,19 @@ class Batch:
         Tokens of the completions; None where they are not known.
     columns
         Columns of the rows, each by its own name, and the answer by that of its role.
+    accepted
+        The answers that are right, of each; None where that is the column `answer`.
     """
 
     prompts: Sequence[str | Conversation]
     completions: Sequence[str | Conversation]
     completion_ids: Sequence[Sequence[int]] | None = None
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    accepted: Sequence[Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         lengths = [len(self.prompts), *map(len, self.columns.values())]
-        lengths += [] if self.completion_ids is None else [len(self.completion_ids)]
+        lengths += [len(each) for each in (self.completion_ids, self.accepted) if each is not None]
         if any(length != len(self) for length in lengths):
             raise ValueError(f"a batch of {len(self)} completions has parts of other lengths: {lengths}")
 
@@ -52,7 +55,7 @@ class Batch:
         """Yield the completions one by one."""
         nothing = [None] * len(self)
         lengths = nothing if self.completion_ids is None else [len(ids) for ids in self.completion_ids]
-        answers = self.columns.get("answer", nothing)
+        answers = self.columns.get("answer", nothing) if self.accepted is None else self.accepted
         for prompt, text, length, answer in zip(
             self.prompt_texts, self.completion_texts, lengths, answers, strict=True
         ):
@@ -68,7 +71,8 @@ def batch_of(
     """Return the batch of completions, one of each row; a column that a row lacks is None there."""
     named = [row.by_name for row in rows]
     names = dict.fromkeys(name for row in named for name in row)
-    return Batch(prompts, completions, completion_ids, {name: [row.get(name) for row in named] for name in names})
+    columns = {name: [row.get(name) for row in named] for name in names}
+    return Batch(prompts, completions, completion_ids, columns, [row.accepted for row in rows])
 
 
 class Scorer(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -50,12 +50,14 @@ def set_aside(spec: Spec, splits: Splits) -> Splits:
 
 def judgeable(spec: Spec, rows: tuple[Example, ...], field: str) -> tuple[tuple[Example, ...], str]:
     """Return the rows of a set that stay, and a sentence on those that cannot be judged. Errors as `set_aside`."""
-    found = unjudgeable(spec, rows) if are_judged(spec, field) else []
-    if not found:
+    if not are_judged(spec, field):
         return rows, ""
+    found = unjudgeable(spec, rows)
+    if not found:
+        return rows, _of_others(never_right(spec, rows), field)
     different = {row.answer: row for row in reversed(found)}.values()
     examples = sorted(different, key=lambda row: row.place.row)[:SHOWN]
-    shown = ", ".join(f"row {row.place.row} {row.answer!r:.60}" for row in examples)
+    shown = _shown((row, row.answer or "") for row in examples)
     told = f"{len(found)} of {len(rows)} rows of {field} have an answer that no completion can be judged by: {shown}"
     action = spec.data.unjudgeable
     if action == "fail":
@@ -69,17 +71,45 @@ def judgeable(spec: Spec, rows: tuple[Example, ...], field: str) -> tuple[tuple[
 def unjudgeable(spec: Spec, rows: Sequence[Example]) -> list[Example]:
     """Return the rows whose answer stands for none, or cannot be judged by the parser that judges completions."""
     answered = [row for row in rows if row.answer]
-    tags = spec.chat_template.answer_tags
-    own = [f"{tags.start}{row.answer}{tags.end}" for row in answered]
-    other = [f"{tags.start}{PROBE}{tags.end}"] * len(answered)
-    with closing(Grader(spec.rewards, spec.chat_template)) as grader:
-        right = grader.are_right(batch_of(answered, own, own))
-        probed = grader.are_right(batch_of(answered, other, other))
+    right = {id(row) for row, _ in _right_answers(spec, answered)}
+    probed = _graded(spec, [(row, PROBE) for row in answered])
     return [
         row
-        for row, accepts, tells in zip(answered, right, probed, strict=True)
-        if stands_for_none(row.answer or "") or not accepts or tells is None
+        for row, tells in zip(answered, probed, strict=True)
+        if all(map(stands_for_none, row.accepted)) or id(row) not in right or tells is None
     ]
+
+
+def never_right(spec: Spec, rows: Sequence[Example]) -> list[tuple[Example, str]]:
+    """Return the answers of a list of accepted ones that are not right by the parser that judges completions."""
+    several = [row for row in rows if len(row.accepted) > 1]
+    right = {(id(row), answer) for row, answer in _right_answers(spec, several)}
+    return [(row, answer) for row in several for answer in row.accepted if (id(row), answer) not in right]
+
+
+def _right_answers(spec: Spec, rows: Sequence[Example]) -> list[tuple[Example, str]]:
+    """Return the rows' own answers that are right as a completion gives them."""
+    own = [(row, answer) for row in rows for answer in row.accepted]
+    return [each for each, right in zip(own, _graded(spec, own), strict=True) if right]
+
+
+def _graded(spec: Spec, answers: Sequence[tuple[Example, str]]) -> list[bool | None]:
+    """Return whether answers are right, each for its row; None where the row cannot be judged."""
+    tags = spec.chat_template.answer_tags
+    texts = [f"{tags.start}{answer}{tags.end}" for _, answer in answers]
+    with closing(Grader(spec.rewards, spec.chat_template)) as grader:
+        return grader.are_right(batch_of([row for row, _ in answers], texts, texts))
+
+
+def _of_others(answers: Sequence[tuple[Example, str]], field: str) -> str:
+    if not answers:
+        return ""
+    told = f"{len(answers)} accepted answers of {field} are right in no completion: {_shown(answers[:SHOWN])}"
+    return f"{told}; the row's others are what counts"
+
+
+def _shown(answers: Iterable[tuple[Example, str]]) -> str:
+    return ", ".join(f"row {row.place.row} {answer!r:.60}" for row, answer in answers)
 
 
 def without(rows: Sequence[Example], aside: Sequence[Example]) -> list[Example]:

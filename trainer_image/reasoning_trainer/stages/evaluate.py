@@ -173,7 +173,7 @@ def _measure(
     )
     verdicts: Sequence[bool | None] = result.right or [None] * len(rows)
     transcripts = [
-        {"prompt": row.prompt, "answer": row.answer, "completion": answer.text, "right": right}
+        {"prompt": row.prompt, "answer": row.told_answer, "completion": answer.text, "right": right}
         for row, answer, right in zip(rows, answers, verdicts, strict=True)
     ]
     return Measured(result, transcripts[: spec.evaluation.samples])

@@ -77,6 +77,8 @@ class JudgeScorer:
         """Return the request: greedy, so that one completion has one score, as far as the endpoint keeps to it."""
         settings = self._settings
         columns = {name: column[row] for name, column in batch.columns.items()}
+        if batch.accepted and len(batch.accepted[row]) > 1:
+            columns["answer"] = " or ".join(batch.accepted[row])
         texts = {"prompt": text_of(batch.prompts[row]), "completion": text_of(batch.completions[row])}
         question = {"role": "user", "content": filled(settings.prompt, columns | texts)}
         system = [{"role": "system", "content": settings.system_prompt}] if settings.system_prompt else []
