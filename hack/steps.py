@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs what a command sets up, step by step: `python3 hack/steps.py STEP...`, each a target of the Makefile.
 
-A step is a line: how long it took and what is left. What it prints goes to a file; shown of it is what the cluster's
-driver says, such as the packages that it installs, and the end if the step fails. On a terminal the line of the step at
-work moves; elsewhere it is said again once in a while.
+The room on the disk is looked at first. A step is a line: how long it took and what is left. What it prints goes to a
+file; shown of it is what the cluster's driver says, such as the packages that it installs, and the end if the step
+fails. On a terminal the line of the step at work moves; elsewhere it is said again once in a while.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -46,6 +46,11 @@ class Step:
         Whether the steps after it need not wait for it, but for those that name it in `needs`.
     needs
         Steps that run beside, and must have ended.
+    gib
+        The room on the disk that it takes at most beyond what is there before it, from nothing: measured as `seconds`.
+    made
+        What is there once it has taken that room: a file under the repository's root or the state folder, or the name
+        of an image.
     """
 
     target: str
@@ -53,24 +58,88 @@ class Step:
     seconds: float
     beside: bool = False
     needs: tuple[str, ...] = ()
+    gib: float = 0.0
+    made: str = ""
 
 
 STEPS = {
     step.target: step
     for step in (
-        Step("environment", "Python environment of operator and tools", 90),
-        Step("trainer-environment", "Python environment of the trainer: 3 GB, and compiling llama.cpp", 300),
-        Step("tools", "kubectl and helm", 20),
-        Step("kubernetes", "Kubernetes, built from source", 720, beside=True),
-        Step("operator-image", "the operator's image", 90),
-        Step("libraries", "the trainer's libraries: 3 GB, and compiling llama.cpp", 420),
+        Step("environment", "Python environment of operator and tools", 90, gib=0.8, made=".venv/.done"),
+        Step(
+            "trainer-environment",
+            "Python environment of the trainer: 3 GB, and compiling llama.cpp",
+            540,
+            gib=12.0,
+            made=".venv-trainer/.done",
+        ),
+        Step("tools", "kubectl and helm", 20, gib=0.2, made="localcluster/bin/kubectl"),
+        Step(
+            "kubernetes",
+            "Kubernetes, built from source",
+            720,
+            beside=True,
+            gib=4.0,
+            made="localcluster/bin/kubernetes-*",
+        ),
+        Step("operator-image", "the operator's image", 90, gib=0.5, made="localhost/reasoning-operator:dev"),
+        Step(
+            "libraries",
+            "the trainer's libraries: 3 GB",
+            420,
+            gib=14.5,
+            made="localhost/reasoning-trainer:cpu-libraries",
+        ),
         Step("models", "the demo's models", 60),
         Step("trainer-image", "the trainer's image", 30),
         Step("demo-image", "the trainer's image with the demo's models", 30),
         Step("cluster", "the cluster", 60, needs=("kubernetes",)),
-        Step("load-images", "images into the cluster: 6 GB", 120),
+        Step("load-images", "images into the cluster", 30),
     )
 }
+
+
+IMAGES = "localcluster/images/buildah/overlay-images/images.json"
+"""Where the builder's images are named, under the state folder."""
+
+
+def is_made(step: Step, state: Path) -> bool:
+    """Whether the room that a step takes is taken already."""
+    if step.made.startswith("localhost/"):
+        records = state / IMAGES
+        return records.exists() and f'"{step.made}"' in records.read_text("utf-8")
+    return any(_folder(step, state).glob(step.made))
+
+
+def lacking(steps: Iterable[Step], state: Path, free: Callable[[Path], float]) -> Iterator[tuple[Path, str, bool]]:
+    """Yield for each disk a folder on it, what it has and must have in words, and whether that is too little.
+
+    Parameters
+    ----------
+    steps
+        Those that are to run; of them the ones that have taken their room already need none.
+    state
+        The state folder, which exists.
+    free
+        Tells the GiB that are free where a folder lies.
+    """
+    disks: dict[int, tuple[Path, list[Step]]] = {}
+    for step in steps:
+        if step.gib and not is_made(step, state):
+            folder = _folder(step, state)
+            disks.setdefault(folder.stat().st_dev, (folder, []))[1].append(step)
+    for folder, takers in disks.values():
+        gib, there = sum(step.gib for step in takers), free(folder)
+        parts = ", ".join(f"{step.gib:.1f} for {step.title.partition(':')[0]}" for step in takers)
+        yield folder, f"up to {gib:.1f} GiB of disk are taken, {there:.1f} are free in {folder} ({parts})", there < gib
+
+
+def _folder(step: Step, state: Path) -> Path:
+    return ROOT if step.made.startswith(".venv") else state
+
+
+def _free(folder: Path) -> float:
+    return shutil.disk_usage(folder).free / 2**30
 
 
 class Running:
@@ -134,6 +203,10 @@ class Screen:
         self._moves = out.isatty()
         self._said = time.monotonic()
         self._turn = 0
+
+    def room(self, words: str) -> None:
+        """Say what is taken of a disk."""
+        self._print(words)
 
     def begins(self, step: Step) -> None:
         """Say that a step begins: not on a terminal, whose line moves."""
@@ -266,11 +339,27 @@ class Work:
         return time_left(self._steps, spent, self._ended)
 
 
+def has_room(steps: Sequence[Step], state: Path, screen: Screen, free: Callable[[Path], float] = _free) -> bool:
+    """Say what will be taken of the disk, and whether it has that."""
+    enough = True
+    for folder, words, too_little in lacking(steps, state, free):
+        screen.room(words)
+        if too_little:
+            way = "" if folder == ROOT else ", or set STATE_DIR to a folder on a larger disk"
+            screen.room(f"nothing was begun: make room{way}")
+            enough = False
+    return enough
+
+
 def main(targets: Sequence[str]) -> int:
     """Run the steps that the command line names."""
-    folder = Path(os.environ.get("STATE_DIR") or ROOT / ".state") / "logs"
+    state = Path(os.environ.get("STATE_DIR") or ROOT / ".state")
+    state.mkdir(parents=True, exist_ok=True)
+    steps, screen = [STEPS[target] for target in targets], Screen(sys.stdout)
+    if not has_room(steps, state, screen):
+        return 1
     try:
-        return 0 if Work([STEPS[target] for target in targets], folder, Screen(sys.stdout)).run() else 1
+        return 0 if Work(steps, state / "logs", screen).run() else 1
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here")
         return 130

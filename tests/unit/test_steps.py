@@ -90,6 +90,57 @@ def test_what_runs_beside_counts_only_as_far_as_it_is_waited_for():
     assert steps.time_left([BESIDE], {}, set()) == 300
 
 
+TAKERS = [
+    Step("kubernetes", "Kubernetes: from source", 1, gib=4, made="bin/kubernetes-*"),
+    Step("tools", "the tools", 1),
+    Step("libraries", "the libraries", 1, gib=12.5, made="localhost/trainer:libraries"),
+]
+
+
+@pytest.fixture
+def state(tmp_path):
+    """A state folder."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / steps.IMAGES).parent.mkdir(parents=True)
+    return tmp_path
+
+
+def test_the_room_is_said_before_anything_begins(state):
+    out = io.StringIO()
+    assert steps.has_room(TAKERS, state, steps.Screen(out), free=lambda _: 16.5)
+    told = f"up to 16.5 GiB of disk are taken, 16.5 are free in {state} (4.0 for Kubernetes, 12.5 for the libraries)\n"
+    assert out.getvalue() == told
+
+
+def test_too_little_room_ends_it_with_the_way_out(state):
+    out = io.StringIO()
+    assert not steps.has_room(TAKERS, state, steps.Screen(out), free=lambda _: 16.4)
+    assert "nothing was begun: make room, or set STATE_DIR to a folder on a larger disk" in out.getvalue()
+
+
+def test_what_is_there_needs_no_room(state):
+    (state / "bin/kubernetes-abc").mkdir()
+    (state / steps.IMAGES).write_text('[{"id": "1", "names": ["localhost/trainer:libraries"]}]')
+    out = io.StringIO()
+    assert steps.has_room(TAKERS, state, steps.Screen(out), free=lambda _: 0.0)
+    assert out.getvalue() == ""
+
+
+def test_an_image_of_a_longer_name_is_another(state):
+    (state / steps.IMAGES).write_text('[{"id": "1", "names": ["localhost/trainer:libraries-2"]}]')
+    assert not steps.is_made(TAKERS[2], state)
+
+
+def test_images_that_take_room_are_those_that_the_makefile_builds():
+    text = (ROOT / "Makefile").read_text("utf-8")
+    names = dict(re.findall(r"^(\w+_IMAGE) := (\S+)$", text, re.MULTILINE))
+    libraries = f"{names['TRAINER_IMAGE']}-libraries"
+    assert {step.made for step in steps.STEPS.values() if step.made.startswith("localhost/")} == {
+        names["OPERATOR_IMAGE"],
+        libraries,
+    }
+
+
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (59.6, "1 min"), (95, "1 min 35 s"), (3600, "60 min")])
 def test_a_time_is_said_in_minutes_and_seconds(seconds, said):
     assert steps.duration(seconds) == said
