@@ -116,7 +116,7 @@ def tasks(claims: Path, folder: Path) -> dict[str, Task]:
                     "heldOut": {"source": f"file://{folder}/rows/heldout.jsonl", "limit": 200},
                 },
                 "reinforce": {
-                    "steps": 120,
+                    "steps": 100,
                     "numGenerations": 8,
                     "batchSize": 64,
                     "maxCompletionLength": 48,

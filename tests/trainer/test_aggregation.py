@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-GROUP = 4
+GROUP = 8
 REWARDS = {
-    "right": [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0],
-    "brief": [0.1, 0.2, 0.3, 0.4, 5.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0],
+    "right": [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, *[0.0] * GROUP, *[1.0] * GROUP],
+    "brief": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 5.0, *[1.0] * (GROUP - 1), *[1.0] * GROUP],
 }
 """Of three groups: in the first both differ, in the second one does, in the third none."""
-WEIGHTS = [2.0, 0.5]
+WEIGHTS = [1.0, 0.2]
+"""The mean of eight rewards of 1.2 is not 1.2 in 32 bits."""
 SMALL = 1e-4
 
 
@@ -91,8 +92,16 @@ def advantages(model: Path, folder: Path, aggregation: str) -> tuple[list[float]
         peft_config=LoraConfig(r=4, target_modules="all-linear"),
     )
     trainer.sample_by(SamplingRules())
+    learned_from: list[list[float]] = []
+    score = trainer._generate_and_score_completions
+    trainer._generate_and_score_completions = lambda inputs: _kept(score(inputs), learned_from)
     trainer.train()
-    return list(trainer._logs["advantages"]), trainer.state.log_history[0]
+    return learned_from[0], trainer.state.log_history[0]
+
+
+def _kept(output: dict[str, Any], learned_from: list[list[float]]) -> dict[str, Any]:
+    learned_from.append(output["advantages"].tolist())
+    return output
 
 
 @pytest.mark.parametrize("aggregation", ["normalize_then_sum", "sum_then_normalize"])
@@ -100,4 +109,5 @@ def test_advantages_are_those_of_a_computation_by_hand(tiny_model: Path, tmp_pat
     found, logged = advantages(tiny_model, tmp_path, aggregation)
     expected = by_hand() if aggregation == "normalize_then_sum" else summed()
     assert found == pytest.approx(expected, abs=1e-3)
+    assert found[2 * GROUP :] == [0.0] * GROUP
     assert logged["frac_reward_zero_std"] == pytest.approx(1 / 3)  # the guard of the learning signal goes by groups
