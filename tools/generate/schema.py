@@ -69,6 +69,9 @@ def _default(value: Any) -> Any:
 
 def _validation(rule: Rule) -> dict[str, str]:
     validation = {"rule": rule.cel, "message": rule.message}
+    if rule.figures:
+        # by format: the sum of texts of unknown length is more than the API server lets an expression cost
+        validation["messageExpression"] = f"'{rule.message}: {rule.figures.text}'.format([{rule.figures.cel}])"
     return validation | {"fieldPath": f".{rule.field}"} if rule.field else validation
 
 

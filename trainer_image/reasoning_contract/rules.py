@@ -24,6 +24,25 @@ _BROKEN = "broken_rule"
 
 
 @dataclass(frozen=True)
+class Figures:
+    """The numbers at hand where a rule is broken, those that nobody set too.
+
+    Attributes
+    ----------
+    text
+        How they are written: with ``%s`` and ``%d``, which mean the same in CEL and in Python.
+    cel
+        What stands there: expressions for the API server, a comma between them.
+    values
+        The same in Python; takes the part.
+    """
+
+    text: str
+    cel: str
+    values: Callable[[Any], tuple[object, ...]]
+
+
+@dataclass(frozen=True)
 class Rule:
     """One cross-field rule of a part of the spec.
 
@@ -35,21 +54,30 @@ class Rule:
         What is wrong and what would be right, in the user's terms.
     field
         The camelCase field that the API server's error points at; the part itself when None.
+    figures
+        What the message ends with.
     """
 
     cel: str
     message: str
     field: str | None = None
+    figures: Figures | None = None
+
+    def said(self, part: Any) -> str:
+        """Return the message for a part that breaks the rule."""
+        return f"{self.message}: {self.figures.text % self.figures.values(part)}" if self.figures else self.message
 
 
 Rules: TypeAlias = tuple[tuple[Rule, Callable[[Any], bool]], ...]
 
 
-def rule(cel: str, message: str, *, field: str | None = None) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
+def rule(
+    cel: str, message: str, *, field: str | None = None, figures: Figures | None = None
+) -> Callable[[Callable[[M], bool]], Callable[[M], bool]]:
     """Declare the decorated predicate (True is fine) as the Python twin of a CEL rule."""
 
     def declare(check: Callable[[M], bool]) -> Callable[[M], bool]:
-        check.__rule__ = Rule(cel, message, field)  # type: ignore[attr-defined]
+        check.__rule__ = Rule(cel, message, field, figures)  # type: ignore[attr-defined]
         return check
 
     return declare
@@ -77,7 +105,7 @@ class Part(BaseModel):
     def _obey_rules(self) -> Self:
         for broken in (each for each, check in self.rules() if not check(self)):
             text = "{field}: {message}" if broken.field else "{message}"
-            raise PydanticCustomError(_BROKEN, text, {"message": broken.message, "field": broken.field})
+            raise PydanticCustomError(_BROKEN, text, {"message": broken.said(self), "field": broken.field})
         return self
 
 

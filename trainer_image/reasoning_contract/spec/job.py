@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..rules import Part, rule
+from ..rules import Figures, Part, rule
 from .chat import ChatTemplate
 from .data import Data
 from .evaluation import Evaluation
@@ -32,6 +32,13 @@ from .tracking import Tracking
 from .training import GROUPED, GROUPED_CEL, PREFERENCE, Reinforce, Warmup
 
 _NO_GPU = "self.parallelism.gpusPerNode > 0"
+
+
+def _lengths(spec: Spec) -> tuple[object, ...]:
+    """Return the lengths that do not fit, those that nobody set too."""
+    reinforce = spec.reinforce
+    prompt = reinforce.max_prompt_length or "at least 1"
+    return prompt, reinforce.max_completion_length, spec.model.max_sequence_length
 
 
 class Spec(Part):
@@ -169,6 +176,12 @@ class Spec(Part):
         " <= self.model.maxSequenceLength",
         "maxPromptLength + maxCompletionLength must fit into model.maxSequenceLength",
         field="reinforce",
+        figures=Figures(
+            "%s + %d > %d",
+            "has(self.reinforce.maxPromptLength) ? string(self.reinforce.maxPromptLength) : 'at least 1', "
+            "self.reinforce.maxCompletionLength, self.model.maxSequenceLength",
+            _lengths,
+        ),
     )
     def _lengths_fit(self) -> bool:
         prompt = self.reinforce.max_prompt_length or 1
