@@ -53,6 +53,51 @@ def test_cell_of_parquet_that_is_null_is_named(tmp_path: Path) -> None:
         to_examples(records, Columns(), "data.train", ("prompt", "answer"))
 
 
+def test_number_of_parquet_in_32_bits_is_the_one_that_was_written(tmp_path: Path) -> None:
+    numbers = pyarrow.array([0.1, 2.0, None, 1e-7], pyarrow.float32())
+    pyarrow.parquet.write_table(pyarrow.table({"answer": numbers}), tmp_path / "a.parquet")
+    assert [row["answer"] for row in read_file(tmp_path / "a.parquet", "a")] == [0.1, 2.0, None, 1e-7]
+
+
+YEARS = [2**62]
+ODD = {
+    "a time of no year": (["answer", "t"], pyarrow.array(YEARS, pyarrow.timestamp("us")), "column 't': OverflowError"),
+    "a day of no year": (["answer", "t"], pyarrow.array([2**30], pyarrow.date32()), "column 't': OverflowError"),
+    "no such zone": (["answer", "t"], pyarrow.array([1], pyarrow.timestamp("us", "Mars/Olympus")), "column 't': "),
+    "bytes for text": (["answer", "t"], pyarrow.array([b"\xff"]).view(pyarrow.string()), "column 't': UnicodeDecode"),
+    "one name twice": (["answer", "answer"], pyarrow.array(["1"]), "two columns are named 'answer'"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_values_that_python_cannot_hold_are_refused_by_column(name: str, tmp_path: Path) -> None:
+    names, odd, says = ODD[name]
+    table = pyarrow.Table.from_arrays([pyarrow.array(["1"]), odd], names=names)
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(TrainerError) as caught:
+        read_file(tmp_path / "a.parquet", "pvc://c/a.parquet")
+    assert caught.value.reason == "DatasetMalformed"
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pyarrow.array([1], pyarrow.timestamp("s")),
+        pyarrow.array([b"1"]),
+        pyarrow.array([True]),
+        pyarrow.array([[("k", 1)]], pyarrow.map_(pyarrow.string(), pyarrow.int64())),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_value_of_parquet_that_is_no_text_is_refused_by_row_and_column(values: pyarrow.Array, tmp_path: Path) -> None:
+    table = pyarrow.Table.from_arrays([pyarrow.array(["q"]), values], names=["prompt", "answer"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    records = read_file(tmp_path / "a.parquet", "a")
+    with pytest.raises(TrainerError, match=r"data\.train, row 1, column answer: .* where text is needed"):
+        to_examples(records, Columns(), "data.train", ("prompt", "answer"))
+
+
 def test_file_that_is_not_parquet(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("prompt,answer\n")
     with pytest.raises(TrainerError, match=r"pvc://c/a\.parquet: not Parquet") as caught:

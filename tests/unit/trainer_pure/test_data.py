@@ -107,6 +107,8 @@ FILES: dict[str, str | bytes] = {
     "gzip_all_the_same.jsonl": gzip.compress(LINES.encode()),
     "rows.tsv": "q\ta\na\u2028b?\t4\nc?\t2.5\n",
     "rows.csv": 'q,a\n"a\u2028b?",4\n\nc?,2.5\n',
+    "put_together.jsonl": "\n".join("\ufeff" + line for line in LINES.split("\n")),
+    "spaces.csv": "q , a\na\u2028b?,4\nc?,2.5\n",
     "bom.CSV": "\ufeffq,a\r\na\u2028b?,4\r\nc?,2.5\r\n",
 }
 
@@ -141,6 +143,18 @@ BROKEN = [
     ("a.csv", "q,a\n1\n", "line 2: 1 fields where the header has 2"),
     ("a.csv", 'q,a\n"1,2\n', "not CSV"),
     ("a.csv", "q,a,q\n1,2,3\n", "line 1: two columns are named 'q'"),
+    ("a.jsonl", '{"q": 1}\n{"q": 1, "a": 2, "q": 3}\n', "line 2: an object has the field 'q' twice"),
+    ("a.json", '[{"q": 1},\n{"q": {"a": 2, "a": 3}}]', "an object has the field 'a' twice"),
+    ("a.jsonl", '{"q": ' + "[" * 80 + "]" * 80 + "}", "row 1, column 'q': more than 64 lists within each other"),
+    ("a.jsonl", '{"q": "\u00e9"}\n'.encode("utf-16"), "it is text in UTF-16"),
+    ("a.jsonl", '{"q": "\u00e9"}\n'.encode("utf-16-le"), "it is text in UTF-16"),
+    ("a.csv", "q,a\n".encode("utf-32"), "it is text in UTF-32"),
+    ("a.jsonl", "<!doctype HTML><title>Sign in</title>", "it is a page of HTML"),
+    ("a.csv", b"PK\x03\x04more", "it is a ZIP archive, or a table of Excel"),
+    ("a.xlsx", b"PK\x03\x04more", "it is a ZIP archive, or a table of Excel"),
+    ("a.jsonl.bz2", b"BZh91AY", "it is compressed by bzip2"),
+    ("a.jsonl.gz", gzip.compress(gzip.compress(b"{}")), "it is gzip within gzip"),
+    ("a.parquet", b"ARROW1\0\0", "it is an Arrow file"),
 ]
 
 
@@ -227,6 +241,21 @@ def test_missing_value_names_its_row(row: dict[str, Any]) -> None:
         records({"prompt": "q", "answer": "a"}, row)
 
 
+def test_rows_that_are_refused_are_told_by_kind_and_counted() -> None:
+    empty = {"prompt": "q", "answer": None}
+    with refusal("DatasetValueMissing", "row 1, column answer: no answer (and 2 more rows like it)"):
+        records(empty, {"prompt": "q", "answer": "a"}, empty, empty)
+    both = "row 1, column answer: no answer; also: data.train, row 2, column answer: a bool where text is needed"
+    with refusal("DatasetValueMissing", both):
+        records(empty, {"prompt": "q", "answer": True})
+
+
+def test_hint_names_the_field_that_holds_the_value() -> None:
+    with pytest.raises(TrainerError) as caught:
+        records({"prompt": "q", "answer": {"style": "rule", "ground_truth": "7"}})
+    assert "ends in .ground_truth" in caught.value.hint
+
+
 def test_blank_text_is_no_value() -> None:
     with refusal("DatasetValueMissing", "data.train, row 2, column prompt"):
         records({"prompt": "q", "answer": "a"}, {"prompt": " \n", "answer": "a"})
@@ -257,7 +286,9 @@ def test_number_is_read_as_what_it_says(value: Any, text: str) -> None:
     assert records({"prompt": "q", "answer": value}) == [Example("q", text)]
 
 
-@pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), [None], [" "]], ids=str)
+@pytest.mark.parametrize(
+    "value", [float("nan"), Decimal("NaN"), [None], [" "], [], "\u200b", "\u3000\0", "\ufeff"], ids=ascii
+)
 def test_value_that_is_no_number_is_missing(value: Any) -> None:
     with refusal("DatasetValueMissing", "data.train, row 1, column answer"):
         records({"prompt": "q", "answer": value})

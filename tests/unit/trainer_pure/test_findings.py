@@ -13,7 +13,7 @@ from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.commands import findings
 from reasoning_trainer.commands.findings import EMPTY, LONG, WORKED, WRONG, Finding
-from reasoning_trainer.data.examples import Example
+from reasoning_trainer.data.examples import Example, Splits
 
 CORRECT = {"name": "correct", "builtin": "correctness"}
 FORMAT = {"name": "format", "builtin": "format"}
@@ -97,6 +97,16 @@ def test_lengths() -> None:
     assert (none.level, none.problem and none.problem.exit_code) == ("error", ExitCode.DATA_INVALID)
     assert findings.answer_lengths("data.warmup", [4], 4).level == "ok"
     assert findings.answer_lengths("data.warmup", [4, 5], 4).level == "warning"
+
+
+def test_question_that_is_answered_in_two_ways_is_a_warning_and_one_that_comes_twice_is_told() -> None:
+    rows = (Example("2 + 2?", "4"), Example("2 + 3?", "5"), Example("2 + 2?", "4"))
+    told = {finding.message: finding.level for finding in findings.rows(Splits(rows, (), ()))}
+    assert told["1 of 3 rows of data.train ask what another row asks"] == "ok"
+    told = {
+        finding.message: finding.level for finding in findings.rows(Splits((*rows, Example("2 + 3?", "6")), (), ()))
+    }
+    assert told["2 of 4 rows of data.train ask what another row asks, 1 of them with another answer"] == "warning"
 
 
 def test_turns_that_are_too_long_are_a_warning() -> None:

@@ -19,6 +19,7 @@ from reasoning_contract.spec import GROUPED, PREFERENCE, ModelReward, Reward, Sp
 from ..backends.gpu_memory import Shape, UnknownShapeError, adapter_parameters, estimate, least_gpu_gib
 from ..backends.reward_memory import reward_model_gib
 from ..data.examples import Example, Splits
+from ..data.overlap import OTHERWISE, repeated
 from ..storage.room import room, size_of, too_small
 
 WORKED, WRONG, LONG, EMPTY = "worked answer", "wrong answer", "endless answer", "empty text"
@@ -188,6 +189,8 @@ def rows(splits: Splits) -> list[Finding]:
     findings = [Finding(field, f"{len(each)} rows") for field, each in sets.items() if each]
     if splits.held_out:
         findings.append(Finding("overlap", "no question of data.heldOut is in the rows that are trained on"))
+    again = filter(None, (repeated(each, field) for field, each in sets.items()))
+    findings += [Finding("data", told, "warning" if OTHERWISE in told else "ok") for told in again]
     return [*findings, *(Finding("data", note, "warning") for note in splits.notes)]
 
 

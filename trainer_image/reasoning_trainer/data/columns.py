@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,8 @@ def to_examples(
     Raises
     ------
     TrainerError
-        If columns that are named or required do not exist, or a value is missing or cannot be used.
+        If columns that are named or required do not exist, or a value is missing or cannot be used; with the first row
+        of each kind, and how many there are.
     """
     names = _columns_by_role(columns, records, field, required)
     asked_for = {*required, *columns.model_dump(exclude_none=True)}
@@ -79,7 +81,30 @@ def to_examples(
             _refuse_other_questions(values.get("prompt") or "", before, place)
         return Example(**values, columns=record, place=place)
 
-    return [example(row, record) for row, record in enumerate(records, 1)]
+    examples, refused = [], []
+    for row, record in enumerate(records, 1):
+        try:
+            examples.append(example(row, record))
+        except TrainerError as error:
+            refused.append(error)
+    if refused:
+        raise _all_of(refused)
+    return examples
+
+
+def _all_of(refused: Sequence[TrainerError]) -> TrainerError:
+    """Return one error of those of single rows: the first of each reason, with how many more rows it is that of."""
+    first: dict[str, TrainerError] = {}
+    for error in refused:
+        first.setdefault(error.reason, error)
+    counts = Counter(error.reason for error in refused)
+    told = [f"{error.message}{_more(counts[reason] - 1)}" for reason, error in first.items()]
+    hints = dict.fromkeys(error.hint for error in first.values())
+    return invalid_data(refused[0].reason, "; also: ".join(told), "; ".join(hints))
+
+
+def _more(rows: int) -> str:
+    return f" (and {rows} more row{'s' * (rows > 1)} like it)" if rows else ""
 
 
 def at(record: Any, path: str) -> Any:

@@ -13,17 +13,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import TrainerError, invalid_data
+from ..errors import invalid_data
 from ..storage.lfs import is_pointer
+from .malformed import MalformedError, not_utf8, refuse_strange
+from .parquet import read_parquet
 
 Record = dict[str, Any]
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 """What files of these formats begin with."""
 COMPRESSED = (".gz", ".gzip", ".zst", ".zstd")
+AGAIN = "copy or download the file again"
 MAX_DIGITS = 4000
 """A JSON integer of more digits is read as text: Python converts no longer ones."""
 SEPARATORS = (",", ";", "\t", "|")
-SPACE = re.compile(r"[ \t\r\n]*")
+SPACE = re.compile("[ \t\r\n\ufeff]*")
+"""What may stand between objects: files that were put together have a byte order mark in their middle too."""
+NESTED = 64
+"""Most lists and objects within each other: what is done with rows goes into them by calls within calls."""
 
 
 def read_file(path: Path, name: str) -> list[Record]:
@@ -53,13 +59,26 @@ def read_file(path: Path, name: str) -> list[Record]:
         )
     try:
         content = _decompressed(content)
-        reader = _read_parquet if content.startswith(PARQUET) else _reader_of(path, name)
-        return reader(content)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _malformed(f"{name}, line {line}: not UTF-8 text") from error
+        refuse_strange(content)
+        reader = read_parquet if content.startswith(PARQUET) else _reader_of(path, name)
+        return _flat_enough(reader(content))
     except MalformedError as error:
-        raise _malformed(f"{name}{error}") from error
+        raise invalid_data("DatasetMalformed", f"{name}{error}", error.hint) from error
+
+
+def _flat_enough(records: list[Record]) -> list[Record]:
+    for number, record in enumerate(records, 1):
+        for column, value in record.items():
+            if not _is_flat(value, NESTED):
+                raise MalformedError(f", row {number}, column {column!r}: more than {NESTED} lists within each other")
+    return records
+
+
+def _is_flat(value: Any, left: int) -> bool:
+    if not isinstance(value, dict | list | tuple):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return left > 0 and all(_is_flat(each, left - 1) for each in inner)
 
 
 def _reader_of(path: Path, name: str) -> Callable[[bytes], list[Record]]:
@@ -74,20 +93,12 @@ def _reader_of(path: Path, name: str) -> Callable[[bytes], list[Record]]:
     return reader
 
 
-class MalformedError(ValueError):
-    """Where in a file, and what is wrong there."""
-
-
-def _malformed(message: str) -> TrainerError:
-    return invalid_data("DatasetMalformed", message, "mend or remove that part of the file")
-
-
 def _decompressed(content: bytes) -> bytes:
     if content.startswith(GZIP):
         try:
             return gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise MalformedError(f": not whole gzip: {error}") from error
+            raise MalformedError(f": not whole gzip: {error}", AGAIN) from error
     return _without_zstd(content) if content.startswith(ZSTD) else content
 
 
@@ -98,12 +109,12 @@ def _without_zstd(content: bytes) -> bytes:
         with pyarrow.CompressedInputStream(pyarrow.BufferReader(content), "zstd") as stream:
             return bytes(stream.read())
     except OSError as error:
-        raise MalformedError(f": not whole zstd: {error}") from error
+        raise MalformedError(f": not whole zstd: {error}", AGAIN) from error
 
 
 def _read_json(content: bytes) -> list[Record]:
     """Read an array of objects, or objects one after the other, a line each or not."""
-    text = content.decode("utf-8-sig")
+    text = _text(content)
     if text.lstrip().startswith("["):
         return _objects(_parse(text))
     try:
@@ -115,10 +126,19 @@ def _read_json(content: bytes) -> list[Record]:
         return spread
 
 
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(content, error.start) from error
+
+
 def _lines(text: str) -> list[Record]:
     # not splitlines: JSON strings may hold other line separators, such as U+2028
     lines = enumerate(text.split("\n"), 1)
-    return [_object(_parse(line, number), f", line {number}") for number, line in lines if line.strip()]
+    return [
+        _object(_parse(line.lstrip("\ufeff"), number), f", line {number}") for number, line in lines if line.strip()
+    ]
 
 
 def _spread(text: str) -> list[Record] | None:
@@ -127,7 +147,7 @@ def _spread(text: str) -> list[Record] | None:
     while at < len(text):
         try:
             value, at = DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, _TwiceError):
             return None
         records.append(value)
         at = _after_space(text, at)
@@ -142,17 +162,32 @@ def _integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
-DECODER = json.JSONDecoder(parse_int=_integer)
+def _fields(pairs: list[tuple[str, Any]]) -> Record:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return fields
+
+
+class _TwiceError(Exception):
+    """A name that stands twice in an object."""
+
+
+DECODER = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_fields)
 
 
 def _parse(text: str, line: int = 1) -> Any:
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
-        what = f"not JSON: {error.msg} at column {error.colno}"
+        what = f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
         raise MalformedError(f", line {line + error.lineno - 1}: {what}") from error
     except RecursionError as error:
         raise MalformedError(f", line {line}: nested too deeply") from error
+    except _TwiceError as error:
+        where = f", line {line}" if "\n" not in text else ""
+        raise MalformedError(f"{where}: an object has the field {str(error)!r} twice") from error
 
 
 def _objects(values: Any) -> list[Record]:
@@ -168,13 +203,16 @@ def _object(value: Any, where: str) -> Record:
     return value
 
 
+ONE_OBJECT = "save a list of objects, or an object a line; with pandas: to_json(path, orient='records', lines=True)"
+
+
 def _read_document(content: bytes) -> list[Record]:
     """Read as `_read_json`, but no object alone: what is one document holds its rows in a list."""
     records = _read_json(content)
     if len(records) == 1 and not content.lstrip().removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
         held = next((name for name, value in records[0].items() if _are_rows(value)), None)
         has = f", as its {held!r} is: save that list alone" if held else ", or an object a line"
-        raise MalformedError(f": a single object, where a document needs a list of objects{has}")
+        raise MalformedError(f": a single object, where a document needs a list of objects{has}", ONE_OBJECT)
     return records
 
 
@@ -188,13 +226,13 @@ def _is_row(value: Any) -> bool:
 
 def _read_csv(content: bytes, separator: str = ",") -> list[Record]:
     csv.field_size_limit(sys.maxsize)  # the module's limit of 128 KiB is for all readers of the process
-    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    text = io.StringIO(_text(content), newline="")
     return list(_csv_records(csv.reader(text, delimiter=separator, strict=True), separator))
 
 
 def _csv_records(reader: Any, separator: str) -> Iterator[Record]:
     try:
-        header: list[str] = next(reader, [])
+        header = [name.strip() for name in next(reader, [])]
         other = next((each for each in SEPARATORS if each != separator and each in "".join(header)), None)
         if len(header) == 1 and other:
             raise MalformedError(f", line 1: its fields are separated by {other!r}, and not by {separator!r}")
@@ -213,22 +251,11 @@ def _read_tsv(content: bytes) -> list[Record]:
     return _read_csv(content, "\t")
 
 
-def _read_parquet(content: bytes) -> list[Record]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        records: list[Record] = pyarrow.parquet.read_table(pyarrow.BufferReader(content)).to_pylist()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise MalformedError(f": not Parquet: {error}") from error
-    return records
-
-
 READERS: dict[str, Callable[[bytes], list[Record]]] = {
     ".jsonl": _read_json,
     ".ndjson": _read_json,
     ".json": _read_document,
     ".csv": _read_csv,
     ".tsv": _read_tsv,
-    ".parquet": _read_parquet,
+    ".parquet": read_parquet,
 }

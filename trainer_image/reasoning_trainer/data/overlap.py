@@ -10,6 +10,8 @@ from reasoning_contract.exit_codes import ExitCode
 from ..errors import TrainerError
 from .examples import Example
 
+OTHERWISE = "with another answer"
+"""What is said of questions that are answered in two ways."""
 SHOWN = 3
 """Examples that an error message shows."""
 
@@ -65,5 +67,5 @@ def repeated(rows: Sequence[Example], field: str) -> str:
         differing += answers.setdefault(question, accepted) != accepted
     if not again:
         return ""
-    other = f", {differing} of them with another answer" if differing else ""
+    other = f", {differing} of them {OTHERWISE}" if differing else ""
     return f"{again} of {len(rows)} rows of {field} ask what another row asks{other}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,14 +16,23 @@ SPEAKERS = {role: role for role in ("system", "user", "assistant")} | {"human": 
 """Roles as data sets name them, and what they are."""
 EXACT = 2**53
 """From here on not every integer is a float."""
+HOLD_THE_VALUE = ("ground_truth", "answer", "value", "content", "text", "solution")
+"""Fields that hold what is meant where a column holds objects, the likeliest first."""
+UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Zs")
+"""Unicode's categories of what is not seen."""
 MEND = "fill it in or remove the row; of a Hub data set, put a copy without it on a claim"
 
 
 def is_missing(value: Any) -> bool:
-    """Whether there is no value: null, NaN, or blank text."""
+    """Whether there is no value: null, NaN, or text of which nothing is seen."""
     if isinstance(value, float | Decimal):
         return math.isnan(value)
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and not any(map(_is_seen, value)))
+
+
+def _is_seen(character: str) -> bool:
+    """Whether a character is neither space nor sign of control or format, such as a zero-width space."""
+    return character > " " and unicodedata.category(character) not in UNSEEN
 
 
 def is_text(value: Any) -> bool:
@@ -31,8 +41,10 @@ def is_text(value: Any) -> bool:
 
 
 def only(value: Any) -> Any:
-    """Return the one element of a list of one; any other value as it is."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+    """Return the one element of a list of one, nothing of an empty list, and any other value as it is."""
+    if isinstance(value, list) and len(value) < 2:
+        return value[0] if value else None
+    return value
 
 
 def missing(where: str, role: str) -> TrainerError:
@@ -62,15 +74,16 @@ def text_of(value: Any, where: str) -> str:
 
 
 def _way_to_text(value: Any) -> str:
-    inner = [name for name in value if is_text(value[name])] if isinstance(value, Mapping) else []
+    inner = [name for name in value if is_text(only(value[name]))] if isinstance(value, Mapping) else []
     if inner:
-        return f"name what is in it by a path that ends in .{inner[0]}, or choose another column"
+        likely = next((name for name in HOLD_THE_VALUE if name in inner), inner[0])
+        return f"name what is in it by a path that ends in .{likely}, or choose another column"
     if isinstance(value, list):
         return (
             "name one of the list by a path that ends in .0, or choose another column; answers that are all accepted "
             "belong under columns.answers"
         )
-    return "choose a column of text or numbers"
+    return "choose a column of text or numbers, or write it as text"
 
 
 def list_of(value: Any, where: str) -> list[Any]:
@@ -127,7 +140,11 @@ def turns_of(value: Any, where: str) -> tuple[Message, ...]:
     """
     if not isinstance(value, Sequence) or isinstance(value, str):
         what = f"a {type(value).__name__} where a list of turns with role and content is needed"
-        raise invalid(where, what, "choose a column of conversations, or give columns prompt, reasoning and answer")
+        other = "choose a column of conversations, or give columns prompt, reasoning and answer"
+        is_json = isinstance(value, str) and value.lstrip().startswith("[")
+        raise invalid(
+            where, what, f"it is JSON within a text: save it as a list (json.loads); or {other}" if is_json else other
+        )
     return tuple(_turn(turn, f"{where}, turn {number}") for number, turn in enumerate(value, 1))
 
 
