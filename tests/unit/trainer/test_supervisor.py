@@ -26,7 +26,7 @@ from reasoning_trainer.commands.run import Options, run
 from reasoning_trainer.reporting import attempts
 from reasoning_trainer.reporting.display import Display
 from reasoning_trainer.storage.run_folder import RunFolder
-from reasoning_trainer.supervisor import calls, channel, deaths, process, stall
+from reasoning_trainer.supervisor import calls, channel, deaths, process, stall, volume_writer
 
 DEADLINE = 60.0
 SPEC: dict[str, Any] = {
@@ -436,6 +436,47 @@ def test_a_stall_that_is_warned_of_ends_no_run_and_passes(
     [told] = outcome.progress.guards
     assert (told.ok, told.reason) == (True, "WithinBounds")
     assert re.match(r"the run went on after \d+ s without progress", told.message)
+
+
+class FakeHungVolume:
+    """A fake: a pipe stands where a file is to be written, and whoever opens it to write waits for a reader."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True)
+        os.mkfifo(path)
+        self._path = path
+
+    def answer(self) -> None:
+        """Let go whoever waits."""
+        os.close(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK))
+
+
+@pytest.fixture
+def hang(options: Options, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Has the volume hang as soon as a file of the run is written."""
+    monkeypatch.setattr(volume_writer, "PATIENCE_SECONDS", 0.5)
+    hung: list[FakeHungVolume] = []
+    yield lambda name: hung.append(FakeHungVolume(options.output / f".{name}.partial"))
+    for each in hung:
+        each.answer()
+
+
+@pytest.mark.parametrize("name", ["report.html", "progress.json"])
+def test_a_worker_that_hangs_is_ended_where_the_volume_hangs_too(
+    supervise: Supervise, options: Options, in_a_hurry: None, hang: Callable[[str], None], name: str
+) -> None:
+    """What stops the one stops the other: neither the watch nor the last word waits for the volume."""
+    stalls(options)
+    hang(name)
+    outcome = supervise(ANSWERS + HANGS + "report('reinforce'); step()")
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.TRANSIENT, "Stalled")
+    assert "in stage reinforce" in outcome.message
+
+
+def test_a_run_whose_end_cannot_be_kept_is_tried_again(supervise: Supervise, hang: Callable[[str], None]) -> None:
+    hang("progress.json")
+    outcome = supervise("report('export'); send(outcome={'exitCode': 0, 'reason': 'Completed', 'message': 'done'})")
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.TRANSIENT, "VolumeHangs")
 
 
 def test_no_stall_is_looked_for_where_that_is_switched_off(

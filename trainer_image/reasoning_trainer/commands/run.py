@@ -53,10 +53,13 @@ def run(options: Options, display: Display, work: Work = process.run) -> Outcome
         Trains, and returns how that ended: in a process of its own, if nobody says otherwise.
     """
     try:
-        outcome = _supervise(options, display, work)
+        return _supervise(options, display, work)
     except Exception as error:
-        outcome = outcome_of(error, volume=options.output)
-    # the file is a mount of the kubelet's: it cannot be replaced, only written
+        return _tell(options, outcome_of(error, volume=options.output))
+
+
+def _tell(options: Options, outcome: Outcome) -> Outcome:
+    """Write the last word. The file is a mount of the kubelet's: it cannot be replaced, only written."""
     if options.termination_log is not None:
         options.termination_log.write_text(outcome.to_termination_message(), "utf-8")
     return outcome
@@ -89,9 +92,8 @@ def _supervise(options: Options, display: Display, work: Work) -> Outcome:
         except Exception as error:
             outcome = outcome_of(error, job.spec, reports.latest.stage, folder.path)
         reports.conclude(outcome)
-        if outcome.exit_code != ExitCode.DONE:
-            reports.keep_if_possible()
-        return outcome.model_copy(update={"progress": reports.latest})
+        # before the lock is given back: its file is closed, which a volume that hangs may hold up
+        return _tell(options, outcome.model_copy(update={"progress": reports.latest}))
 
 
 def first_report(job: Job, order: Order) -> Progress:

@@ -32,6 +32,11 @@ class ReportPage:
         Tells people that it cannot be written.
     clock
         Seconds since any moment.
+
+    Attributes
+    ----------
+    status
+        Where the page lies; None before there is one.
     """
 
     def __init__(
@@ -46,11 +51,10 @@ class ReportPage:
         self._last: Progress | None = None
         self._written: float | None = None
         self._unwritten = False
+        self.status = self._status() if folder.report.is_file() else None
 
-    @property
-    def status(self) -> ReportStatus | None:
-        """Where the page lies; None before there is one."""
-        return ReportStatus(path=str(self._folder.report)) if self._folder.report.is_file() else None
+    def _status(self) -> ReportStatus:
+        return ReportStatus(path=str(self._folder.report))
 
     def begin(self, before: Progress | None) -> None:
         """Note the attempt before this one, where it could not do so itself.
@@ -104,6 +108,7 @@ class ReportPage:
         try:
             text = page(read_figures(self._job, self._folder, progress, self._noted(), outcome))
             write_atomic(self._folder.report, text)
+            self.status = self._status()
         except Exception as error:  # whatever is wrong with the page, the run goes on without it
             if not self._unwritten:
                 self._say(f"the report cannot be written to {self._folder.report}: {type(error).__name__}: {error}")

@@ -6,13 +6,16 @@ import threading
 import time
 from typing import Any
 
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import GuardReport, Progress
 
+from ..errors import TrainerError
 from ..reporting.display import Display
 from ..storage.run_folder import RunFolder
 from .channel import Message
 from .report_page import ReportPage
+from .volume_writer import VolumeWriter
 
 SAVE_SECONDS = 5.0
 """Shortest time between two reports of one stage that are kept on the volume."""
@@ -44,7 +47,8 @@ class Reports:
 
     def __init__(self, first: Progress, folder: RunFolder, display: Display, page: ReportPage) -> None:
         self._page = page
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what is known, never held while the volume is written to
+        self._volume = VolumeWriter()
         self._own: GuardReport | None = None
         self.latest = self._completed(first)
         self.outcome: Outcome | None = None
@@ -56,8 +60,7 @@ class Reports:
     def take(self, message: Message) -> None:
         """Take in a message."""
         if message.progress is not None:
-            with self._lock:
-                self._publish(message.progress)
+            self._publish(message.progress)
         if message.said is not None:
             self.say(message.said)
         self.outcome = message.outcome or self.outcome
@@ -72,32 +75,63 @@ class Reports:
             self._own = verdict
             self.latest = self._completed(self.latest)
 
-    def conclude(self, outcome: Outcome) -> None:
-        """Write the last page of the attempt."""
-        self._page.finish(self.latest, outcome)
-        self.latest = self._completed(self.latest)
-
     def keep(self) -> None:
-        """Keep the last report on the volume."""
+        """Keep the last report of a run that is done: its next attempt would otherwise not know.
+
+        Raises
+        ------
+        TrainerError
+            If the volume does not answer.
+        """
+        if not self._volume.finish(self._keep):
+            raise TrainerError(
+                ExitCode.TRANSIENT,
+                "VolumeHangs",
+                f"the volume of {self._folder.path} does not answer: the last report is not kept there",
+                "another attempt finds what is written, and goes on from there; look at the volume's server",
+            )
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Write the last page of the attempt, and keep the last report of one that failed, if the volume answers."""
+
+        def work() -> None:
+            self._page.finish(self.latest, outcome)
+            self._complete()
+            if outcome.exit_code != ExitCode.DONE:
+                self._keep_if_possible()
+
+        if not self._volume.finish(work):
+            self._display.say(f"the volume of {self._folder.path} does not answer: the last page is not written")
+
+    def _publish(self, progress: Progress) -> None:
+        with self._lock:
+            self.latest = self._completed(progress)
+        self._display.show(progress)
+        self._volume.put(lambda: self._write(progress))
+
+    def _write(self, progress: Progress) -> None:
+        self._page.take(progress)
+        self._complete()
+        moment = time.monotonic()
+        if progress.stage != self._stage or moment - self._saved >= SAVE_SECONDS:
+            self._stage, self._saved = progress.stage, moment
+            self._keep_if_possible()
+
+    def _keep(self) -> None:
         self._folder.save_progress(self.latest)
 
-    def keep_if_possible(self) -> None:
+    def _keep_if_possible(self) -> None:
         """Keep it, or say once that it cannot be kept: where the volume is full, what the run writes itself ends it."""
         try:
-            self.keep()
+            self._keep()
         except OSError as error:
             if not self._unkept:
                 self._display.say(f"the report cannot be kept on the volume: {error}")
             self._unkept = True
 
-    def _publish(self, progress: Progress) -> None:
-        self._page.take(progress)
-        self.latest = self._completed(progress)
-        self._display.show(progress)
-        moment = time.monotonic()
-        if progress.stage != self._stage or moment - self._saved >= SAVE_SECONDS:
-            self._stage, self._saved = progress.stage, moment
-            self.keep_if_possible()
+    def _complete(self) -> None:
+        with self._lock:
+            self.latest = self._completed(self.latest)
 
     def _completed(self, progress: Progress) -> Progress:
         """Return a report with what the worker does not know: where the page lies, and that it stood still."""
