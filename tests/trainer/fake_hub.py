@@ -25,12 +25,15 @@ class FakeHub:
     asked
         Methods and paths that were asked for.
     stalled
-        Names of files that come only when `go_on` is set.
+        Names of files that come only when `go_on` is set, but for their first bytes.
+    first
+        How many bytes those are.
     """
 
     repositories: dict[str, dict[str, Mapping[str, bytes]]]
     asked: list[str] = field(default_factory=list)
     stalled: tuple[str, ...] = ()
+    first: int = 0
     go_on: threading.Event = field(default_factory=threading.Event)
     endpoint: str = ""
 
@@ -69,9 +72,11 @@ class FakeHub:
             request.send_header(name, value)
         request.end_headers()
         if request.command != "HEAD":
-            if path.endswith(self.stalled):
+            at = self.first if path.endswith(self.stalled) else len(content)
+            request.wfile.write(content[:at])
+            if at < len(content):
                 self.go_on.wait(STALL_SECONDS)
-            request.wfile.write(content)
+                request.wfile.write(content[at:])
 
     def _find(self, path: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
         steps = path.removeprefix("api/").split("/")

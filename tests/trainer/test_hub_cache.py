@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import constants
+from tests.polling import eventually
 from tests.trainer.fake_hub import FakeHub
 
 from reasoning_contract.exit_codes import ExitCode
@@ -21,7 +23,6 @@ from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.job import Inputs
-from reasoning_trainer.storage import model_files
 from reasoning_trainer.storage.commits import Commits
 from reasoning_trainer.storage.model_files import fetch, require_safetensors
 
@@ -179,15 +180,72 @@ def test_model_comes_from_the_hub_while_the_libraries_are_imported(
     assert not [asked for asked in hub.asked if "consolidated" in asked]
 
 
-def test_a_download_tells_how_much_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What moves is no stall."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    blobs = tmp_path / "models--owner--name/blobs"
-    blobs.mkdir(parents=True)
-    (blobs / "a").write_bytes(bytes(3 << 19))
-    assert model_files._come("hf://owner/name") == "fetching hf://owner/name, 1.5 MiB have come"
-    (blobs / "b.incomplete").write_bytes(bytes(1 << 20))
-    assert model_files._come("hf://owner/name") == "fetching hf://owner/name, 2.5 MiB have come"
+MIB = 1 << 20
+SLOW = bytes(12 * MIB)
+"""A file that comes in two pieces: the library writes 10 MiB at a time."""
+ROWS = b'{"prompt": "1+1", "answer": "2"}\n'
+TELLS_OFTEN = """
+import sys
+from reasoning_trainer import worker
+from reasoning_trainer.storage import arrivals
+
+arrivals.TOLD_SECONDS = float(sys.argv.pop(1))
+sys.exit(worker.main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("repository", "file", "what", "fields"),
+    [
+        (
+            "datasets/owner/slow",
+            {"train.jsonl": ROWS * (len(SLOW) // len(ROWS))},
+            "reading the data: hf://owner/slow",
+            {"data": {"train": {"source": "hf://owner/slow"}}},
+        ),
+        (
+            "models/owner/slow",
+            {"model.safetensors": SLOW},
+            "fetching hf://owner/slow",
+            {"model": {"source": "hf://owner/slow", "maxSequenceLength": 128}},
+        ),
+        (
+            "models/owner/slow",
+            {"model.safetensors": SLOW},
+            "loading the rewards",
+            {"rewards": [{"name": "judge", "model": {"source": "hf://owner/slow"}}]},
+        ),
+    ],
+    ids=["rows", "model", "reward model"],
+)
+def test_a_slow_download_tells_how_much_has_come(
+    manifest: Callable[..., Path],
+    tmp_path: Path,
+    repository: str,
+    file: dict[str, bytes],
+    what: str,
+    fields: dict[str, Any],
+) -> None:
+    """What moves is no stall: the watch would end an hour's download that tells nothing."""
+    hub = FakeHub({repository: {NEW: {"config.json": b"{}"} | file}}, stalled=tuple(file), first=11 * MIB)
+    job = manifest(evaluation={"enabled": False}, **fields)
+    settings = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    kept = tmp_path / "run/progress.json"
+
+    def told() -> float | None:
+        found = re.search(rf'"{what}, ([\d.]+) MiB have come"', kept.read_text()) if kept.exists() else None
+        return float(found[1]) if found else None
+
+    with hub.serve():
+        settings |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", SUPERVISOR, TELLS_OFTEN, "0.2", "run", job, "--output", tmp_path / "run"]
+        with subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL) as process:
+            try:
+                come = eventually(lambda: (told() or 0) >= 10 and told(), lambda: f"10 MiB, but {told()}", 60)
+            finally:
+                hub.go_on.set()
+                process.kill()
+    assert come < 12
 
 
 @pytest.mark.parametrize("what", [signal.SIGTERM, "import of a library fails"])

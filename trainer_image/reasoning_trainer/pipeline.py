@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from .reporting.tracker import Phase
 from .reporting.trackers import refuse_missing
 from .rewards import Surroundings, build, code_elsewhere
 from .rewards.references import set_aside
+from .storage.arrivals import arrivals_told, of_data_set, of_model
 from .storage.fingerprint import of_folder, of_rows, of_text
 from .storage.model_files import begin_to_fetch
 from .storage.room import room, too_small
@@ -125,11 +127,15 @@ def read_data(attempt: Attempt) -> Splits:
     backends.check(spec)
     refuse_unknown(spec.reinforce)
     refuse_missing(spec.tracking, os.environ)
-    attempt.tracker.begin("load", "loading the rewards")
-    load_rewards(attempt)
-    attempt.tracker.say(_reading(spec))
+    say, sources = attempt.tracker.say, _sources(spec)
+    attempt.tracker.begin("load", loading := "loading the rewards")
+    models = [reward.model.source for reward in spec.rewards if reward.model]
+    with arrivals_told(loading, [place for each in models for place in of_model(each)], say):
+        load_rewards(attempt)
+    say(reading := _reading(sources))
     source = Source(attempt.inputs.locate, os.environ.get("HF_TOKEN"), attempt.commits)
-    splits = set_aside(spec, load_data(spec, source))
+    with arrivals_told(reading, [place for each in sources for place in of_data_set(each)], say):
+        splits = set_aside(spec, load_data(spec, source))
     attempt.tracker.report(data_revisions=source.taken or None)
     attempt.say(first_row(splits))
     for note in splits.notes:
@@ -158,10 +164,15 @@ def take_course(attempt: Attempt) -> None:
             attempt.say(f"the spec was changed {each.told}")
 
 
-def _reading(spec: Spec) -> str:
+def _sources(spec: Spec) -> list[str]:
+    """Return where rows are read from, each place once."""
+    sets = (spec.data.train, spec.data.warmup, spec.data.held_out)
+    return list(dict.fromkeys(rows.source for rows in sets if rows and rows.source))
+
+
+def _reading(sources: Sequence[str]) -> str:
     """Return what is read, with where it comes from: the Hub may keep one waiting."""
-    sources = [rows.source for rows in (spec.data.train, spec.data.warmup, spec.data.held_out) if rows and rows.source]
-    return "reading the data" + (f": {', '.join(dict.fromkeys(sources))}" if sources else "")
+    return "reading the data" + (f": {', '.join(sources)}" if sources else "")
 
 
 def load_rewards(attempt: Attempt) -> None:

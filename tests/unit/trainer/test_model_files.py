@@ -49,7 +49,8 @@ def context() -> Any:
     spec = SimpleNamespace(
         model=SimpleNamespace(source="file:///model"), inference=SimpleNamespace(engine="transformers")
     )
-    return SimpleNamespace(spec=spec, inputs=None, commits=None, interruption=Interruption(lambda: None))
+    interruption, tracker = Interruption(lambda: None), SimpleNamespace(say=print)
+    return SimpleNamespace(spec=spec, inputs=None, commits=None, interruption=interruption, tracker=tracker)
 
 
 def test_files_come_while_something_else_is_done(download: FakeDownload, context: Any) -> None:

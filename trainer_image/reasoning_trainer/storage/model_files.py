@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -17,16 +16,15 @@ from ..attempt import Context
 from ..errors import TrainerError
 from ..job import Inputs
 from . import engine_inspection, hub_models
+from .arrivals import arrivals_told, of_model
 from .commits import Commits
-from .hub_models import NO_COMMITS, NOT_READ, Fetched, Wanted
+from .hub_models import HUB, NO_COMMITS, NOT_READ, Fetched, Wanted
 from .lfs import pointers
 
 WEIGHTS = "*.safetensors"
 SHOWN = 3
 """Files that an error message names."""
 _GLANCE_SECONDS = 0.5
-TOLD_SECONDS = 10.0
-"""How often to tell how much of a download has come."""
 _THREAD = "fetch"
 
 
@@ -39,7 +37,8 @@ def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
         Waits for the files and returns them, or raises as `fetch` does; or that the process was told to stop.
     """
     fetching: Future[Fetched] = Future()
-    if context.spec.model.source.startswith("hf://"):
+    source = context.spec.model.source
+    if source.startswith(HUB):
         # here and not in the thread: two threads that import the same modules may see them half imported
         from huggingface_hub import snapshot_download  # noqa: F401
 
@@ -50,14 +49,11 @@ def begin_to_fetch(context: Context) -> Callable[[], Fetched]:
             fetching.set_exception(error)
 
     def wait() -> Fetched:
-        told = time.monotonic()
-        while not fetching.done():
-            context.interruption.check()
-            if time.monotonic() - told >= TOLD_SECONDS:
-                told = time.monotonic()
-                context.tracker.say(_come(context.spec.model.source))
-            with suppress(TimeoutError):
-                fetching.exception(_GLANCE_SECONDS)
+        with arrivals_told(f"fetching {source}", of_model(source), context.tracker.say):
+            while not fetching.done():
+                context.interruption.check()
+                with suppress(TimeoutError):
+                    fetching.exception(_GLANCE_SECONDS)
         return fetching.result()
 
     threading.Thread(target=work, name=_THREAD, daemon=True).start()
@@ -71,20 +67,6 @@ def _fetch_and_inspect(context: Context) -> Fetched:
     folder, _ = fetch(context.spec, context.inputs, (*NOT_READ, WEIGHTS), context.commits)
     with engine_inspection.begun(folder, context.say):
         return fetch(context.spec, context.inputs, commits=context.commits)
-
-
-def _come(source: str) -> str:
-    """Return what has come of a model, for people and for whoever watches that the run goes on."""
-    if not source.startswith("hf://"):
-        return f"looking for {source}"
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    folder = Path(HF_HUB_CACHE) / f"models--{source.removeprefix('hf://').replace('/', '--')}" / "blobs"
-    come = 0
-    for path in folder.glob("*"):
-        with suppress(FileNotFoundError):  # a file gets another name when it is whole
-            come += path.stat().st_size
-    return f"fetching {source}, {come / (1 << 20):.1f} MiB have come"
 
 
 def is_fetching() -> bool:
