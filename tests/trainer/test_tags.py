@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
+from peft import LoraConfig
 from tests.trainer.models import make_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
@@ -19,6 +21,7 @@ from reasoning_trainer.chat.chat import Chat
 from reasoning_trainer.chat.template import apply_template
 from reasoning_trainer.data.examples import Example
 from reasoning_trainer.rewards import build
+from reasoning_trainer.stages.reinforce import _CLASSES
 
 TURN = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
 OWN = TURN + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -120,6 +123,42 @@ def test_tag_that_the_prompt_has_opened_counts(tiny_model: Path) -> None:
     learned = chat.learn(chat.asked(ROW), [{"role": "assistant", "content": worked}])
     assert learned is not None
     assert chat.text([token for token in learned["labels"] if token >= 0]).strip() == worked
+
+
+@pytest.mark.parametrize("algorithm", ["DPO", "ORPO"])
+@pytest.mark.parametrize("opens", ["", "<think>\n"], ids=["plain", "opened"])
+def test_pair_is_learned_from_where_its_prompt_ends(
+    tiny_model: Path, tmp_path: Path, algorithm: str, opens: str
+) -> None:
+    own = TURN + "{% if add_generation_prompt %}<|im_start|>assistant\n" + opens + "{% endif %}"
+    chat = chat_of(tiny_model, spec(jinja=own, reasoningTags={"start": "<think>", "end": "</think>"}))
+    row = Example("1+1?", chosen="<think>\none and one</think>\n2", rejected="3")
+    config, trainer = _CLASSES[algorithm]
+    made = trainer(
+        model=AutoModelForCausalLM.from_pretrained(tiny_model),
+        args=config(output_dir=str(tmp_path), max_length=512, use_cpu=True, bf16=False, report_to="none"),
+        train_dataset=Dataset.from_list([chat.pair(row)]),
+        processing_class=chat.tokenizer,
+        peft_config=LoraConfig(r=4, target_modules="all-linear"),
+    )
+    (batch,) = made.get_train_dataloader()
+    chosen, rejected = _said(chat, batch)
+    assert chosen[0] == rejected[0] == "<|im_start|>user\n1+1?<|im_end|>\n<|im_start|>assistant\n" + opens
+    said = row.chosen or ""
+    assert chosen[1].startswith(said.removeprefix(opens) + "<|im_end|>")
+    assert rejected[1].startswith(("</think>\n\n3" if opens else "3") + "<|im_end|>")
+
+
+def _said(chat: Chat, batch: dict[str, torch.Tensor]) -> list[tuple[str, str]]:
+    """Return prompt and completion of the chosen and of the rejected row, as the trainer has them in its batch."""
+    if "completion_mask" in batch:  # TRL's DPO
+        rows = zip(batch["input_ids"], batch["attention_mask"], batch["completion_mask"], strict=True)
+        split = [(ids[(seen == 1) & (mask == 0)], ids[mask == 1]) for ids, seen, mask in rows]
+    else:
+        parts = ("input_ids", "labels", "attention_mask")
+        found = [[batch[f"{name}_{part}"][0] for part in parts] for name in ("chosen", "rejected")]
+        split = [(ids[(labels < 0) & (seen == 1)], ids[labels >= 0]) for ids, labels, seen in found]
+    return [(chat.tokenizer.decode(before), chat.tokenizer.decode(after)) for before, after in split]
 
 
 def test_generation_stops_where_the_template_ends_a_turn(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from reasoning_contract.spec import ChatTemplate, Tags
-from reasoning_trainer.chat.conversation import demonstrations, opening, preference
+from reasoning_trainer.chat.conversation import demonstrations, opening
 from reasoning_trainer.data.examples import Example, Message
 
 TEMPLATE = ChatTemplate(system_prompt="Think.")
@@ -36,9 +36,3 @@ def test_a_conversations_own_system_prompt_stays() -> None:
     assert demonstrations(Example(messages=turns), TEMPLATE)[0]["prompt"][0]["content"] == "Own."
     (row,) = demonstrations(Example(messages=turns), TEMPLATE, system_role=False)
     assert row["prompt"] == [{"role": "user", "content": "Own.\n\na"}]
-
-
-def test_preferences_are_turns_of_the_assistant() -> None:
-    row = preference(Example(prompt="a", chosen="b", rejected="c"), TEMPLATE)
-    assert row["prompt"] == [SYSTEM, {"role": "user", "content": "a"}]
-    assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("b", "c")

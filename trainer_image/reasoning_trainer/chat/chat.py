@@ -77,6 +77,11 @@ class Chat:
         with naming(row.place, "prompt"):
             return self._after(self.asked(row), completion)
 
+    def pair(self, row: Example) -> dict[str, str]:
+        """Return a pair as texts: the prompt, and what follows it where each of the two is said. Errors as `prompt`."""
+        completions = {"chosen": row.chosen or "", "rejected": row.rejected or ""}
+        return {"prompt": self.prompt(row)} | {name: self.continuation(row, text) for name, text in completions.items()}
+
     def said(self, row: Example, completion: str) -> str:
         """Return what a run would read, had the model said the completion: rewards are given the same text."""
         return self.text(self.tokens(self.continuation(row, completion)))

@@ -56,15 +56,6 @@ def demonstrations(example: Example, template: ChatTemplate, *, system_role: boo
     return [{"prompt": messages[:turn], "completion": [messages[turn]]} for turn in turns]
 
 
-def preference(example: Example, template: ChatTemplate, *, system_role: bool = True) -> dict[str, Messages]:
-    """Return a row of preference data: prompt, chosen and rejected."""
-    return {
-        "prompt": asked(example, template, system_role=system_role),
-        "chosen": [{"role": "assistant", "content": example.chosen or ""}],
-        "rejected": [{"role": "assistant", "content": example.rejected or ""}],
-    }
-
-
 def _with_system(messages: Messages, template: ChatTemplate) -> Messages:
     if not template.system_prompt or messages[0]["role"] == "system":
         return messages

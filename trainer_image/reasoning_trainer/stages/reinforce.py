@@ -27,7 +27,6 @@ from ..algorithms.trl_arguments import (
 )
 from ..algorithms.weights import WeightsCallback
 from ..attempt import Attempt, Policy
-from ..chat.conversation import preference
 from ..data.examples import Splits
 from ..rewards import RewardSet, Surroundings, build
 from .evaluate import evaluate_on_the_way
@@ -96,12 +95,10 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
 
 def _make_preference_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
-    template = attempt.spec.chat_template
-    rows = [preference(example, template, system_role=policy.system_role) for example in splits.train]
     return trainer(
         model=policy.model,
         args=_config(attempt, policy, config, {}),
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=Dataset.from_list([policy.pair(row) for row in splits.train]),
         processing_class=policy.tokenizer,
         callbacks=_callbacks(attempt, policy, splits),
     )
@@ -172,6 +169,22 @@ class _GRPOTrainer(_OrderedByEpoch, DynamicSampling, GRPOTrainer):
     pass
 
 
+class _DPOTrainer(DPOTrainer):
+    """Takes pairs as texts that template and all are complete, as TRL's ORPO does.
+
+    TRL writes a prompt with its completion anew: where the template opens thoughts in a prompt and shows none in a
+    conversation, that does not begin with the prompt, and TRL cuts so much from the completion.
+    """
+
+    def _prepare_dataset(self, dataset: Dataset, processing_class: Any, *others: Any, **named: Any) -> Dataset:
+        def tokens(row: dict[str, str]) -> dict[str, list[int]]:
+            # apart, as a model goes on from a prompt
+            found = {name: processing_class(text, add_special_tokens=False) for name, text in row.items()}
+            return {f"{name}_ids": each["input_ids"] for name, each in found.items()}
+
+        return dataset.map(tokens, remove_columns=dataset.column_names)
+
+
 class _RLOOTrainer(_OrderedByEpoch, DynamicSampling, RLOOTrainer):
     pass
 
@@ -182,6 +195,6 @@ _CLASSES: dict[str, tuple[type, type]] = {
     "DrGRPO": (GRPOConfig, _GRPOTrainer),
     "DAPO": (GRPOConfig, _GRPOTrainer),
     "RLOO": (RLOOConfig, _RLOOTrainer),
-    "DPO": (DPOConfig, DPOTrainer),
+    "DPO": (DPOConfig, _DPOTrainer),
     "ORPO": (ORPOConfig, ORPOTrainer),
 }
