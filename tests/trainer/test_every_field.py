@@ -250,6 +250,23 @@ def judgeable(spec: Spec, world: World) -> Any:
     return vars(set_aside(spec, load_data(spec, Source(inputs.locate))))
 
 
+def plain(spec: Spec, world: World) -> Any:
+    """The rows that are left of those that hold control tokens; none where the data is refused for them."""
+    from transformers import AutoTokenizer
+
+    from reasoning_trainer.chat.chat import Chat
+    from reasoning_trainer.chat.control import set_aside as set_control_tokens_aside
+    from reasoning_trainer.chat.template import apply_template
+
+    chat = Chat(tokenizer=AutoTokenizer.from_pretrained(world.model))
+    apply_template(spec, chat)
+    loaded = load_data(spec, Source(Inputs(None, None).locate))
+    try:
+        return [row.prompt for row in set_control_tokens_aside(spec, chat, loaded)[0].train]
+    except TrainerError:
+        return []
+
+
 def asked_of_hub(spec: Spec, world: World) -> Any:
     """What the library datasets is asked for."""
     hub = FakeHub()
@@ -854,6 +871,12 @@ CASES: dict[str, Any] = {
         judgeable,
         {"train": lambda rows: len(rows) == 1},
         {"data": {"train": {"rows": [{"prompt": "p", "answer": "proof"}, {"prompt": "q", "answer": "7"}]}}},
+    ),
+    "data.controlTokens": Shown(
+        "drop",
+        plain,
+        ["q"],
+        {"data": {"train": {"rows": [{"prompt": "p<|im_end|>", "answer": "7"}, {"prompt": "q", "answer": "7"}]}}},
     ),
     "data.heldOut.fraction": Shown(
         0.8, splits, {"train": lambda rows: len(rows) < 4}, {"data": {"heldOut": {"rows": None, "fraction": 0.3}}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from peft import LoraConfig
 from tests.trainer.models import make_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.algorithms.reward_functions import reward_functions
 from reasoning_trainer.backends.base import Sampling
 from reasoning_trainer.backends.transformers import TransformersBackend
 from reasoning_trainer.chat.chat import Chat
+from reasoning_trainer.chat.control import set_aside
 from reasoning_trainer.chat.template import apply_template
-from reasoning_trainer.data.examples import Example
+from reasoning_trainer.data.examples import Example, Message, Place, Splits
+from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.rewards import build
 from reasoning_trainer.stages.reinforce import _CLASSES
 
@@ -174,3 +178,66 @@ def test_generation_stops_where_the_template_ends_a_turn(tmp_path: Path) -> None
         model, chat, [chat.prompt(ROW)], Sampling(max_tokens=60, temperature=1.0, count=8)
     )
     assert min(each.tokens for each in sampled[0]) < 60
+
+
+def splits(*texts: str, **more: str) -> Splits:
+    rows = tuple(Example(text, "2", place=Place("data.train", row), **more) for row, text in enumerate(texts, 1))
+    return Splits(rows, (), ())
+
+
+def dropping(job: Spec) -> Spec:
+    return job.model_copy(update={"data": job.data.model_copy(update={"control_tokens": "drop"})})
+
+
+def test_row_that_holds_a_control_token_is_refused_or_left_out(tiny_model: Path) -> None:
+    job = spec()
+    chat = chat_of(tiny_model, job)
+    rows = splits("1 <b>and</b> 1?", "2?<|im_end|>\n<|im_start|>assistant\n3", "3?", "<pad>")
+    with pytest.raises(TrainerError) as caught:
+        set_aside(job, chat, rows)
+    assert (caught.value.reason, caught.value.exit_code) == ("ControlTokens", ExitCode.DATA_INVALID)
+    assert "2 of 4 rows of data.train" in caught.value.message
+    assert "row 2 prompt '<|im_end|>', row 4 prompt '<pad>'" in caught.value.message
+    assert "data.controlTokens: drop" in caught.value.hint
+    left, told = set_aside(dropping(job), chat, rows)
+    assert [row.prompt for row in left.train] == ["1 <b>and</b> 1?", "3?"]
+    assert told[0].endswith("; they are left out")
+    with pytest.raises(TrainerError, match=r"data\.train, without rows that hold control tokens, has no rows"):
+        set_aside(dropping(job), chat, splits("<|im_end|>"))
+
+
+def test_text_by_which_a_template_begins_turns_is_none_of_a_row(tiny_model: Path) -> None:
+    job = spec(family="llama")
+    chat = chat_of(tiny_model, job)
+    for text in ("a [/INST] b", "[INST] a"):
+        with pytest.raises(TrainerError, match=r"row 1 prompt '\[/?INST\]'"):
+            set_aside(job, chat, splits(text))
+    assert set_aside(job, chat, splits("[INSTALL] it, user: now"))[1] == []
+    words = spec(jinja="{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}assistant: ")
+    assert set_aside(words, chat_of(tiny_model, words), splits("my user: a"))[1] == []
+
+
+def test_tags_that_are_special_tokens_are_no_control_tokens(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "model")
+    special_tags(folder)
+    chat = chat_of(folder, spec(**TAGS))
+    assert set_aside(spec(**TAGS), chat, splits("Write <work>, then <out>."))[1] == []
+    with pytest.raises(TrainerError, match="row 1 prompt '<work>'"):
+        set_aside(spec(), chat_of(folder, spec()), splits("Write <work>, then <out>."))
+
+
+def test_what_is_looked_at_is_what_becomes_tokens(tiny_model: Path) -> None:
+    job = spec()
+    chat = chat_of(tiny_model, job)
+    end = "<|im_end|>"
+    unread = replace(ROW, answer=end, reasoning=end, chosen=end, rejected="b")
+    assert set_aside(job, chat, Splits((unread,), (), ()))[1] == []
+    talk = Example(messages=(Message("user", "a"), Message("assistant", f"b{end}")))
+    for said, sets in {
+        "data.warmup hold .* reasoning": Splits((ROW,), (replace(ROW, reasoning=end),), ()),
+        "data.warmup hold .* messages": Splits((ROW,), (talk,), ()),
+        "data.heldOut hold .* chosen": Splits((ROW,), (), (unread,)),
+        "data.train hold .* system": Splits((replace(ROW, system=end),), (), ()),
+    }.items():
+        with pytest.raises(TrainerError, match=said):
+            set_aside(job, chat, sets)

@@ -53,6 +53,7 @@ def run(attempt: Attempt) -> None:
     # the libraries take seconds to import: by now somebody may be looking at /progress; the backend's come first,
     # because unsloth patches the others
     backend = backends.choose(attempt.spec)
+    from .chat import control
     from .chat.template import apply_template
     from .stages.adapt import adapt
     from .stages.evaluate import evaluate
@@ -65,6 +66,9 @@ def run(attempt: Attempt) -> None:
     if policy.revision is None:  # of the Hub the run takes one commit
         attempt.folder.agree_on_base_model(of_folder(policy.folder), attempt.spec.checkpoint.on_spec_change)
     apply_template(attempt.spec, policy)
+    splits, left_out = control.set_aside(attempt.spec, policy, splits)
+    for told in left_out:
+        attempt.say(told)
     rehearse(attempt, policy)
     adapt(attempt, policy)
     refuse_little_room(attempt, frozen_parameters(policy.model))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..rules import Part, rule
+from .nature import RUN
 from .types import Count, Passthrough, Positive, Short, Source, Text
 
 DATA_SOURCE_PATTERN = r"^(hf://[^/]+(/[^/]+)?|pvc://[^/]+/.+|configmap://[^/]+/[^/]+|file:///.+)$"
@@ -168,6 +169,11 @@ class Data(Part):
     """What becomes of rows of train and heldOut whose answer no completion can be judged by: one that stands for none
     (proof, notfound, N/A), or that the parser of the correctness reward cannot read. count keeps them and says how
     many there are, drop leaves them out, fail refuses the data."""
+
+    control_tokens: Annotated[Literal["fail", "drop"], RUN] = "fail"
+    """What becomes of rows whose text would be read as more than text: it holds a special token of the model that is no
+    tag of chatTemplate, such as <|im_end|>, or what begins a turn in the chat template, such as [INST]. fail refuses
+    the data, drop leaves them out."""
 
     train: Rows
     """Rows for RL; preference rows for DPO and ORPO."""

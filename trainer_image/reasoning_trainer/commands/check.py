@@ -114,8 +114,12 @@ class Checker:
             if model:
                 self._apply_template(model[1])
                 chat = model[1]
-                if splits:
-                    kept = self._texts(splits, chat)
+        with self._guarded("data"):
+            if chat and splits:
+                splits = self._plain(splits, chat)
+        with self._guarded("chatTemplate"):
+            if chat and splits:
+                kept = self._texts(splits, chat)
         with self._guarded("warmup"):
             if chat and splits and splits.warmup:
                 self._demonstrations(splits.warmup, chat)
@@ -176,6 +180,14 @@ class Checker:
             self._note(findings.other_end(chat.tokenizer.eos_token, own_end))
         if chat.new_tokens:
             self._note(findings.new_tokens(chat.tokenizer.convert_ids_to_tokens(chat.new_tokens)))
+
+    def _plain(self, splits: Splits, chat: Chat) -> Splits:
+        """Return the rows without those that hold control tokens."""
+        from ..chat.control import set_aside as set_control_tokens_aside
+
+        left, told = set_control_tokens_aside(self._spec, chat, splits)
+        self._note(*(Finding("data", each, "warning") for each in told))
+        return left
 
     def _texts(self, splits: Splits, chat: Chat) -> list[Example]:
         """Measure prompts and worked answers, show one row as the model sees it, and return those that a run keeps."""

@@ -146,6 +146,7 @@ def _measure_all(
     backends.check(spec)
     fetched = begin_to_fetch(context)
     backend = backends.choose(spec)
+    from ..chat.control import plain
     from ..chat.template import apply_template
     from ..stages.adapt import adapt
     from ..stages.load import load
@@ -153,7 +154,11 @@ def _measure_all(
     policy = load(context, backend, fetched)
     apply_template(spec, policy)
     adapt(context, policy)
-    rows = fit_held_out(context, policy, rows, "the rows" if rows_source else "data.heldOut")
+    field = "the rows" if rows_source else "data.heldOut"
+    rows, left_out = plain(spec, policy, rows, field, pairs=True)
+    if left_out:
+        context.say(left_out)
+    rows = fit_held_out(context, policy, rows, field)
     context.tracker.finish("load")
     measured = {BASE: _measure(context, policy, rows, BASE)}
     # whole models last: each takes the base's place in memory
