@@ -17,6 +17,11 @@ from .space import Cache
 BASE_IMAGE = "localhost/debian-python:bookworm"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
 BASE_SPACE_GIB = 1.0
+WASTE = (
+    *("var/cache/apt/archives", "var/lib/apt/lists", "var/cache/debconf"),
+    *("usr/share/locale", "usr/share/man", "usr/share/info", "usr/share/bash-completion", "usr/share/lintian"),
+)
+"""What no container reads, or a package's installation makes anew. Licences stay."""
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Where the machine's settings are seen during a build, and nowhere in the image that comes of it.
 PIP_CACHE = "/var/cache/pip"
@@ -165,9 +170,12 @@ def _prepare(layout: Layout) -> None:
 def _bootstrap(root: Path) -> None:
     options = ["--variant=minbase", f"--include={','.join(BASE_PACKAGES)}"]
     run(["debootstrap", *options, "bookworm", root, *_mirror()])
-    for waste in ("var/cache/apt/archives", "var/lib/apt/lists"):
+    for waste in WASTE:
         for content in (root / waste).iterdir():
             shutil.rmtree(content) if content.is_dir() else content.unlink()
+    for text in (root / "usr/share/doc").rglob("*"):
+        if not text.is_dir() and text.name != "copyright":
+            text.unlink()
 
 
 def _mirror() -> list[str]:
