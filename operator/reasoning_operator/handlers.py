@@ -85,6 +85,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 600
-    settings.watching.chunk_size = 250
+    settings.watching.chunk_size = 100
+    # each object that a listing brings has a task that holds it whole, till this long after it was handled
+    settings.queueing.idle_timeout = 0.1
     settings.process.ultimate_exiting_timeout = 15
     return settings

@@ -47,7 +47,7 @@ INFO_LABELS = ("algorithm", "model", "backend", "engine", "load_in")
 HOUR = 3600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Sample:
     series: Series
     value: float

@@ -27,7 +27,7 @@ from .store import Store
 
 logger = logging.getLogger(__name__)
 
-PAGE = 250
+PAGE = 100
 """Objects that a page of a listing has: what is read at once is held twice in memory."""
 LONGEST_SECONDS = 600
 """How long a watch lasts before it is begun anew where it stood."""

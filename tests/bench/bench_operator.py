@@ -3,9 +3,9 @@
 ``python tests/bench/bench_operator.py``: idle cost with 100 finished jobs, time from the creation of a job to its pod,
 time from a trainer's step to the status, and what a run's progress writes. ``--scale N [N ...]``: N jobs that are
 created at once and wait for a node, until all their children are there, at rest, and after a restart, each number on a
-control plane of its own, and a table of all; it ends by itself, at the latest when a phase has taken the time that it
-may. The kubelet and the trainer are stand-ins, the trainer's report is made by its own tracker; the API server and its
-controllers are real.
+control plane of its own, and a table of all; ``--namespaces N`` spreads them over N namespaces. It ends by itself, at
+the latest when a phase has taken the time that it may. The kubelet and the trainer are stand-ins, the trainer's report
+is made by its own tracker; the API server and its controllers are real.
 """
 
 from __future__ import annotations
@@ -150,23 +150,33 @@ def spread(times: list[float]) -> str:
     return f"median {statistics.median(times):.2f} s, max {max(times):.2f} s of {len(times)}"
 
 
-def create_jobs(kubeconfig: Path, count: int) -> None:
-    """Create jobs as fast as the API server takes them."""
+def make_namespaces(kubeconfig: Path, count: int) -> list[str]:
+    """Return the names of as many namespaces; of one, that it is the default."""
+    if count == 1:
+        return ["default"]
+    names, cluster = [f"team-{number}" for number in range(count)], Api(kubeconfig, "default")
+    for name in names:
+        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    return names
+
+
+def create_jobs(kubeconfig: Path, count: int, namespaces: Sequence[str]) -> None:
+    """Create jobs as fast as the API server takes them, in each namespace as many."""
 
     def some(first: int) -> None:
-        api = Api(kubeconfig, "default")
+        apis = [Api(kubeconfig, name) for name in namespaces]
         for number in range(first, count, CREATORS):
-            api.create(manifest(f"job-{number}"))
+            apis[number % len(apis)].create(manifest(f"job-{number}"))
 
     with ThreadPoolExecutor(CREATORS) as pool:
         list(pool.map(some, range(CREATORS)))
 
 
-def children_missing(api: Api, count: int) -> int:
+def children_missing(apis: Sequence[Api], count: int) -> int:
     """Return how many children of some jobs are not there yet."""
-    others = {CONFIG_MAP: 1}  # the cluster's own, in each namespace
-    there = {kind: api.count(kind) - others.get(kind, 0) for kind in (JOB, CLAIM, CONFIG_MAP, POLICY)}
-    return sum(count - found for found in there.values())
+    kinds, others = (JOB, CLAIM, CONFIG_MAP, POLICY), {CONFIG_MAP: 1}  # the cluster's own, in each namespace
+    there = sum(api.count(kind) - others.get(kind, 0) for api in apis for kind in kinds)
+    return count * len(kinds) - there
 
 
 def longest(count: int) -> float:
@@ -235,8 +245,8 @@ class Row(NamedTuple):
     """MiB, at most."""
 
 
-def scale(count: int) -> Row:
-    """Return what a number of jobs costs that wait for a node.
+def scale(count: int, spread_over: int) -> Row:
+    """Return what a number of jobs in some namespaces costs that wait for a node.
 
     Raises
     ------
@@ -246,13 +256,14 @@ def scale(count: int) -> Row:
     limit, pause = longest(count), between_scrapes(count)
     with control_plane() as kubeconfig, tempfile.TemporaryDirectory() as folder:
         install_crd(kubeconfig)
-        api, operator = Api(kubeconfig, "default"), Operator(kubeconfig, Path(folder) / "log")
+        operator, namespaces = Operator(kubeconfig, Path(folder) / "log"), make_namespaces(kubeconfig, spread_over)
+        apis = [Api(kubeconfig, name) for name in namespaces]
         with running(operator):
             quiet(operator)
             before, cpu, start = cpu_of_control_plane(kubeconfig), operator.cpu_seconds(), time.monotonic()
-            create_jobs(kubeconfig, count)
+            create_jobs(kubeconfig, count, namespaces)
             created = time.monotonic() - start
-            eventually(lambda: children_missing(api, count) == 0, "all children", limit, pause=0.5)
+            eventually(lambda: children_missing(apis, count) == 0, "all children", limit, pause=0.5)
             children = time.monotonic() - start
             quiet(operator, count)
             own, requests = operator.cpu_seconds() - cpu, operator.requests()
@@ -313,10 +324,12 @@ def main() -> None:
     """Print the figures that the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scale", type=int, nargs="+", metavar="N", help="measure N jobs that wait for a node")
-    if counts := parser.parse_args().scale:
+    parser.add_argument("--namespaces", type=int, default=1, metavar="N", help="spread them over N namespaces")
+    arguments = parser.parse_args()
+    if arguments.scale:
         rows: list[Row] = []
-        for count in counts:
-            rows.append(scale(count))
+        for count in arguments.scale:
+            rows.append(scale(count, arguments.namespaces))
             print(table(rows), flush=True)  # what is known should the next be given up
     else:
         latencies()
