@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 
 from reasoning_contract.spec import ChatTemplate, Reward, RewardParams, Unscored
 from reasoning_trainer.rewards import Batch, RewardSet, Surroundings, build
-from reasoning_trainer.rewards.box import BoxProcess
+from reasoning_trainer.rewards.box import BoxAnswer, BoxProcess
 from reasoning_trainer.rewards.code import CodeScorer
+from reasoning_trainer.rewards.code import boxes as boxes_module
+from reasoning_trainer.rewards.code import scorer as scorer_module
 from reasoning_trainer.rewards.code.cases import Check, InputOutput, read_cases, same_output
 from reasoning_trainer.rewards.code.program import program_of
 from reasoning_trainer.rewards.failures import Failures
+from reasoning_trainer.rewards.registry import seconds_of
 
 ADD = "def add(a, b):\n    return a + b"
 ADDS = ["assert add(1, 2) == 3", "assert add(-1, 1) == 0"]
@@ -153,6 +157,77 @@ def test_share_and_all(rewards: RewardSet) -> None:
 def test_a_program_that_hangs_in_one_test_is_begun_anew_for_the_next(rewards: RewardSet) -> None:
     hangs = "def add(a, b):\n    while a < 0: pass\n    return a + b"
     assert score(rewards, hangs, [ADDS[1], ADDS[0]]) == 0.5
+
+
+class FakeBox:
+    """Stands in for a box in which every call takes some time of a fake clock, and prints 5 if it may take as long."""
+
+    def __init__(self, clock: FakeClock, asked: list[float], takes: float) -> None:
+        self._clock, self._asked, self._takes = clock, asked, takes
+
+    def call(self, function: Any, arguments: Any, deadline: float, tries: int = 2) -> BoxAnswer:
+        self._asked.append(deadline)
+        self._clock.now += min(self._takes, deadline)
+        said = json.dumps([True, "5"])
+        return BoxAnswer([None]) if self._takes > deadline else BoxAnswer([1.0], printed=f"{len(said)}\n{said}")
+
+    def start(self) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+class FakeClock:
+    """Stands in for the clock."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock()
+    monkeypatch.setattr(scorer_module, "time", clock)
+    monkeypatch.setattr(boxes_module, "time", clock)
+    return clock
+
+
+def scored(
+    clock: FakeClock, tests: int, rows: int = 1, deadline: float = 300.0, takes: float = math.inf
+) -> tuple[list[float | None], list[float]]:
+    """Return the scores of programs that loop, or take so long a test, and what time each call of a box was given."""
+    asked: list[float] = []
+    failures = Failures("mine", Unscored(action="off"), print)
+    scorer = CodeScorer("mine", RewardParams(), ChatTemplate(), lambda: FakeBox(clock, asked, takes), failures, 1)
+    programs = [completion(f"# program {row}") for row in range(rows)]
+    batch = Batch(["q"] * rows, programs, columns={"tests": [[{"input": "", "output": "5"}] * tests] * rows})
+    scores = scorer.score(batch, deadline)
+    scorer.close()
+    return scores, asked
+
+
+def test_program_that_loops_takes_the_time_of_two_tests_however_many_there_are(clock: FakeClock) -> None:
+    assert scored(clock, tests=100) == ([0.0], [5.0, 5.0])
+
+
+def test_batch_of_programs_that_loop_ends_at_its_time(clock: FakeClock) -> None:
+    scores, asked = scored(clock, tests=100, rows=8, deadline=32.0)
+    assert (scores.count(0.0), scores.count(None)) == (3, 5)
+    assert clock.now == 32.0
+    assert asked == [5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 2.0]
+
+
+def test_tests_of_a_row_share_its_time(clock: FakeClock) -> None:
+    assert scored(clock, tests=10, takes=3.0) == ([0.6], [5.0] * 6 + [2.0])
+    assert scored(clock, tests=10, takes=1.0) == ([1.0], [5.0] * 10)
+
+
+def test_batch_is_given_the_time_of_a_row_at_least() -> None:
+    def seconds(**params: float) -> float:
+        return seconds_of(Reward.model_validate({"name": "mine", "builtin": "code", "params": params}))
+
+    assert (seconds(), seconds(secondsPerTest=600)) == (300.0, 2400.0)
 
 
 UNREADABLE = [

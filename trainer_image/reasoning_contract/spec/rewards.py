@@ -182,7 +182,8 @@ class RewardParams(Part):
     """code: `share` is the share of the tests that the program passes; `all` is 1 for all of them, else 0. share when
     empty."""
     seconds_per_test: Annotated[float, Field(gt=0, le=600)] | None = None
-    """code: longest time that a program may run for one test; 5 when empty."""
+    """code: longest time that a program may run for one test; 5 when empty. All tests of a row have four times as
+    long."""
 
 
 PARAMS_OF: dict[str, tuple[str, ...]] = {

@@ -24,7 +24,7 @@ from . import (
 from .batch import Scorer
 from .box import Box
 from .code import CodeScorer
-from .code.scorer import MEMORY
+from .code.scorer import MEMORY, PER_ROW
 from .completion import GroupScorer, SampleScorer
 from .failures import Failures
 from .model import ModelScorer
@@ -96,7 +96,9 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
 def seconds_of(reward: Reward) -> float:
     """Return the longest time for a batch of a reward."""
     timed = reward.python or reward.http or reward.judge
-    return timed.timeout_seconds if timed else BATCH_SECONDS
+    # a row may take longer than a batch is given, where its tests are
+    of_a_row = PER_ROW * (reward.params.seconds_per_test or 0.0)
+    return timed.timeout_seconds if timed else max(BATCH_SECONDS, of_a_row)
 
 
 def _headers(reward: Reward, http: HttpReward, variables: Mapping[str, str]) -> dict[str, str]:

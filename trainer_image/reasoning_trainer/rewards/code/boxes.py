@@ -56,22 +56,20 @@ class ProgramBox:
         The program.
     make_box
         Makes boxes.
-    seconds
-        How long it may run for one test.
     """
 
-    def __init__(self, text: str, make_box: Callable[[], Box], seconds: float) -> None:
-        self._text, self._box, self._seconds = text, make_box(), seconds
+    def __init__(self, text: str, make_box: Callable[[], Box]) -> None:
+        self._text, self._box = text, make_box()
 
-    def prints(self, given: str) -> tuple[bool, str]:
-        """Return whether it ended well for an input, and what it printed."""
-        match ask(self._box, PROGRAM, "run", self._seconds, program=self._text, given=given):
+    def prints(self, given: str, seconds: float) -> tuple[bool, str]:
+        """Return whether it ended well for an input in its time, and what it printed."""
+        match ask(self._box, PROGRAM, "run", seconds, program=self._text, given=given):
             case [bool(ended_well), str(printed)]:
                 return ended_well, printed
         raise BoxFailedError("no output")
 
-    def passes(self, tests: CheckerBox, source: str, entry: str | None) -> bool:
-        """Return whether it passes tests, which run in a box of theirs.
+    def passes(self, tests: CheckerBox, source: str, entry: str | None, seconds: float) -> bool:
+        """Return whether it passes tests, which run in a box of theirs, in so many seconds.
 
         Raises
         ------
@@ -80,8 +78,8 @@ class ProgramBox:
         BrokenTestsError
             If the tests cannot be run.
         """
-        until = time.monotonic() + self._seconds
-        begun = ask(self._box, PROGRAM, "begin", self._seconds, program=self._text)
+        until = time.monotonic() + seconds
+        begun = ask(self._box, PROGRAM, "begin", seconds, program=self._text)
         defined = begun.get("done") if isinstance(begun, dict) else None
         if not isinstance(defined, list):
             return False

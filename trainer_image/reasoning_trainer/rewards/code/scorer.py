@@ -22,7 +22,10 @@ from .program import program_of
 DEFAULT_COLUMN, ENTRY = "tests", "entry_point"
 DEFAULT_SECONDS = 5.0
 WORKERS = 2
-"""Programs that run at a time; each has a box, and another for its tests."""
+PER_ROW = 4
+"""How often `secondsPerTest` goes into the time that a program has for all tests of its row."""
+HANGS = 2
+"""Tests that may take too long: after so many the others count as not passed, for they would too."""
 MEMORY = 512 * 2**20
 """Bytes that a program may map."""
 
@@ -42,6 +45,8 @@ class CodeScorer:
         Makes boxes.
     failures
         Watches over what cannot be scored.
+    workers
+        Programs that run at a time; each has a box, and another for its tests.
     """
 
     def __init__(
@@ -51,15 +56,16 @@ class CodeScorer:
         template: ChatTemplate,
         make_box: Callable[[], Box],
         failures: Failures,
+        workers: int = WORKERS,
     ) -> None:
         self.name = name
         self._column = params.tests_column or DEFAULT_COLUMN
         self._all = params.credit == "all"
         self._seconds = params.seconds_per_test or DEFAULT_SECONDS
         self._template, self._make_box, self._failures = template, make_box, failures
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix=name)
+        self._workers = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._tests: SimpleQueue[CheckerBox] = SimpleQueue()
-        for _ in range(WORKERS):
+        for _ in range(workers):
             self._tests.put(CheckerBox(make_box))
 
     def start(self) -> None:
@@ -98,7 +104,7 @@ class CodeScorer:
             if time.monotonic() > deadline:
                 return None
             try:
-                return self._score(answers[row], read_cases(tests[row], entries[row]))
+                return self._score(answers[row], read_cases(tests[row], entries[row]), deadline)
             except (ValueError, BrokenTestsError) as error:
                 problems.append(f"row {row} of its batch, column {self._column}: {error}")
                 return None
@@ -120,16 +126,35 @@ class CodeScorer:
         while not self._tests.empty():
             self._tests.get().close()
 
-    def _score(self, answer: str | None, cases: list[Case]) -> float:
+    def _score(self, answer: str | None, cases: list[Case], deadline: float) -> float | None:
         if not answer:
             return 0.0
-        program, tests = ProgramBox(program_of(answer), self._make_box, self._seconds), self._tests.get()
+        program, tests = ProgramBox(program_of(answer), self._make_box), self._tests.get()
         try:
-            verdicts = (_passes(program, case, tests) for case in cases)
-            return float(all(verdicts)) if self._all else sum(verdicts) / len(cases)
+            passed = self._passed(program, cases, tests, deadline)
         finally:
             self._tests.put(tests)
             program.close()
+        if passed is None:
+            return None
+        return float(passed == len(cases)) if self._all else passed / len(cases)
+
+    def _passed(self, program: ProgramBox, cases: list[Case], tests: CheckerBox, deadline: float) -> int | None:
+        """Return how many tests a program passes in its time; None if the batch's is over before."""
+        passed = hung = 0
+        row_ends = time.monotonic() + PER_ROW * self._seconds
+        for case in cases:
+            begin = time.monotonic()
+            seconds = min(begin + self._seconds, row_ends, deadline) - begin
+            if seconds <= 0 or hung == HANGS:
+                break
+            if _passes(program, case, tests, seconds):
+                passed += 1
+            elif self._all:
+                break
+            else:
+                hung += time.monotonic() - begin >= seconds
+        return None if time.monotonic() >= deadline else passed
 
     def _without_box(self, error: BoxError) -> TrainerError:
         if isinstance(error, MissingWallError):
@@ -143,11 +168,11 @@ class CodeScorer:
         return TrainerError(ExitCode.TRANSIENT, "RewardBoxUnavailable", message)
 
 
-def _passes(program: ProgramBox, case: Case, tests: CheckerBox) -> bool:
+def _passes(program: ProgramBox, case: Case, tests: CheckerBox, seconds: float) -> bool:
     try:
         if isinstance(case, InputOutput):
-            ended_well, printed = program.prints(case.given)
+            ended_well, printed = program.prints(case.given, seconds)
             return ended_well and same_output(case.expected, printed)
-        return program.passes(tests, case.source, case.entry)
+        return program.passes(tests, case.source, case.entry, seconds)
     except BoxFailedError:
         return False
