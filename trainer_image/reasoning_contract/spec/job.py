@@ -249,6 +249,20 @@ class Spec(Part):
         return own or (self.data.train.source or "").startswith("hf://")
 
     @rule(
+        "!self.rewards.exists(r, has(r.params.parser) && r.params.parser == 'reasoningGym')"
+        " || (has(self.data.train.reasoningGym) && (!has(self.data.heldOut)"
+        " || has(self.data.heldOut.reasoningGym) || has(self.data.heldOut.fraction)))",
+        "parser reasoningGym judges rows that a task made: give data.train.reasoningGym, and heldOut by reasoningGym "
+        "or as a fraction, or choose another params.parser",
+        field="data",
+    )
+    def _tasks_judge_their_rows(self) -> bool:
+        asked = any(reward.params.parser == "reasoningGym" for reward in self.rewards)
+        train, held_out = self.data.train, self.data.held_out
+        made = held_out is None or held_out.reasoning_gym is not None or held_out.fraction is not None
+        return not asked or (train.reasoning_gym is not None and made)
+
+    @rule(
         f"{_NO_GPU} || self.reinforce.optimizer in ['auto', 'adamw']",
         "8-bit optimizers need a GPU: use optimizer adamw where parallelism.gpusPerNode is 0",
         field="reinforce",

@@ -159,10 +159,10 @@ Language = Literal[
 class RewardParams(Part):
     """Settings of the built-in rewards; each belongs to the ones that its text names."""
 
-    parser: Literal["math", "exact", "number", "choice", "pattern"] | None = None
+    parser: Literal["math", "exact", "number", "choice", "pattern", "reasoningGym"] | None = None
     """correctness, cosineLength, linearLength: how answers are compared. `math` by value of the expression, `number` by
     number, `choice` by the letter that is chosen, `pattern` by the row's answer as a regular expression, `exact` by
-    text."""
+    text, `reasoningGym` (correctness alone) by the scorer of the task that made the row."""
     target_tokens: Positive | None = None
     """lengthPenalty: completions up to this length cost nothing."""
     max_tokens: Positive | None = None
@@ -248,7 +248,7 @@ class Reward(Part):
     @property
     def runs_code(self) -> bool:
         """Whether it runs code of the user's or the model's, for which there is the box."""
-        return self.python is not None or self.builtin == "code"
+        return self.python is not None or self.builtin == "code" or self.params.parser == "reasoningGym"
 
     @rule(
         "[has(self.builtin), has(self.python), has(self.http), has(self.model), has(self.judge)]"
@@ -278,6 +278,14 @@ class Reward(Part):
     def _params_belong_to_the_builtin(self) -> bool:
         given = self.params.model_dump(by_alias=True, exclude_none=True)
         return set(given) <= set(PARAMS_OF.get(self.builtin or "", ()))
+
+    @rule(
+        "!has(self.params.parser) || self.params.parser != 'reasoningGym' || self.builtin == 'correctness'",
+        "parser reasoningGym belongs to builtin correctness",
+        field="params",
+    )
+    def _tasks_judge_correctness(self) -> bool:
+        return self.params.parser != "reasoningGym" or self.builtin == "correctness"
 
     @rule(
         "!has(self.builtin) || self.builtin != 'lengthPenalty' || has(self.params.targetTokens)",

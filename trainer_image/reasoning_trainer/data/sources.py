@@ -16,6 +16,8 @@ from ..errors import TrainerError, invalid_data
 from ..storage.commits import Commits
 from .files import Record, read_file
 
+GYM = "reasoning_gym"
+"""Column with what makes a row of a task again: its scorer needs it."""
 Locate = Callable[[str], Path]
 """Maps a pvc://, configmap:// or file:/// source to the path where the pod sees it; raises TrainerError if missing."""
 
@@ -151,7 +153,11 @@ def _make(task: ReasoningGym, field: str) -> list[Record]:
         raise invalid_data("ReasoningGymTaskUnknown", message, f"did you mean {' or '.join(near)}?" if near else "")
     try:
         made = reasoning_gym.create_dataset(task.task, size=task.size, seed=task.seed, **task.config)
-        return [{"prompt": row["question"], "answer": row["answer"]} for row in made]
+        of_task = {"task": task.task, "size": task.size, "seed": task.seed, "config": task.config}
+        return [
+            {"prompt": row["question"], "answer": row["answer"], GYM: of_task | {"index": index}}
+            for index, row in enumerate(made)
+        ]
     except (AssertionError, TypeError, ValueError) as error:
         message = f"{field}.reasoningGym.config: task {task.task} refuses it: {error}"
         raise invalid_data("ReasoningGymConfigInvalid", message, "see the task's settings in reasoning-gym") from error

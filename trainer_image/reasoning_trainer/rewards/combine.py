@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
-from reasoning_contract.spec import ChatTemplate, Reward, RewardParams
+from reasoning_contract.spec import ChatTemplate, Reward, Unscored
 
-from . import correctness
 from .batch import Batch, Scorer
 from .box import Box
 from .format import strict_format, tags_in_order
 from .registry import BATCH_SECONDS, make_scorer, seconds_of
-from .samples import EachSample
 from .surroundings import Surroundings
+
+BY_DEFAULT = Reward(name="correctness", builtin="correctness")
+"""What answers are judged by where no reward does."""
 
 
 class RewardFunction:
@@ -140,11 +141,17 @@ class Grader:
         The job's rewards: answers are compared by the parser of its first correctness reward, else as mathematics.
     template
         The job's tags.
+    around
+        What the rewards need beside their spec.
     """
 
-    def __init__(self, rewards: Sequence[Reward], template: ChatTemplate) -> None:
-        params = next((reward.params for reward in rewards if reward.builtin == "correctness"), RewardParams())
-        self._correctness = EachSample("correctness", correctness.make(params, template))
+    def __init__(self, rewards: Sequence[Reward], template: ChatTemplate, around: Surroundings | None = None) -> None:
+        around = around or Surroundings()
+        right = next((reward for reward in rewards if reward.builtin == "correctness"), BY_DEFAULT)
+        # what it cannot judge is counted by those who ask, and ends no run
+        around = replace(around, guard=Unscored(action="off"))
+        self._box = around.make_box()
+        self._correctness = make_scorer(right, template, around, self._box)
         self._tags = tags_in_order(template)
 
     def are_right(self, batch: Batch) -> list[bool | None]:
@@ -159,3 +166,4 @@ class Grader:
     def close(self) -> None:
         """End what it started."""
         self._correctness.close()
+        self._box.close()

@@ -11,7 +11,8 @@ from reasoning_contract.spec import PythonReward, Reward
 from ..data.sources import Locate
 from ..errors import TrainerError
 from .batch import Batch
-from .box import Box, BoxAnswer, BoxError, Function, MissingWallError
+from .box import Box, BoxAnswer, Function
+from .box_errors import of_box
 from .failures import Failures
 from .json_values import arguments_of
 
@@ -120,19 +121,8 @@ class PythonScorer:
         """Leave the box to its maker."""
 
     def _call(self, arguments: dict[str, list[object]], seconds: float) -> BoxAnswer:
-        try:
+        with of_box(self.name):
             return self._box.call(self._function, arguments, seconds)
-        except MissingWallError as error:
-            raise TrainerError(
-                ExitCode.NOT_SUPPORTED,
-                "RewardBoxOpen",
-                f"reward {self.name} is not run: {error}",
-                "run it on a newer kernel or, where something else shuts it in, set rewardBox.onMissingWall: run",
-            ) from error
-        except BoxError as error:
-            raise TrainerError(
-                ExitCode.TRANSIENT, "RewardBoxUnavailable", f"reward {self.name} cannot be run: {error}"
-            ) from error
 
     def _print(self, printed: str) -> None:
         if text := printed.strip("\n"):

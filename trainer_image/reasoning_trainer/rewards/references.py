@@ -13,6 +13,7 @@ from ..data.splits import not_empty
 from ..errors import invalid_data
 from .batch import batch_of
 from .combine import Grader
+from .surroundings import Surroundings
 
 STANDS_FOR_NONE = frozenset({"proof", "notfound", "not found", "n/a", "nan", "null", "#n/a"})
 """What data sets write where there is no answer, in lower case."""
@@ -97,7 +98,7 @@ def _graded(spec: Spec, answers: Sequence[tuple[Example, str]]) -> list[bool | N
     """Return whether answers are right, each for its row; None where the row cannot be judged."""
     tags = spec.chat_template.answer_tags
     texts = [f"{tags.start}{answer}{tags.end}" for _, answer in answers]
-    with closing(Grader(spec.rewards, spec.chat_template)) as grader:
+    with closing(Grader(spec.rewards, spec.chat_template, Surroundings(box=spec.reward_box))) as grader:
         return grader.are_right(batch_of([row for row, _ in answers], texts, texts))
 
 

@@ -27,6 +27,7 @@ from .code import CodeScorer
 from .code.scorer import MEMORY, PER_ROW
 from .completion import GroupScorer, SampleScorer
 from .failures import Failures
+from .gym import GymScorer
 from .model import ModelScorer
 from .python import PythonScorer, function_of
 from .remote.http import Service, headers_of
@@ -75,6 +76,8 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
     failures = Failures(reward.name, around.guard, around.complain)
     if reward.builtin == "code":
         return CodeScorer(reward.name, reward.params, template, lambda: around.make_box(MEMORY), failures)
+    if reward.params.parser == "reasoningGym":
+        return GymScorer(reward.name, template, box, failures)
     if reward.builtin in OF_GROUPS:
         return EachGroup(reward.name, OF_GROUPS[reward.builtin](reward.params, template))
     if reward.builtin:

@@ -16,7 +16,7 @@ from ..attempt import Attempt, Context, Policy
 from ..backends.base import Completion, Sampling
 from ..data.examples import Example
 from ..evaluation.scores import Result, compare, score
-from ..rewards import Grader, batch_of
+from ..rewards import Grader, Surroundings, batch_of
 from ..storage.run_folder import write_atomic, write_lines
 
 BATCH = {"transformers": 32, "vllm": 256}
@@ -128,7 +128,7 @@ def measure(context: Context, policy: Policy, rows: Sequence[Example], report: C
     """
     spec = context.spec
     with (
-        closing(Grader(spec.rewards, spec.chat_template)) as grader,
+        closing(Grader(spec.rewards, spec.chat_template, Surroundings(box=spec.reward_box))) as grader,
         policy.backend.generating(spec, policy.model, policy.folder, context.say),
     ):
         return _measure(context, policy, rows, grader, report)

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
-from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import ChatTemplate, RewardParams
 
-from ...errors import TrainerError
 from ..batch import Batch
-from ..box import Box, BoxError, MissingWallError
+from ..box import Box
+from ..box_errors import of_box
 from ..completion import final_answer
 from ..failures import Failures
 from .boxes import BoxFailedError, BrokenTestsError, CheckerBox, ProgramBox
@@ -78,9 +77,8 @@ class CodeScorer:
         """
         box = self._make_box()
         try:
-            box.start()
-        except BoxError as error:
-            raise self._without_box(error) from error
+            with of_box(self.name):
+                box.start()
         finally:
             box.close()
 
@@ -112,10 +110,8 @@ class CodeScorer:
         # one program is often written several times, once the model is sure of it
         same = [(answer, id(each), id(entry)) for answer, each, entry in zip(answers, tests, entries, strict=True)]
         firsts = {key: row for row, key in reversed(list(enumerate(same)))}
-        try:
+        with of_box(self.name):
             found = dict(zip(firsts, self._workers.map(score, firsts.values()), strict=True))
-        except BoxError as error:
-            raise self._without_box(error) from error
         scores = [found[key] for key in same]
         self._failures.take(scores, problems)
         return scores
@@ -155,17 +151,6 @@ class CodeScorer:
             else:
                 hung += time.monotonic() - begin >= seconds
         return None if time.monotonic() >= deadline else passed
-
-    def _without_box(self, error: BoxError) -> TrainerError:
-        if isinstance(error, MissingWallError):
-            return TrainerError(
-                ExitCode.NOT_SUPPORTED,
-                "RewardBoxOpen",
-                f"reward {self.name} runs no program: {error}",
-                "run it on a newer kernel or, where something else shuts it in, set rewardBox.onMissingWall: run",
-            )
-        message = f"reward {self.name} cannot run programs: {error}"
-        return TrainerError(ExitCode.TRANSIENT, "RewardBoxUnavailable", message)
 
 
 def _passes(program: ProgramBox, case: Case, tests: CheckerBox, seconds: float) -> bool:
