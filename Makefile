@@ -27,7 +27,7 @@ demo: ## From nothing to a trained adapter: cluster, images, chart, job, live pr
 	@PYTHONPATH=trainer_image .venv/bin/python hack/demo/demo.py
 
 .PHONY: algorithms
-algorithms: parity ## Train by all eight algorithms on this machine's CPU and print what each gained, before and after
+algorithms: parity ## Train by all nine algorithms on this machine's CPU and print what each gained, before and after
 	@PYTHONPATH=trainer_image .venv-trainer/bin/python -m hack.algorithms.run_all --claims "$(STATE_DIR)/claims" --output "$(STATE_DIR)/algorithms"
 
 .PHONY: parity

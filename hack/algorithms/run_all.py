@@ -25,7 +25,7 @@ from reasoning_trainer.job import read_job
 from reasoning_trainer.reporting.versions import versions
 
 ROOT = Path(__file__).resolve().parents[2]
-MANIFESTS = ("grpo", "gspo", "drgrpo", "dapo", "rloo", "ppo", "dpo", "orpo")
+MANIFESTS = ("grpo", "gspo", "drgrpo", "dapo", "scalerl", "rloo", "ppo", "dpo", "orpo")
 HEADER = (
     "| algorithm | steps | held-out accuracy | 95% intervals | gain, p | margin of held-out pairs, nats | seconds |\n"
     "| --- | --- | --- | --- | --- | --- | --- |"

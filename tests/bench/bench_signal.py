@@ -112,11 +112,11 @@ def tasks(claims: Path, folder: Path) -> dict[str, Task]:
                 "lora": {"rank": 64, "alpha": 64, "gradientCheckpointing": "none"},
                 "chatTemplate": {"systemPrompt": SUMS_PROMPT},
                 "data": {
-                    "train": {"source": f"file://{folder}/rows/train.jsonl", "limit": 256},
+                    "train": {"source": f"file://{folder}/rows/train.jsonl", "limit": 128},
                     "heldOut": {"source": f"file://{folder}/rows/heldout.jsonl", "limit": 200},
                 },
                 "reinforce": {
-                    "steps": 100,
+                    "steps": 64,
                     "numGenerations": 8,
                     "batchSize": 64,
                     "maxCompletionLength": 48,
@@ -125,7 +125,7 @@ def tasks(claims: Path, folder: Path) -> dict[str, Task]:
                 },
                 "rewards": SUMS_REWARDS,
             },
-            every=10,
+            every=8,
         ),
     }
 

@@ -53,7 +53,7 @@ def guessing_model(
     return folder / "run/artifacts/merged16bit"
 
 
-@pytest.mark.parametrize("algorithm", ["GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO", "PPO"])
+@pytest.mark.parametrize("algorithm", ["GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL", "RLOO", "PPO"])
 def test_reward_rises(manifest: Manifest, train: Train, tmp_path: Path, guessing_model: Path, algorithm: str) -> None:
     """In less than one epoch the prompts are new at every step: the reward is measured on rows that were not seen.
 

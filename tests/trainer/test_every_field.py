@@ -237,6 +237,18 @@ def sampled(spec: Spec, world: World) -> Any:
     return sampling_rules(spec)
 
 
+def head(spec: Spec, world: World) -> Any:
+    """What the logits of a model in 16 bits are."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from reasoning_trainer.backends.transformers import TransformersBackend
+
+    model = AutoModelForCausalLM.from_pretrained(world.model, dtype=torch.bfloat16)
+    adapted = TransformersBackend().adapt(model, spec, ())
+    return {"dtype": str(adapted(input_ids=torch.tensor([[1, 2]])).logits.dtype).removeprefix("torch.")}
+
+
 def splits(spec: Spec, world: World) -> Any:
     inputs = Inputs(config_maps=world.files, claims=world.files)
     found = load_data(spec, Source(inputs.locate))
@@ -946,6 +958,15 @@ CASES: dict[str, Any] = {
     ],
     "reinforce.importanceSampling": Shown("sequence", rl, {"importance_sampling_level": "sequence"}),
     "reinforce.scaleRewards": Shown("batch", rl, {"scale_rewards": "batch"}),
+    "reinforce.lossAggregation": [
+        Shown("prompt", sampled, {"by_prompt": True}, {"reinforce": {"lossType": "dapo"}}),
+        Refused("prompt", "only the losses dapo, cispo and vespo"),
+        Refused("token", "only the losses dapo, cispo and vespo", {"reinforce": {"algorithm": "RLOO"}}),
+    ],
+    "reinforce.fp32LmHead": [
+        Shown(True, head, {"dtype": "float32"}),
+        Refused(True, "spec.reinforce.fp32LmHead", UNSLOTH),
+    ],
     "reinforce.multiObjectiveAggregation": [
         Shown("normalize_then_sum", rl, {"multi_objective_aggregation": "normalize_then_sum"}),
         Refused("normalize_then_sum", "reinforce.multiObjectiveAggregation", {"reinforce": {"algorithm": "RLOO"}}),

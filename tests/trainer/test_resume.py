@@ -162,6 +162,7 @@ ALGORITHMS = {
     "GRPO": {"steps": 7},
     "GSPO": {"steps": 10, "learningRate": 1e-2},
     "DAPO": {"steps": 7, "retireSolved": 0.25},
+    "ScaleRL": {"steps": 7, "retireSolved": 0.25},
     "RLOO": {"steps": 7, "gradientAccumulation": 2, "batchSize": 4},
     "PPO": {"steps": 7},
     "DPO": {"steps": 7, "batchSize": 2},

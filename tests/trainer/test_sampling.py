@@ -155,6 +155,19 @@ def test_a_mean_over_groups_that_differ_raises_their_advantages() -> None:
     assert torch.isfinite(nothing["advantages"]).all()
 
 
+def test_a_mean_over_prompts_counts_tokens_of_long_completions_less() -> None:
+    """Groups of 1 + 2, 3 + 4 and 5 + 6 tokens: 21 in all, of which a prompt is worth 7 whatever it has."""
+    _, plain = sampled({0: DIFFERS, 1: DIFFERS}, SamplingRules())
+    trainer, _ = sampled({0: DIFFERS, 1: DIFFERS}, SamplingRules(by_prompt=True))
+    trainer.loss_type = "cispo"
+    batch = [dict(trainer.train_dataset[row]) for row in (0, 1, 2) for _ in range(GROUP)]
+    weighed = trainer._generate_and_score_completions(batch)["advantages"] / plain["advantages"]
+    assert torch.allclose(weighed, torch.tensor([7 / 3, 7 / 3, 1, 1, 7 / 11, 7 / 11]))
+    trainer._rules = SamplingRules(by_prompt=True, leaves_out_equal=True)
+    weighed = trainer._generate_and_score_completions(batch)["advantages"] / plain["advantages"]
+    assert torch.allclose(weighed[: 2 * GROUP], torch.tensor([7 / 3, 7 / 3, 1, 1]) * 3 / 2)  # two prompts are left
+
+
 NAN = float("nan")
 
 

@@ -103,6 +103,9 @@ def test_one_clipping_range_means_a_symmetric_one() -> None:
         ({"algorithm": "DAPO"}, 0.2, 0.28, "token"),
         ({"algorithm": "DAPO", "lossType": "grpo"}, 0.2, 0.28, "token"),
         ({"algorithm": "DAPO", "lossType": "cispo"}, None, 5.0, "token"),
+        ({"algorithm": "ScaleRL"}, None, 5.0, "token"),
+        ({"algorithm": "ScaleRL", "lossType": "dapo"}, 0.2, 0.2, "token"),
+        ({"algorithm": "ScaleRL", "lossType": "grpo"}, 0.2, 0.2, "token"),
         ({"algorithm": "RLOO"}, 0.2, 0.2, None),
         ({"algorithm": "PPO"}, 0.2, None, None),
     ],
@@ -114,6 +117,18 @@ def test_each_loss_brings_its_own_bounds(
     found = resolved.reinforce
     assert (found.epsilon, found.epsilon_high, found.importance_sampling) == (epsilon, epsilon_high, level)
     assert resolve(resolved) == resolved
+
+
+def test_scale_rl_fills_in_its_recipe_as_far_as_the_loss_and_the_aggregation_have_it() -> None:
+    names = ("loss_type", "loss_aggregation", "scale_rewards", "average_over", "retire_solved", "fp32_lm_head")
+
+    def filled(**reinforce: Any) -> list[Any]:
+        found = resolve(spec(reinforce={"algorithm": "ScaleRL"} | reinforce)).reinforce
+        return [getattr(found, name) for name in names]
+
+    assert filled() == ["cispo", "prompt", "batch", "differing", 0.9, True]
+    assert filled(lossType="grpo", fp32LmHead=False) == ["grpo", None, "batch", "differing", 0.9, False]
+    assert filled(multiObjectiveAggregation="normalize_then_sum", lossAggregation="token")[1:3] == ["token", None]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +160,7 @@ def test_without_the_gpu_that_choice_stays_open() -> None:
     ("patch", "backend", "says"),
     [
         ({"reinforce": {"algorithm": "PPO"}}, "transformers", "unsloth cannot run it: spec.reinforce.algorithm"),
+        ({"reinforce": {"algorithm": "ScaleRL"}}, "transformers", "unsloth cannot run it: spec.reinforce.fp32LmHead"),
         ({"lora": {"gradientCheckpointing": "unsloth"}}, "unsloth", "gradientCheckpointing unsloth needs backend"),
         ({"model": {"loadIn": "4bit"}}, "unsloth", "model.loadIn 4bit"),
     ],

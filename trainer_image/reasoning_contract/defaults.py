@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .spec.training import BY_TOKENS
+
 DEFAULT_STEPS = 250
 
 _GRPO = {
@@ -26,6 +28,16 @@ ALGORITHM_DEFAULTS: dict[str, dict[str, Any]] = {
     "DrGRPO": _GRPO | {"lossType": "dr_grpo", "scaleRewards": "none"},
     # Yu et al. 2025 (arXiv:2503.14476)
     "DAPO": _GRPO | {"lossType": "dapo", "epsilonHigh": 0.28, "maskTruncated": True, "resampleRounds": 3},
+    # Khatri et al. 2025 (arXiv:2510.13786), as far as docs/signal.md says
+    "ScaleRL": _GRPO
+    | {
+        "lossType": "cispo",
+        "lossAggregation": "prompt",
+        "scaleRewards": "batch",
+        "averageOver": "differing",
+        "retireSolved": 0.9,
+        "fp32LmHead": True,
+    },
     # Ahmadian et al. 2024 (arXiv:2402.14740)
     "RLOO": {"beta": 0.05, "epsilon": 0.2, "epsilonHigh": 0.2, "maskTruncated": False, "updatesPerGeneration": 1},
     # Ouyang et al. 2022 (arXiv:2203.02155), clipping of Schulman et al. 2017 (arXiv:1707.06347)
@@ -78,11 +90,14 @@ def fill_in(given: dict[str, Any], backend: str, max_sequence_length: int) -> di
 
 
 def _published(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of the algorithm, those of the loss before them where that was chosen by itself."""
+    """Return the values of the algorithm, but for those that belong to another loss or aggregation than was chosen."""
     values = ALGORITHM_DEFAULTS[given["algorithm"]]
-    if given.get("multiObjectiveAggregation") == "normalize_then_sum":
-        values = {name: value for name, value in values.items() if name != "scaleRewards"}
-    loss = LOSS_DEFAULTS.get(given.get("lossType", ""))
-    if loss is None or "lossType" not in values:
+    if "lossType" not in values:
         return values
-    return {name: value for name, value in values.items() if name not in _BOUNDS} | loss
+    loss = given.get("lossType", values["lossType"])
+    if loss in LOSS_DEFAULTS:
+        values = {name: value for name, value in values.items() if name not in _BOUNDS} | LOSS_DEFAULTS[loss]
+    without = set() if loss in BY_TOKENS else {"lossAggregation"}
+    if given.get("multiObjectiveAggregation") == "normalize_then_sum":
+        without.add("scaleRewards")
+    return {name: value for name, value in values.items() if name not in without}

@@ -116,6 +116,11 @@ def _on_unsloth(spec: Spec) -> Iterator[Gap]:
         yield "reinforce.algorithm", "backend unsloth has no PPO: use GRPO, or backend transformers"
     if spec.reinforce.loss_type == "vespo":
         yield "reinforce.lossType", "vespo does not train with vllm's completions here: use backend transformers"
+    if spec.reinforce.fp32_lm_head:
+        yield (
+            "reinforce.fp32LmHead",
+            "backend unsloth computes the logits by itself, in 16 bits: set it to false, or use backend transformers",
+        )
     reference = spec.reinforce.beta and spec.reinforce.algorithm in GROUPED
     if reference and spec.warms_up:
         yield (

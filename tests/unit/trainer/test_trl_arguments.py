@@ -47,6 +47,8 @@ OTHER: dict[str, Any] = {
     "epsilonHigh": 0.4,
     "lossType": "bnpo",
     "importanceSampling": "sequence",
+    "lossAggregation": "prompt",
+    "fp32LmHead": True,
     "scaleRewards": "batch",
     "multiObjectiveAggregation": "normalize_then_sum",
     "maskTruncated": True,
@@ -56,7 +58,15 @@ OTHER: dict[str, Any] = {
     "seed": 5,
 }
 """A value of every field that is not its default."""
-OF_SOME: dict[str, Any] = {"importanceSampling": "token", "maskTruncated": False}
+OF_SOME: dict[str, Any] = {
+    "importanceSampling": "token",
+    "maskTruncated": False,
+    "lossAggregation": "token",
+    "fp32LmHead": False,
+    "scaleRewards": "none",
+    "retireSolved": 0.5,
+    "averageOver": "all",
+}
 """Another value, for the algorithms whose own is the one above."""
 ALGORITHMS = [name for name in get_args(Algorithm) if name != "none"]
 
@@ -64,7 +74,7 @@ ALGORITHMS = [name for name in get_args(Algorithm) if name != "none"]
 def spec(algorithm: str = "GRPO", **reinforce: Any) -> Spec:
     rows = [{"prompt": "1", "answer": "1", "chosen": "1", "rejected": "2"}]
     rewards = [] if algorithm in PREFERENCE else [{"name": "format", "builtin": "format", "weight": 0.5}]
-    if rewards and "retireSolved" in reinforce:
+    if rewards and ("retireSolved" in reinforce or algorithm == "ScaleRL"):
         rewards.append({"name": "correct", "builtin": "correctness"})
     document = {
         "model": {"source": "file:///model"},
@@ -84,8 +94,17 @@ def test_the_walk_covers_every_field() -> None:
 @pytest.mark.parametrize("field", sorted(OTHER.keys() - {"algorithm", "maxPromptLength"}))
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_field_has_an_effect_or_is_refused(algorithm: str, field: str) -> None:
-    told = {"updatesPerGeneration": "belongs to GRPO", "resampleRounds": "compares the completions of a group"}
-    if (field in told and algorithm not in GROUPED) or (field == "retireSolved" and algorithm in PREFERENCE):
+    told = {
+        "updatesPerGeneration": "belongs to GRPO",
+        "resampleRounds": "compares the completions of a group",
+        "lossAggregation": "are a mean over tokens",
+    }
+    takers = ("DAPO", "ScaleRL") if field == "lossAggregation" else GROUPED
+    if algorithm == "ScaleRL" and field in ("epsilon", "epsilonHigh"):
+        with pytest.raises(ValidationError, match=r"no lower clipping range|the largest ratio itself"):
+            spec(algorithm, **{field: OTHER[field]})
+        return
+    if (field in told and algorithm not in takers) or (field == "retireSolved" and algorithm in PREFERENCE):
         with pytest.raises(ValidationError, match=told.get(field, "needs a reward that tells right from wrong")):
             spec(algorithm, **{field: OTHER[field]})
         return
@@ -107,7 +126,7 @@ def test_field_has_an_effect_or_is_refused(algorithm: str, field: str) -> None:
 
 
 def test_values_arrive_as_given() -> None:
-    without = ("algorithm", "epochs", "numGenerations", "multiObjectiveAggregation")
+    without = ("algorithm", "epochs", "numGenerations", "multiObjectiveAggregation", "lossAggregation")
     given = {name: value for name, value in OTHER.items() if name not in without}
     arguments = reinforce_arguments(spec("GRPO", **given))
     assert arguments["max_steps"] == 7
@@ -123,6 +142,7 @@ def test_values_arrive_as_given() -> None:
         "rounds": 2,
         "retire_from": 0.9,
         "leaves_out_equal": True,
+        "by_prompt": False,
         "verifiable": 1,
     }
 

@@ -163,6 +163,16 @@ class Spec(Part):
         return self.reinforce.retire_solved is None or is_judged
 
     @rule(
+        "self.reinforce.algorithm != 'ScaleRL' || self.rewards.exists(r, has(r.builtin) && r.builtin == 'correctness')",
+        "ScaleRL retires solved rows, by a reward that tells right from wrong: add one with builtin correctness, or "
+        "take GRPO with those of its fields that docs/signal.md lists",
+        field="reinforce",
+    )
+    def _scale_rl_can_tell_solved_rows(self) -> bool:
+        is_judged = any(reward.builtin == "correctness" for reward in self.rewards)
+        return self.reinforce.algorithm != "ScaleRL" or is_judged
+
+    @rule(
         "self.rewards.all(reward, self.rewards.exists_one(other, other.name == reward.name))",
         "two rewards have the same name: metrics could not tell them apart",
         field="rewards",

@@ -34,12 +34,17 @@ class Warmup(Part):
     """Do not learn to predict the prompt."""
 
 
-Algorithm = Literal["GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO", "PPO", "DPO", "ORPO", "none"]
+Algorithm = Literal["GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL", "RLOO", "PPO", "DPO", "ORPO", "none"]
 PREFERENCE = ("DPO", "ORPO")
-GROUPED = ("GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO")
-GROUPED_CEL = "['GRPO', 'GSPO', 'DrGRPO', 'DAPO', 'RLOO']"
+GROUPED = ("GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL", "RLOO")
+GROUPED_CEL = "['GRPO', 'GSPO', 'DrGRPO', 'DAPO', 'ScaleRL', 'RLOO']"
 UNCLIPPED = ("cispo", "sapo", "vespo")
 UNCLIPPED_CEL = "['cispo', 'sapo', 'vespo']"
+BY_TOKENS = ("dapo", "cispo", "vespo")
+"""Losses that are a mean over all tokens of a step."""
+BY_TOKENS_CEL = "['dapo', 'cispo', 'vespo']"
+LOSSES = {"DAPO": "dapo", "ScaleRL": "cispo"}
+"""Losses that algorithms take by themselves, and that a rule looks at."""
 
 
 class Reinforce(Part):
@@ -98,6 +103,14 @@ class Reinforce(Part):
     bounds instead of the algorithm's."""
     importance_sampling: Literal["token", "sequence"] | None = None
     """Level of the probability ratio in the GRPO family; `sequence` is GSPO's."""
+    loss_aggregation: Literal["token", "prompt"] | None = None
+    """What the losses dapo, cispo and vespo are a mean over: all tokens; or the tokens of a prompt's completions, and
+    then the prompts, so that one with long answers counts no more than another. ScaleRL: prompt; else token. The other
+    losses have a mean of their own, and the KL term that of its loss."""
+    fp32_lm_head: bool | None = None
+    """Compute the logits in 32 bits, from the last hidden states on, where the model learns and where it generates
+    itself; vllm computes its own. For that the head's weights are held once more, in 32 bits. ScaleRL: true; else
+    false. On a CPU all is computed so."""
     scale_rewards: Literal["group", "batch", "none"] | None = None
     """What advantages are divided by: the standard deviation in the group, in the batch, or nothing. With
     multiObjectiveAggregation normalize_then_sum it has no effect and stays empty."""
@@ -109,27 +122,32 @@ class Reinforce(Part):
     """Rounds in which groups whose rewards are all equal, and which teach nothing, are replaced by groups of other
     rows. A step then costs up to 1 + resampleRounds times its completions. DAPO: 3; else 0."""
     retire_solved: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of right answers in a group, by the correctness reward, from which on its row is not asked again. Rows are
-    never retired when empty."""
+    """Share of right answers in a group, by the correctness reward, from which on its row is not asked again. ScaleRL:
+    0.9; else rows are never retired when empty."""
     average_over: Literal["all", "differing"] | None = None
     """Completions that the loss is a mean over: all, or those of groups whose rewards differ. With all, a step of
-    which half teaches nothing moves the model half as far."""
+    which half teaches nothing moves the model half as far. ScaleRL: differing; else all."""
     mask_truncated: Annotated[bool | None, RATE] = None
     """Do not learn from completions that were cut at maxCompletionLength."""
     seed: Count = 3407
     """Seed of sampling, shuffling and adapter weights."""
+
+    @property
+    def _loss(self) -> str | None:
+        return self.loss_type or LOSSES.get(self.algorithm)
 
     @rule("!(has(self.steps) && has(self.epochs))", "give steps or epochs, not both")
     def _steps_or_epochs(self) -> bool:
         return self.steps is None or self.epochs is None
 
     @rule(
-        f"!has(self.epsilon) || !has(self.lossType) || !(self.lossType in {UNCLIPPED_CEL})",
+        f"!has(self.epsilon) || (has(self.lossType) ? !(self.lossType in {UNCLIPPED_CEL})"
+        " : self.algorithm != 'ScaleRL')",
         "the losses cispo, sapo and vespo have no lower clipping range: remove it",
         field="epsilon",
     )
     def _only_a_loss_that_clips_has_a_lower_range(self) -> bool:
-        return self.epsilon is None or self.loss_type not in UNCLIPPED
+        return self.epsilon is None or self._loss not in UNCLIPPED
 
     @rule(
         "!has(self.epsilonHigh) || !has(self.lossType) || !(self.lossType in ['sapo', 'vespo'])",
@@ -140,12 +158,13 @@ class Reinforce(Part):
         return self.epsilon_high is None or self.loss_type not in ("sapo", "vespo")
 
     @rule(
-        "!has(self.epsilonHigh) || !has(self.lossType) || self.lossType != 'cispo' || self.epsilonHigh >= 1.0",
+        "!has(self.epsilonHigh) || self.epsilonHigh >= 1.0"
+        " || (has(self.lossType) ? self.lossType != 'cispo' : self.algorithm != 'ScaleRL')",
         "with lossType cispo it is the largest ratio itself, not its distance from 1: give 1 or more; 5 when empty",
         field="epsilonHigh",
     )
     def _the_largest_ratio_is_not_below_one(self) -> bool:
-        return self.epsilon_high is None or self.loss_type != "cispo" or self.epsilon_high >= 1
+        return self.epsilon_high is None or self._loss != "cispo" or self.epsilon_high >= 1
 
     @rule(
         "!has(self.importanceSampling) || !has(self.lossType) || self.lossType != 'vespo' || "
@@ -155,6 +174,15 @@ class Reinforce(Part):
     )
     def _vespo_weighs_sequences_itself(self) -> bool:
         return self.loss_type != "vespo" or self.importance_sampling in (None, "token")
+
+    @rule(
+        f"!has(self.lossAggregation) || (has(self.lossType) ? self.lossType in {BY_TOKENS_CEL}"
+        " : self.algorithm in ['DAPO', 'ScaleRL'])",
+        "only the losses dapo, cispo and vespo are a mean over tokens: remove it, or set lossType to one of them",
+        field="lossAggregation",
+    )
+    def _only_a_mean_over_tokens_can_be_one_over_prompts(self) -> bool:
+        return self.loss_aggregation is None or self._loss in BY_TOKENS
 
     @rule(
         "!has(self.scaleRewards) || !has(self.multiObjectiveAggregation) || "
@@ -168,7 +196,7 @@ class Reinforce(Part):
 
     @rule(
         f"!has(self.updatesPerGeneration) || self.algorithm in {GROUPED_CEL}",
-        "belongs to GRPO, GSPO, DrGRPO, DAPO and RLOO: remove it",
+        "belongs to GRPO, GSPO, DrGRPO, DAPO, ScaleRL and RLOO: remove it",
         field="updatesPerGeneration",
     )
     def _only_groups_are_updated_from_more_than_once(self) -> bool:

@@ -44,6 +44,8 @@ class SamplingRules:
         Share of right answers in a group from which on its row is retired; None for never.
     leaves_out_equal
         Whether the loss is a mean over groups with spread alone.
+    by_prompt
+        Whether a loss that is a mean over tokens becomes one over those of a group, then over groups.
     verifiable
         Place of the reward that tells right from wrong; None where there is none.
     """
@@ -51,6 +53,7 @@ class SamplingRules:
     rounds: int = 0
     retire_from: float | None = None
     leaves_out_equal: bool = False
+    by_prompt: bool = False
     verifiable: int | None = None
 
 
@@ -154,8 +157,7 @@ class DynamicSampling:
             output = super()._generate_and_score_completions(self._ready.rows)  # type: ignore[misc]
             differs = self._spread(self._ready)
             self._tell_equal_groups(output, differs)
-            if self._rules.leaves_out_equal:
-                self._raise_the_rest(output, differs)
+            self._weigh(output, differs)
         finally:
             self._ready = None
         return output
@@ -227,13 +229,21 @@ class DynamicSampling:
             equal = ~differs.repeat_interleave(self.num_generations)
             output["advantages"] = output["advantages"].masked_fill(equal.to(output["advantages"].device), 0.0)
 
-    def _raise_the_rest(self: Any, output: dict[str, Any], differs: Tensor) -> None:
-        """Raise advantages so that the loss is a mean over groups that differ: the others add nothing to its sum."""
-        kept = differs.repeat_interleave(self.num_generations)
+    def _weigh(self: Any, output: dict[str, Any], differs: Tensor) -> None:
+        """Scale advantages so that the loss is the mean that the rules ask for: it grows as they do."""
+        kept = differs if self._rules.leaves_out_equal else torch.ones_like(differs)
         by_tokens = getattr(self, "loss_type", "") in BY_TOKENS
-        sizes = output["completion_mask"].sum(dim=1) if by_tokens else torch.ones_like(output["advantages"])
-        if (remaining := sizes[kept].sum()) > 0:
-            output["advantages"] = output["advantages"] * (sizes.sum() / remaining)
+        mask = output["completion_mask"]
+        sizes = mask.sum(dim=1) if by_tokens else torch.ones_like(output["advantages"])
+        groups = sizes.view(-1, self.num_generations).sum(dim=1)
+        kept = kept.to(groups.device)
+        if not kept.any():
+            return
+        if self._rules.by_prompt:
+            factors = groups.sum() / (kept.sum() * groups.clamp(min=1))
+        else:
+            factors = (groups.sum() / groups[kept].sum().clamp(min=1)).expand(len(groups))
+        output["advantages"] = output["advantages"] * factors.repeat_interleave(self.num_generations)
 
     def _save_checkpoint(self: Any, *arguments: Any, **named: Any) -> None:
         super()._save_checkpoint(*arguments, **named)  # type: ignore[misc]

@@ -43,7 +43,8 @@ _GROUPED = _EVERY | {
     "mask_truncated": "mask_truncated_completions",
 }
 OF_SAMPLING = ("resample_rounds", "retire_solved")
-"""Fields that our own sampler follows, around TRL's trainers with groups; of the GRPO family `average_over` too."""
+"""Fields that our own sampler follows, around TRL's trainers with groups; of the GRPO family `OF_LOSS` too."""
+OF_LOSS = ("average_over", "loss_aggregation")
 _GRPO = _GROUPED | {
     "loss_type": "loss_type",
     "importance_sampling": "importance_sampling_level",
@@ -55,6 +56,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "GSPO": _GRPO,
     "DrGRPO": _GRPO,
     "DAPO": _GRPO,
+    "ScaleRL": _GRPO,
     "RLOO": _GROUPED,
     "PPO": _EVERY
     | {
@@ -73,6 +75,7 @@ ELSEWHERE = {
     "steps": "length of the run",
     "epochs": "length of the run",
     "max_prompt_length": "filters the rows",
+    "fp32_lm_head": "the model's head, whoever trains it",
     "max_completion_length": "bounds the generation of the evaluation too",
     "seed": "seeds adapter and warm-up too",
 }
@@ -202,7 +205,7 @@ def sampled_by(algorithm: str) -> set[str]:
     """Return the fields of our own sampler that an algorithm has."""
     if algorithm not in GROUPED:
         return set()
-    return {*OF_SAMPLING, "average_over"} if NAMES[algorithm] is _GRPO else set(OF_SAMPLING)
+    return {*OF_SAMPLING, *OF_LOSS} if NAMES[algorithm] is _GRPO else set(OF_SAMPLING)
 
 
 def sampling_rules(spec: Spec) -> dict[str, Any]:
@@ -213,6 +216,7 @@ def sampling_rules(spec: Spec) -> dict[str, Any]:
         "rounds": reinforce.resample_rounds or 0,
         "retire_from": reinforce.retire_solved,
         "leaves_out_equal": reinforce.average_over == "differing",
+        "by_prompt": reinforce.loss_aggregation == "prompt",
         "verifiable": judges[0] if judges else None,
     }
 

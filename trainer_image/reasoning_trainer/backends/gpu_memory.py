@@ -137,7 +137,8 @@ class Estimate:
     Attributes
     ----------
     weights
-        Frozen weights that are trained through; those that vLLM shares with Unsloth are counted here.
+        Frozen weights that are trained through, and the head's in 32 bits where it computes so; those that vLLM shares
+        with Unsloth are counted here.
     adapter
         The adapter, its gradients, and the reference's copy where there is one.
     optimizer
@@ -201,7 +202,7 @@ def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None
     weights = _weight_bytes(spec, shape)
     critic = 2 if spec.reinforce.algorithm == "PPO" else 1
     fixed = Estimate(
-        weights=critic * weights / GIB,
+        weights=(critic * weights + _head_bytes(spec, shape)) / GIB,
         adapter=critic * copies * adapter * in_bytes / GIB,
         optimizer=critic * adapter * in_bytes * _moments(spec) / GIB,
         activations=0.0,
@@ -270,6 +271,10 @@ def _weight_bytes(spec: Spec, shape: Shape) -> float:
     load_in = spec.model.load_in
     linear = QUANTISED_BYTES.get(load_in) or QUANTISED_BYTES[spec.backend, load_in]
     return shape.linear * linear + shape.embeddings * 2
+
+
+def _head_bytes(spec: Spec, shape: Shape) -> float:
+    return shape.vocabulary * shape.hidden * 4 if spec.reinforce.fp32_lm_head else 0.0
 
 
 def adapter_parameters(spec: Spec, shape: Shape) -> int:

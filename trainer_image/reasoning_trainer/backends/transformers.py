@@ -44,6 +44,7 @@ from .base import Completion, Sampling
 from .engine import Engine
 from .gpu_memory import sizes_its_cache
 from .hand_over import merged_weights
+from .head import compute_in_32_bits
 from .likelihood import log_likelihoods, token_likelihoods
 from .tokenizer import load_tokenizer, unreadable
 
@@ -99,6 +100,8 @@ class TransformersBackend:
             ) from error
         if spec.lora.gradient_checkpointing == "standard":
             adapted.enable_input_require_grads()  # not every trainer of TRL does it
+        if spec.reinforce.fp32_lm_head:
+            compute_in_32_bits(adapted.get_output_embeddings())
         # a set is written in another order by every process, and the artifact's hash would tell nothing
         config.target_modules = sorted(config.target_modules)
         return adapted

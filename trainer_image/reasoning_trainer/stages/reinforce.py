@@ -194,6 +194,7 @@ _CLASSES: dict[str, tuple[type, type]] = {
     "GSPO": (GRPOConfig, _GRPOTrainer),
     "DrGRPO": (GRPOConfig, _GRPOTrainer),
     "DAPO": (GRPOConfig, _GRPOTrainer),
+    "ScaleRL": (GRPOConfig, _GRPOTrainer),
     "RLOO": (RLOOConfig, _RLOOTrainer),
     "DPO": (DPOConfig, _DPOTrainer),
     "ORPO": (ORPOConfig, ORPOTrainer),
