@@ -152,7 +152,10 @@ def chat(tokenizer: PreTrainedTokenizerFast, number: int, answer: str) -> str:
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, rng: random.Random, write: Callable[[str], str] = str
+    tokenizer: PreTrainedTokenizerFast,
+    rng: random.Random,
+    write: Callable[[str], str] = str,
+    read: Callable[[random.Random, int], str] = read,
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Yield batches of chats, one a row, for ever: every token is a label, padding is none."""
     while True:

@@ -32,7 +32,8 @@ from reasoning_trainer import environment  # noqa: E402
 
 environment.prepare()
 
-from hack.tinymodel import make_data  # noqa: E402
+import torch  # noqa: E402
+from hack.algorithms import make_parity  # noqa: E402
 from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 
 from reasoning_trainer.algorithms.sampling import SamplingRules  # noqa: E402
@@ -41,6 +42,8 @@ from reasoning_trainer.stages import reinforce  # noqa: E402
 from reasoning_trainer.supervisor.channel import Order  # noqa: E402
 from reasoning_trainer.worker import work  # noqa: E402
 
+SURE, UNSURE = 0.98, {1: 0.4, 3: 0.3, 6: 0.2, 8: 0.1}
+"""How often a last digit is answered rightly in the texts of the task `mixed`."""
 TARGETS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Shares of plain's gain from its first to its last evaluation: what its mean accuracy was there is to be reached."""
 RESAMPLES = 10_000
@@ -81,17 +84,17 @@ def tasks(claims: Path, folder: Path) -> dict[str, Task]:
         "checkpoint": {"everySteps": 100_000},
     }
     return {
-        "parity": Task(
+        name: Task(
             around
             | {
-                "model": {"source": f"file://{claims}/parity/model", "maxSequenceLength": 64},
+                "model": {"source": f"file://{claim}/model", "maxSequenceLength": 64},
                 "lora": {"rank": 16, "alpha": 32, "gradientCheckpointing": "none"},
                 "data": {
-                    "train": {"source": f"file://{claims}/parity/train.jsonl", "limit": 256},
-                    "heldOut": {"source": f"file://{claims}/parity/heldout.jsonl"},
+                    "train": {"source": f"file://{claim}/train.jsonl", "limit": 256},
+                    "heldOut": {"source": f"file://{claim}/heldout.jsonl"},
                 },
                 "reinforce": {
-                    "steps": 120,
+                    "steps": 70,
                     "numGenerations": 8,
                     "batchSize": 64,
                     "maxCompletionLength": 16,
@@ -103,64 +106,28 @@ def tasks(claims: Path, folder: Path) -> dict[str, Task]:
                     {"name": "format", "builtin": "format", "weight": 0.2, "params": {"strict": True}},
                 ],
             },
-            every=6,
-        ),
-        "sums": Task(
-            around
-            | {
-                "model": {"source": f"file://{folder}/start/artifacts/merged16bit", "maxSequenceLength": 160},
-                "lora": {"rank": 64, "alpha": 64, "gradientCheckpointing": "none"},
-                "chatTemplate": {"systemPrompt": SUMS_PROMPT},
-                "data": {
-                    "train": {"source": f"file://{folder}/rows/train.jsonl", "limit": 128},
-                    "heldOut": {"source": f"file://{folder}/rows/heldout.jsonl", "limit": 200},
-                },
-                "reinforce": {
-                    "steps": 64,
-                    "numGenerations": 8,
-                    "batchSize": 64,
-                    "maxCompletionLength": 48,
-                    "learningRate": 5e-4,
-                    "scheduler": "constant",
-                },
-                "rewards": SUMS_REWARDS,
-            },
-            every=8,
-        ),
+            every=5,
+        )
+        for name, claim in (("parity", claims / "parity"), ("mixed", folder))
     }
 
 
-SUMS_PROMPT = "Think in <reasoning></reasoning>, then answer in <answer></answer>."
-SUMS_REWARDS = [
-    {"name": "correct", "builtin": "correctness", "weight": 2, "params": {"parser": "number"}},
-    {"name": "format", "builtin": "format", "weight": 0.5, "params": {"strict": True}},
-    {"name": "brief", "builtin": "lengthPenalty", "weight": 0.1, "params": {"targetTokens": 40}},
-]
-
-
-def make_start_of_sums(folder: Path) -> None:
-    """Write rows of sums, and the demo's model after its warm-up, from which every arm begins."""
-    if (folder / "start/artifacts/merged16bit").exists():
+def make_mixed(folder: Path) -> None:
+    """Write a model that knows six of the ten digits already, and is wrong of the others to different degrees."""
+    if (folder / "model").exists():
         return
-    rows = folder / "rows"
-    rows.mkdir(parents=True, exist_ok=True)
-    for name, drawn in make_data.make_files(0).items():
-        make_data.write(rows / f"{name}.jsonl", map(make_data.row, drawn))
-    spec = {
-        "model": {"source": f"file://{ROOT}/hack/tinymodel/base", "maxSequenceLength": 160},
-        "lora": {"rank": 64, "alpha": 64, "gradientCheckpointing": "none"},
-        "chatTemplate": {"systemPrompt": SUMS_PROMPT},
-        "data": {
-            "train": {"source": f"file://{rows}/train.jsonl"},
-            "warmup": {"source": f"file://{rows}/warmup.jsonl", "limit": 32},
-        },
-        "warmup": {"epochs": 12, "batchSize": 8, "gradientAccumulation": 1, "learningRate": 4e-3},
-        "reinforce": {"algorithm": "none", "maxCompletionLength": 48},
-        "evaluation": {"enabled": False},
-        "export": {"formats": ["lora", "merged16bit"]},
-        "parallelism": {"gpusPerNode": 0},
-    }
-    train(spec, folder / "start")
+    torch.manual_seed(0)
+    rng, tokenizer = random.Random(0), make_parity.make_tokenizer()
+    model = make_parity.make_model(tokenizer)
+    make_parity.pretrain(model, make_parity.batches(tokenizer, rng, read=read_mixed), make_parity.STEPS)
+    make_parity.write_model(folder / "model", model, tokenizer)
+    make_parity.write_rows(folder, 0)
+
+
+def read_mixed(rng: random.Random, number: int) -> str:
+    """Return an answer as that model's texts have it."""
+    is_right = rng.random() < UNSURE.get(number % 10, SURE)
+    return make_parity.ANSWERS[number % 2 if is_right else 1 - number % 2]
 
 
 def train(spec: Mapping[str, Any], folder: Path) -> None:
@@ -309,15 +276,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("claims", type=Path, help="folder with parity/, from make_parity")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--task", choices=("parity", "sums"), default="parity")
+    parser.add_argument("--task", choices=("parity", "mixed"), default="parity")
     parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=["plain", "ours"])
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     output = options.output.resolve()
-    if options.task == "sums":
-        make_start_of_sums(output / "sums")
-    task = tasks(options.claims.resolve(), output / "sums")[options.task]
     output.mkdir(parents=True, exist_ok=True)
+    make_mixed(output / "mixed")
+    task = tasks(options.claims.resolve(), output / "mixed")[options.task]
     record = output / f"{options.task}.jsonl"
     record.touch()
     done = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
