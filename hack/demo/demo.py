@@ -138,7 +138,7 @@ def conclude(job: Job) -> int:
     if status.phase != "Succeeded":
         told = status.failure.told if status.failure else ""
         console.print(f"\n[red]The job failed.[/] {escape(told)}")
-        console.print(f"More: kubectl describe rtj {name} -n {NAMESPACE}")
+        look_closer("describe", "rtj", name)
         return 1
     if (evaluation := status.evaluation) is not None:
         console.print(f"\nHeld-out accuracy on {evaluation.held_out.size} rows that were never trained on:")
@@ -146,12 +146,17 @@ def conclude(job: Job) -> int:
         console.print(_verdict(evaluation))
     claim = status.storage.claim_name if status.storage else ""
     for artifact in status.artifacts or []:
-        console.print(f"{artifact.kind}: {artifact.path} on claim {claim}", soft_wrap=True)
-    export = f"export KUBECONFIG={shlex.quote(localcluster('kubeconfig'))}"
-    look = shlex.join([localcluster("tool", "kubectl"), "get", "rtj", "-n", NAMESPACE, "-o", "wide"])
-    # as it is: words in square brackets would be taken for colours
-    console.print(f"\nLook closer:  {export}\n              {look}", soft_wrap=True, markup=False)
+        console.print(f"{artifact.kind}: {artifact.path} on claim {claim}", soft_wrap=True, markup=False)
+    look_closer("get", "rtj", "-o", "wide")
     return 0
+
+
+def look_closer(*words: str) -> None:
+    """Print a command of kubectl that can be pasted into any shell."""
+    export = f"export KUBECONFIG={shlex.quote(localcluster('kubeconfig'))}"
+    command = shlex.join([localcluster("tool", "kubectl"), "-n", NAMESPACE, *words])
+    # as it is: words in square brackets would be taken for colours
+    console.print(f"\nLook closer:  {export}\n              {command}", soft_wrap=True, markup=False)
 
 
 def _verdict(evaluation: EvaluationStatus) -> str:
@@ -171,10 +176,10 @@ def main() -> int:
         console.print("Installing the operator's chart")
         install(cluster)
         example = Path(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLE
-        console.print(f"kubectl apply -f {example.name}")
+        console.print(f"kubectl apply -f {example.name}", markup=False)
         return conclude(show(follow(cluster, apply(cluster, example))))
     except DemoError as failure:
-        console.print(f"[red]The demo stopped:[/] {failure}", soft_wrap=True)
+        console.print(f"[red]The demo stopped:[/] {escape(str(failure))}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("\nStopped watching; the job goes on in the cluster. `make down` ends it.")
