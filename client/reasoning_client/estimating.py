@@ -94,6 +94,8 @@ def _figures(spec: Spec, counted: Volume, step_seconds: float | None, price: flo
         return
     yield "steps", f"{counted.steps:,}"
     yield "completions", f"{counted.completions:,}"
+    if difficulty := spec.data.difficulty:
+        yield "completions before RL, at the most", f"{difficulty.rows * difficulty.samples:,}"
     yield "tokens, at the most", f"{counted.tokens:,}"
     if step_seconds is None:
         yield "hours", "not known: give --step-seconds, from a job like it (status.progress.stepSeconds)"

@@ -17,6 +17,7 @@ STALE_SECONDS = 300
 """Silence of a running job after which it is said: a step of a large model may well take minutes."""
 UNSEEN_SECONDS = 30
 RUNBOOKS = {
+    "DifficultyFits": "ReasoningJobNotLearning",
     "LearningSignal": "ReasoningJobNotLearning",
     "KLBounded": "ReasoningJobKLRunaway",
     "EntropyKept": "ReasoningJobNotLearning",

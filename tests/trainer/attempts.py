@@ -183,8 +183,18 @@ def result(run: Path) -> dict[str, Any]:
         "artifacts": [(artifact.kind, artifact.sha256) for artifact in report.artifacts or []],
         "history": {name: history(run, name) for name in stages},
         "scores": report.evaluation,
+        "difficulty": difficulty(run),
         "evaluation": {path.name: path.read_text() for path in (run / "evaluation").glob("*.json*")},
     }
+
+
+def difficulty(run: Path) -> dict[str, Any]:
+    """Return what was measured before RL, but for times; empty where nothing was."""
+    path = run / "difficulty/profile.json"
+    if not path.exists():
+        return {}
+    profile = {name: value for name, value in json.loads(path.read_text()).items() if name != "seconds"}
+    return profile | {"lines": (run / "difficulty/rows.jsonl").read_text()}
 
 
 def last_checkpoint(run: Path, stage: str) -> int:

@@ -45,6 +45,7 @@ from reasoning_trainer.data.examples import Example
 from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load as load_data
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.evaluation.difficulty import Tally
 from reasoning_trainer.guards import LearningSignalGuard, UnscoredGuard, guards_of, judge_budget, judge_divergence
 from reasoning_trainer.guards.stall import StallGuard
 from reasoning_trainer.job import Inputs
@@ -53,7 +54,7 @@ from reasoning_trainer.rewards import Batch, Surroundings, batch_of, build
 from reasoning_trainer.rewards.box import Function
 from reasoning_trainer.rewards.references import set_aside
 from reasoning_trainer.rewards.schedule import weights_at
-from reasoning_trainer.stages.evaluate import _drawn as drawn
+from reasoning_trainer.stages.evaluate import drawn_as_in_rl, draws
 from reasoning_trainer.storage.run_folder import RunFolder, write_lines
 
 Document: TypeAlias = dict[str, Any]
@@ -441,8 +442,15 @@ def phases(spec: Spec, world: World) -> Any:
     return {phase.name: phase.cost for phase in pipeline.plan(spec, found)}
 
 
+def asked_in_rl(spec: Spec, world: World) -> list[int]:
+    """Which of four rows RL asks, solved never, in part and always, and one that cannot be judged."""
+    tallies = [Tally(0, 0, 8), Tally(1, 4, 8), Tally(2, 8, 8), Tally(3, 0, 0)]
+    settings = spec.data.difficulty
+    return [tally.row for tally in tallies if settings is None or tally.is_within(settings)]
+
+
 def sampling(spec: Spec, world: World) -> Any:
-    return vars(drawn(spec, 0))
+    return vars(drawn_as_in_rl(spec, draws(spec), 0))
 
 
 def learning_signal(spec: Spec, world: World) -> Any:
@@ -533,10 +541,10 @@ def budget(spec: Spec, world: World) -> Any:
 def recipe_change(spec: Spec, world: World) -> Any:
     """What becomes of a checkpoint when the recipe has changed."""
     folder = RunFolder(world.fresh())
-    folder.agree_on_recipe({"data": 1}, "refuse")
+    folder.agree_on_recipe({"backend": "a"}, "refuse")
     write_lines(folder.stage("reinforce").history, [])
     try:
-        folder.agree_on_recipe({"data": 2}, spec.checkpoint.on_spec_change)
+        folder.agree_on_recipe({"backend": "b"}, spec.checkpoint.on_spec_change)
     except TrainerError as error:
         return error.reason
     return "kept" if (folder.path / "reinforce").exists() else "started over"
@@ -687,6 +695,7 @@ PREFERENCES: Document = {
     "rewards": [],
     "data": {"train": {"columns": {"chosen": "chosen", "rejected": "rejected"}}},
 }
+MEASURED: Document = {"data": {"difficulty": {"rows": 100}}}
 NO_EVALUATION: Document = {"evaluation": {"enabled": False}}
 CUSTOM = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}[{{ 'assistant' }}]"
 TAGS: Document = {
@@ -890,6 +899,14 @@ CASES: dict[str, Any] = {
         ["q"],
         {"data": {"train": {"rows": [{"prompt": "p<|im_end|>", "answer": "7"}, {"prompt": "q", "answer": "7"}]}}},
     ),
+    "data.difficulty.rows": Shown(3, phases, {"difficulty": 3 * 8 * 12.0}, MEASURED),
+    "data.difficulty.samples": Shown(4, phases, {"difficulty": 8 * 4 * 12.0}, MEASURED),
+    "data.difficulty.min": [
+        Shown(0.2, asked_in_rl, lambda rows: rows == [1, 2, 3], MEASURED),
+        Refused(0.2, "has it answer none", merge(PREFERENCES, MEASURED)),
+        Refused(0.2, "tells right from wrong", merge(MEASURED, {"rewards": [{"name": "shape", "builtin": "format"}]})),
+    ],
+    "data.difficulty.max": Shown(0.9, asked_in_rl, lambda rows: rows == [0, 1, 3], MEASURED),
     "data.heldOut.fraction": Shown(
         0.8, splits, {"train": lambda rows: len(rows) < 4}, {"data": {"heldOut": {"rows": None, "fraction": 0.3}}}
     ),

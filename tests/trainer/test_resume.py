@@ -206,6 +206,27 @@ def test_every_algorithm_goes_on_where_it_was_killed(
     assert result(run) == unbroken(**few_rows(algorithm))
 
 
+@pytest.mark.parametrize("algorithm", ["GRPO", "PPO"])
+def test_what_was_measured_before_rl_is_not_measured_again(
+    manifest: Manifest, run_attempt: Attempt, tmp_path: Path, unbroken: Callable, algorithm: str
+) -> None:
+    """Killed between its two calls, told to stop in the second, then killed in RL."""
+    changes, run = few_rows(algorithm), tmp_path / "run"
+    changes["data"] = changes["data"] | {"difficulty": {"samples": 64, "max": 0.99}}
+    job, measure = manifest(**changes), "reasoning_trainer.stages.difficulty:_tallies"
+    assert run_attempt(job, run, [Shot(measure, 2, signal.SIGKILL).load]).exitcode == -signal.SIGKILL
+    assert len(json.loads((run / "difficulty/profile.json").read_text())["tallies"]) == 8
+    assert run_attempt(job, run, [Shot(measure, 1).load]).exitcode == ExitCode.INTERRUPTED
+    again = Shot(measure, 1, signal.SIGKILL)
+    step = Shot("reasoning_trainer.algorithms.training:StageCallback.on_step_end", 5)
+    assert run_attempt(job, run, [again.load, step.load]).exitcode == ExitCode.INTERRUPTED
+    assert last_checkpoint(run, "reinforce") == 5
+    assert run_attempt(job, run, [again.load]).exitcode == 0
+    assert result(run) == unbroken(**changes)
+    spent = history(run, "reinforce")[0]["completions/spent"]
+    assert spent == 9 * 64 + 8
+
+
 @pytest.mark.parametrize("algorithm", ["GRPO", "DPO", "PPO"])
 def test_changed_rate_steps_and_checkpoints_are_heeded_from_the_checkpoint_on(
     manifest: Manifest, run_attempt: Attempt, tmp_path: Path, algorithm: str

@@ -19,7 +19,8 @@ class Condition(Part):
 
     type: str
     """What is true or not: Accepted, PreflightPassed, SpecApplied, Running, Reporting, Suspended, Succeeded, Failed,
-    and what the guards look at: LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree, Progressing."""
+    and what the guards look at: DifficultyFits, LearningSignal, KLBounded, EntropyKept, CompletionsWhole, RewardsAgree,
+    Progressing."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is."""
     reason: str

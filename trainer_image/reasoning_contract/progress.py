@@ -16,7 +16,7 @@ from .report import ProgressStatus, Report, RunStage, Timestamp
 from .rules import Part
 
 GuardCondition = Literal[
-    "LearningSignal", "KLBounded", "EntropyKept", "CompletionsWhole", "RewardsAgree", "Progressing"
+    "DifficultyFits", "LearningSignal", "KLBounded", "EntropyKept", "CompletionsWhole", "RewardsAgree", "Progressing"
 ]
 """Conditions of the object that are true while a guard has nothing to say against the run."""
 GUARD_CONDITIONS: tuple[str, ...] = get_args(GuardCondition)

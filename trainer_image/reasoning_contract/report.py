@@ -62,7 +62,8 @@ class TrainingStatus(Part):
     sampled_zero_variance_share: float | None = None
     """The same share of all groups that were sampled for the step, before those were replaced."""
     completions: int | None = None
-    """Completions that RL has taken so far, those of replaced groups included: what learning costs."""
+    """Completions that RL has taken so far, those of replaced groups and of data.difficulty included: what learning
+    costs."""
     groups_replaced: int | None = None
     """Groups of the last step that come from other rows, where reinforce.resampleRounds asks for it."""
     rows_retired: int | None = None
@@ -143,6 +144,27 @@ class EvaluationStatus(Part):
     """Share of pairs of which the last model finds the chosen completion likelier, less the base's share."""
     preferred_p_value: float | None = None
     """The same test of that share."""
+
+
+class DifficultyStatus(Part):
+    """How often the model, before RL, solved rows of train."""
+
+    rows: int
+    """Rows that were measured."""
+    of: int
+    """Rows of train, those that were not measured included."""
+    samples: int
+    """Completions of each."""
+    completions: int
+    """Completions of all of them."""
+    seconds: float
+    """How long it took, all attempts together."""
+    mean_share: float | None = None
+    """Mean share of right completions; absent where none could be judged."""
+    histogram: dict[str, int]
+    """Rows by the share of their completions that were right; those of which none could be judged are left out."""
+    set_aside: int
+    """Rows that RL does not ask, by data.difficulty.min and max."""
 
 
 class CheckpointStatus(Part):
@@ -232,6 +254,8 @@ class Report(Part):
     """How far the run is."""
     training: TrainingStatus | None = None
     """Metrics of the last step."""
+    difficulty: DifficultyStatus | None = None
+    """How often the model, before RL, solved rows of train, where data.difficulty asks for it."""
     evaluation: EvaluationStatus | None = None
     """The proof of the gain."""
     resumed_from_step: int | None = None

@@ -78,6 +78,12 @@ SERIES = (
         "The same share of all groups that were sampled, before those were replaced.",
         "training.sampled_zero_variance_share",
     ),
+    Series(
+        "difficulty_rows",
+        "Rows of train by the share of their completions that were right before RL.",
+        "difficulty.histogram",
+        label="right",
+    ),
     Series("completions", "Completions that RL has taken.", "training.completions", counter=True),
     Series("replaced_groups", "Groups of the last step that come from other rows.", "training.groups_replaced"),
     Series("retired_rows", "Rows that are solved and not asked again.", "training.rows_retired"),

@@ -21,6 +21,8 @@ NAME, BAR = 10, 24
 """Characters of a line's name and of a bar, at most."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 TRAINED = ("warmup", "reinforce")
+DIFFICULTY = "difficulty of data.train"
+"""What is measured where a run tells how far it is with data.difficulty."""
 MODELS = {"base": "base", "warmup": "warm-up", "reinforce": "final"}
 
 
@@ -47,7 +49,8 @@ def conclusion(report: Report, seconds: float) -> str:
     if report.stage in TRAINED and status:
         parts += [f"step {status.step} of {status.total_steps}", _figures(report)]
     elif report.stage == "evaluate":
-        parts += [subject(report), _evaluated(report)]
+        measured = subject(report)
+        parts += [measured, _solved(report) if measured == DIFFICULTY else _evaluated(report)]
     elif report.stage == "export":
         parts += [f"{each.kind} {each.path}" for each in report.artifacts or []]
     elif report.model:
@@ -101,6 +104,15 @@ def _scores(report: Report) -> dict[str, Score]:
     held_out = report.evaluation.held_out if report.evaluation else None
     found = {title: getattr(held_out, model, None) for model, title in MODELS.items()}
     return {title: score for title, score in found.items() if score is not None}
+
+
+def _solved(report: Report) -> str:
+    """Return how many of the measured rows the model solved never, and how many always."""
+    found = report.difficulty
+    if found is None:
+        return ""
+    counts = ", ".join(f"{count} {name}" for name, count in found.histogram.items() if count)
+    return f"right in {found.rows} rows: {counts}; {found.set_aside} set aside"
 
 
 def _evaluated(report: Report) -> str:

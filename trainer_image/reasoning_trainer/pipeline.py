@@ -56,6 +56,7 @@ def run(attempt: Attempt) -> None:
     from .chat import control
     from .chat.template import apply_template
     from .stages.adapt import adapt
+    from .stages.difficulty import rows_to_learn_from
     from .stages.evaluate import evaluate
     from .stages.export import export, rehearse
     from .stages.load import frozen_parameters, load
@@ -88,6 +89,7 @@ def run(attempt: Attempt) -> None:
         warm_up(attempt, policy, splits)
         evaluate(attempt, policy, "warmup", splits.held_out)
     if attempt.spec.reinforces:
+        splits = replace(splits, train=rows_to_learn_from(attempt, policy, splits.train))
         reinforce(attempt, policy, splits)
         evaluate(attempt, policy, "reinforce", splits.held_out)
     export(attempt, policy, splits)
@@ -267,6 +269,9 @@ def plan(spec: Spec, splits: Splits) -> list[Phase]:
     if spec.warms_up:
         phases.append(Phase("warmup", "warmup", spec.warmup.epochs * len(splits.warmup) * tokens * 3))
         phases.append(_evaluation_phase(spec, "warmup", evaluation))
+    if difficulty := spec.data.difficulty:
+        rows = min(difficulty.rows, len(splits.train))
+        phases.append(Phase("difficulty", "evaluate", rows * difficulty.samples * tokens))
     if spec.reinforces:
         phases.append(Phase("reinforce", "reinforce", _completions(spec, splits) * tokens * 4))
         phases.append(_evaluation_phase(spec, "reinforce", evaluation))

@@ -8,7 +8,7 @@ models. A field left empty where the right value depends on the algorithm or the
 from __future__ import annotations
 
 from .chat import DEFAULT_SYSTEM_PROMPT, ChatFamily, ChatTemplate, Tags
-from .data import DATA_SOURCE_PATTERN, ONE_KIND, Columns, Data, HeldOut, ReasoningGym, Row, Rows
+from .data import DATA_SOURCE_PATTERN, ONE_KIND, Columns, Data, Difficulty, HeldOut, ReasoningGym, Row, Rows
 from .evaluation import Evaluation, Stage
 from .export import EXPORT_FORMATS, EXPORT_PATTERN, QUANTISATIONS, Export
 from .guards import (
@@ -72,6 +72,7 @@ __all__ = [
     "Columns",
     "Count",
     "Data",
+    "Difficulty",
     "Divergence",
     "EntropyCollapse",
     "Evaluation",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..rules import Part, rule
 from .nature import RUN
-from .types import Count, Passthrough, Positive, Short, Source, Text
+from .types import Count, Passthrough, Positive, Probability, Short, Source, Text
 
 DATA_SOURCE_PATTERN = r"^(hf://[^/]+(/[^/]+)?|pvc://[^/]+/.+|configmap://[^/]+/[^/]+|file:///.+)$"
 
@@ -69,6 +69,8 @@ class ReasoningGym(Part):
     """Settings of the task, by the library's names; the library refuses what it does not know."""
 
 
+ROUNDING = 1e-9
+"""What the product of a share and a count may be off by."""
 ONE_KIND = "[has(self.source), has(self.rows), has(self.reasoningGym)].filter(given, given).size()"
 
 
@@ -162,6 +164,36 @@ class HeldOut(_Rows):
         return self.fraction is None or (self.answer_pattern is None and self.columns == Columns())
 
 
+class Difficulty(Part):
+    """How often the model, as it goes into RL, solves rows of train: measured once, before RL, by the run's engine."""
+
+    rows: Positive = 128
+    """Rows that are measured, chosen by the seed; all where there are no more. Those that are not measured stay."""
+    samples: Annotated[int, Field(ge=2, le=64)] = 8
+    """Completions a row, drawn as RL draws them: rows x samples of them are spent."""
+    min: Probability | None = None
+    """Rows with a smaller share of right completions are set aside. When empty, none is for being too hard."""
+    max: Probability | None = None
+    """Rows with a larger share of right completions are set aside. When empty, none is for being too easy."""
+
+    @rule("!has(self.min) || !has(self.max) || self.min <= self.max", "is above max: no row lies between", field="min")
+    def _min_is_not_above_max(self) -> bool:
+        return self.min is None or self.max is None or self.min <= self.max
+
+    @rule(
+        "!has(self.min) || !has(self.max) || self.min > self.max"
+        f" || double(int(self.max * double(self.samples) + {ROUNDING}))"
+        f" >= self.min * double(self.samples) - {ROUNDING}",
+        "no share of so few samples lies between min and max, so that every measured row would be set aside: widen "
+        "them, or raise samples",
+        field="samples",
+    )
+    def _some_share_lies_between(self) -> bool:
+        if self.min is None or self.max is None or self.min > self.max:
+            return True
+        return int(self.max * self.samples + ROUNDING) >= self.min * self.samples - ROUNDING
+
+
 class Data(Part):
     """What is learned from, and what is held out."""
 
@@ -175,6 +207,8 @@ class Data(Part):
     tag of chatTemplate, such as <|im_end|>, or what begins a turn in the chat template, such as [INST]. fail refuses
     the data, drop leaves them out."""
 
+    difficulty: Difficulty | None = None
+    """How hard the rows of train are for the model, measured before RL; when empty, nothing is."""
     train: Rows
     """Rows for RL; preference rows for DPO and ORPO."""
     warmup: Rows | None = None

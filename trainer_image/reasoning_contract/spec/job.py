@@ -100,6 +100,11 @@ class Spec(Part):
         return beta > 0 if beta is not None else self.reinforce.algorithm == "RLOO"
 
     @property
+    def judge(self) -> Reward | None:
+        """The reward whose full marks say that an answer is right; None where there is none."""
+        return next((reward for reward in self.rewards if reward.builtin in ("correctness", "code")), None)
+
+    @property
     def warmup_optimizer(self) -> str:
         """What updates the adapter in the warm-up."""
         return self.warmup.optimizer or self.reinforce.optimizer
@@ -171,6 +176,22 @@ class Spec(Part):
     def _scale_rl_can_tell_solved_rows(self) -> bool:
         is_judged = any(reward.builtin == "correctness" for reward in self.rewards)
         return self.reinforce.algorithm != "ScaleRL" or is_judged
+
+    @rule(
+        f"!has(self.data.difficulty) || self.reinforce.algorithm == 'PPO' || self.reinforce.algorithm in {GROUPED_CEL}",
+        "difficulty is that of rows which the model answers in RL, and this algorithm has it answer none: remove it",
+        field="data",
+    )
+    def _difficulty_is_of_answers(self) -> bool:
+        return self.data.difficulty is None or self.reinforce.algorithm in (*GROUPED, "PPO")
+
+    @rule(
+        "!has(self.data.difficulty) || self.rewards.exists(r, has(r.builtin) && r.builtin in ['correctness', 'code'])",
+        "difficulty needs a reward that tells right from wrong: add one with builtin correctness or code, or remove it",
+        field="data",
+    )
+    def _difficulty_has_a_judge(self) -> bool:
+        return self.data.difficulty is None or self.judge is not None
 
     @rule(
         "self.rewards.all(reward, self.rewards.exists_one(other, other.name == reward.name))",

@@ -40,9 +40,30 @@ VALUE_MODEL = "value_model.safetensors"
 
 
 def make_ppo_trainer(
-    attempt: Attempt, policy: Policy, splits: Splits, rewards: RewardSet, callbacks: Sequence[TrainerCallback]
+    attempt: Attempt,
+    policy: Policy,
+    splits: Splits,
+    rewards: RewardSet,
+    callbacks: Sequence[TrainerCallback],
+    spent: int,
 ) -> ResumablePPOTrainer:
-    """Make the trainer of the RL stage with PPO. The reference is a frozen copy of the adapter as it is now."""
+    """Make the trainer of the RL stage with PPO. The reference is a frozen copy of the adapter as it is now.
+
+    Parameters
+    ----------
+    attempt
+        The attempt.
+    policy
+        The model.
+    splits
+        The rows; those of train are asked.
+    rewards
+        The reward functions.
+    callbacks
+        What else hears of steps.
+    spent
+        Completions that were spent before.
+    """
     spec = attempt.spec
     prompts = [policy.asked(row) for row in splits.train]
     rows = [policy.tokens(policy.prompt(row)) for row in splits.train]
@@ -71,6 +92,7 @@ def make_ppo_trainer(
         value_model=policy.backend.value_model(spec, policy.folder),
         train_dataset=Dataset.from_list([{"input_ids": ids} for ids in rows]),
         load_adapter=lambda folder: policy.backend.load_adapter(policy.model, folder),
+        spent=spent,
         callbacks=[Callback(attempt, scorer.means, lambda: rewards.unscored), *callbacks],
     )
     _clip_gradients(trainer.optimizer, spec.reinforce.max_grad_norm)
@@ -94,15 +116,22 @@ class ResumablePPOTrainer(PPOTrainer):
     ----------
     load_adapter
         Puts the weights of a saved adapter into the policy's own.
+    spent
+        Completions that were spent before.
     arguments
         Of TRL's trainer.
     """
 
     def __init__(
-        self, *, load_adapter: Callable[[Path], None], callbacks: Sequence[TrainerCallback], **arguments: Any
+        self,
+        *,
+        load_adapter: Callable[[Path], None],
+        spent: int = 0,
+        callbacks: Sequence[TrainerCallback],
+        **arguments: Any,
     ) -> None:
         super().__init__(callbacks=[_Beginning(self._restore), *callbacks], **arguments)
-        self._load_adapter = load_adapter
+        self._load_adapter, self._spent = load_adapter, spent
         self._checkpoint: Path | None = None
         self._order = ByStep(self.train_dataset, self.args.local_batch_size, self.args.seed)
         # with a generator of its own, because a loader draws a seed for workers that it does not have
@@ -120,7 +149,7 @@ class ResumablePPOTrainer(PPOTrainer):
 
     def log(self, logs: dict[str, float], *others: Any, **named: Any) -> None:
         """Log with what was spent, by the name that trainers with groups have for it."""
-        super().log(logs | {SPENT: self.state.episode}, *others, **named)
+        super().log(logs | {SPENT: self._spent + self.state.episode}, *others, **named)
 
     def _restore(self) -> None:
         if self._checkpoint is None:

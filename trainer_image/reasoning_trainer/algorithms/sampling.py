@@ -135,9 +135,9 @@ class DynamicSampling:
     _spent = 0
     _ready: Asked | None = None
 
-    def sample_by(self: Any, rules: SamplingRules) -> None:
-        """Take the rules; before the training begins."""
-        self._rules = rules
+    def sample_by(self: Any, rules: SamplingRules, spent: int = 0) -> None:
+        """Take the rules, and how many completions were spent before; before the training begins."""
+        self._rules, self._spent = rules, spent
         self._pool = Pool(len(self.train_dataset), self.args.seed)
 
     def _generate(self: Any, prompts: list[Any]) -> Any:

@@ -110,7 +110,9 @@ class StageCallback(TrainerCallback):
         self._verdicts |= {condition: verdict for condition, verdict in news.items() if verdict}
         if self._verdicts:
             reports = [verdict.to_report(condition) for condition, verdict in self._verdicts.items()]
-            self._attempt.tracker.report(guards=reports)
+            before = self._attempt.tracker.progress().guards or []
+            others = [each for each in before if each.condition not in self._verdicts]
+            self._attempt.tracker.report(guards=[*others, *reports])
         for condition, verdict in news.items():
             if verdict:
                 self._act(condition, verdict)

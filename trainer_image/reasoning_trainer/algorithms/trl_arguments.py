@@ -142,10 +142,19 @@ def reinforce_arguments(spec: Spec) -> dict[str, Any]:
     return arguments
 
 
-def refuse_few_rows(reinforce: Reinforce, rows: int) -> None:
+def refuse_few_rows(reinforce: Reinforce, rows: int, note: str = "") -> None:
     """Refuse rows that do not fill one batch of completions of the GRPO family: TRL would go through none of them.
 
     Other algorithms take as few as there are.
+
+    Parameters
+    ----------
+    reinforce
+        The algorithm and its batches.
+    rows
+        How many rows there are.
+    note
+        What a message says after their number.
 
     Raises
     ------
@@ -160,7 +169,7 @@ def refuse_few_rows(reinforce: Reinforce, rows: int) -> None:
         raise TrainerError(
             ExitCode.DATA_INVALID,
             "DatasetTooSmall",
-            f"data.train has {rows} rows, and one generation takes {needed} prompts: reinforce.batchSize x "
+            f"data.train has {rows} rows{note}, and one generation takes {needed} prompts: reinforce.batchSize x "
             "gradientAccumulation x updatesPerGeneration / numGenerations",
             "give more rows, or lower one of those fields (numGenerations: raise it)",
         )

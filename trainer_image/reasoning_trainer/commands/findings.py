@@ -207,7 +207,12 @@ def plan(spec: Spec, train: Sequence[Example]) -> list[Finding]:
         each = f"prompts with {reinforce.num_generations} completions each"
     steps = reinforce.epochs * len(train) / prompts if reinforce.epochs is not None else float(reinforce.steps or 0)
     passes = steps * prompts / len(train)
-    return [Finding("reinforce", f"{steps:.0f} steps of {prompts} {each}: {passes:.2g} passes over data.train")]
+    found = [Finding("reinforce", f"{steps:.0f} steps of {prompts} {each}: {passes:.2g} passes over data.train")]
+    if difficulty := spec.data.difficulty:
+        rows = min(difficulty.rows, len(train))
+        what = f"{rows} of {len(train)} rows with {difficulty.samples} completions each"
+        found.append(Finding("data.difficulty", f"{what}: {rows * difficulty.samples:,} completions before RL"))
+    return found
 
 
 def prompt_lengths(field: str, lengths: Sequence[int], limit: int) -> Finding:

@@ -99,6 +99,7 @@ def model_card(facts: Facts) -> str:
         rows=_rows(facts),
         versions=versions(),
         recipe=recipe.rstrip(),
+        difficulty=facts.progress.difficulty,
         changes=[each.told for each in facts.progress.spec_changes or []],
         kinds=KINDS,
         fenced=_fenced,

@@ -154,7 +154,9 @@ def _measure(
             for first in range(0, len(batch), at_once):
                 context.interruption.check()
                 asked, part = prompts[first : first + at_once], batch[first : first + at_once]
-                drawn = policy.backend.generate(policy.model, policy, asked, _drawn(spec, start + first))
+                drawn = policy.backend.generate(
+                    policy.model, policy, asked, drawn_as_in_rl(spec, draws(spec), start + first)
+                )
                 sampled_right += [
                     sum(_are_right(grader, [row] * len(group), group)) for group, row in zip(drawn, part, strict=True)
                 ]
@@ -197,7 +199,8 @@ def draws(spec: Spec) -> int:
     return most if most > 1 else 0
 
 
-def _drawn(spec: Spec, start: int) -> Sampling:
+def drawn_as_in_rl(spec: Spec, count: int, start: int) -> Sampling:
+    """Return how so many completions of a prompt are drawn, the first of the prompts being that number."""
     reinforce = spec.reinforce
     return Sampling(
         max_tokens=reinforce.max_completion_length,
@@ -205,7 +208,7 @@ def _drawn(spec: Spec, start: int) -> Sampling:
         top_p=reinforce.top_p,
         top_k=reinforce.top_k or 0,
         min_p=reinforce.min_p,
-        count=draws(spec),
+        count=count,
         seed=reinforce.seed + start,
     )
 

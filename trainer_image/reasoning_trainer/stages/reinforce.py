@@ -62,7 +62,9 @@ def _tell_of_rounding(attempt: Attempt) -> None:
 def _make_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewards: RewardSet) -> Trainer:
     algorithm = attempt.spec.reinforce.algorithm
     if algorithm == "PPO":
-        return make_ppo_trainer(attempt, policy, splits, rewards, [EvaluationCallback(attempt, policy, splits)])
+        return make_ppo_trainer(
+            attempt, policy, splits, rewards, [EvaluationCallback(attempt, policy, splits)], _spent(attempt)
+        )
     if algorithm in PREFERENCE:
         return _make_preference_trainer(attempt, policy, splits)
     return _make_reward_trainer(attempt, policy, splits, rewards)
@@ -86,11 +88,17 @@ def _make_reward_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewar
             processing_class=policy.tokenizer,
             callbacks=_callbacks(attempt, policy, splits, lambda: rewards.unscored),
         )
-    made.sample_by(SamplingRules(**sampling_rules(spec)))
+    made.sample_by(SamplingRules(**sampling_rules(spec)), _spent(attempt))
     samples.watch(made)
     made.add_callback(samples)
     made.add_callback(WeightsCallback(spec.rewards, lambda: made.reward_weights))
     return made
+
+
+def _spent(attempt: Attempt) -> int:
+    """Return the completions that were spent before the first step: what was measured of the rows' difficulty."""
+    measured = attempt.tracker.progress().difficulty
+    return measured.completions if measured else 0
 
 
 def _make_preference_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:

@@ -12,6 +12,7 @@
     <stage>/checkpoint-<step>/  checkpoints of warmup and reinforce; whole only with the file `complete`
     <stage>/adapter/            the adapter at the stage's end
     <stage>/history.jsonl       metrics of every step; with it the stage is finished
+    difficulty/                 how often the model solved rows of train before RL, and which RL asks
     evaluation/<model>.json     score and verdict of every held-out row
     evaluation/<model>.jsonl    transcripts
     artifacts/<kind>/           what was asked for; gguf:q8_0 lies in gguf-q8_0
@@ -163,6 +164,11 @@ class RunFolder:
     def evaluation(self) -> Path:
         """Scores and transcripts."""
         return self.path / "evaluation"
+
+    @property
+    def difficulty(self) -> Path:
+        """How often the model solved rows of train before RL."""
+        return self.path / "difficulty"
 
     @property
     def artifacts(self) -> Path:
@@ -335,7 +341,7 @@ class RunFolder:
         write_atomic(path, json.dumps(now, ensure_ascii=False))
 
     def _start_over(self, also: Iterable[Path]) -> None:
-        for name in (*STAGES, "evaluation", "artifacts", "conversion", "tracking"):
+        for name in (*STAGES, "difficulty", "evaluation", "artifacts", "conversion", "tracking"):
             if (self.path / name).exists():
                 shutil.rmtree(self.path / name)
         # last: until all is gone, whoever is killed here must find again that something changed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -69,6 +69,23 @@ def chart(lines: Sequence[Line], title: str, unit: str = "step", note: str = "")
     drawn = [_line(line, number % COLOURS, across, up) for number, line in enumerate(lines)]
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
         WIDTH, HEIGHT, title, _grid(ticks, up), _ends(across, unit, note), Markup().join(drawn)
+    )
+
+
+def bars(counts: Mapping[str, int], title: str) -> Markup:
+    """Return a chart with a bar for each count, its name below it and the figure above."""
+    up = Scale(0.0, max([*counts.values(), 1]), HEIGHT - BOTTOM, TOP + 12)
+    step = (WIDTH - 2 * RIGHT) / max(len(counts), 1)
+    bar = Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>')
+    word = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
+    drawn = [
+        bar.format(RIGHT + step * (at + 0.1), up.at(count), step * 0.8, up.start - up.at(count), name, count)
+        + word.format(RIGHT + step * (at + 0.5), up.at(count) - 4, f"{count:,}")
+        + word.format(RIGHT + step * (at + 0.5), HEIGHT - 5, name)
+        for at, (name, count) in enumerate(counts.items())
+    ]
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, HEIGHT, title, Markup().join(drawn)
     )
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from reasoning_shared.words import duration
+
 from .figures import Figures
-from .sections import attempts, changed, charts, models, prompts, shortened
+from .sections import attempts, changed, charts, difficulty, models, prompts, shortened
 from .verdict import percent, tone, verdict
 
 TEMPLATE = "page.html.jinja"
@@ -27,6 +29,7 @@ def page(figures: Figures) -> str:
         models=models(figures),
         changed=changed(figures),
         charts=charts(figures),
+        difficulty=difficulty(figures),
         prompts=prompts(figures),
         attempts=attempts(figures),
     )
@@ -42,5 +45,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "shortened": shortened}
+    environment.filters |= {"duration": duration, "percent": percent, "shortened": shortened}
     return environment.get_template(TEMPLATE)

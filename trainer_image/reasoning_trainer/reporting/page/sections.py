@@ -11,7 +11,7 @@ from markupsafe import Markup
 from reasoning_contract.report import Score, TrainingStatus
 
 from ..attempts import AttemptRecord, lost, record
-from .chart import Line, chart
+from .chart import Line, bars, chart
 from .figures import Curve, Figures, HeldOut, Sample
 from .verdict import percent
 
@@ -172,6 +172,12 @@ def _on_the_way(figures: Figures) -> list[Chart]:
 
 def _share(model: HeldOut | None) -> float | None:
     return sum(model.verdicts) / len(model.verdicts) if model and model.verdicts else None
+
+
+def difficulty(figures: Figures) -> Markup:
+    """Return the histogram of how often the model solved rows before RL; nothing where that was not measured."""
+    found = figures.progress.difficulty
+    return bars(found.histogram, "Rows by the share of right completions, before RL") if found else Markup()
 
 
 def models(figures: Figures) -> list[Model]:
