@@ -82,6 +82,14 @@ def test_targets_that_a_workflow_makes_exist(workflow: Path) -> None:
     assert set(made) <= targets
 
 
+def test_images_are_released_on_a_base_that_is_pinned_by_its_digest() -> None:
+    of_images = yaml.safe_load((ROOT / ".github/workflows/release.yaml").read_text("utf-8"))["jobs"]["images"]["steps"]
+    by_id = {step["id"]: step for step in of_images if "id" in step}
+    assert 'image=$base@$digest"' in by_id["base"]["run"]
+    assert "BASE_IMAGE=${{ steps.base.outputs.image }}" in by_id["build"]["with"]["build-args"].splitlines()
+    assert by_id["build"]["with"]["sbom"] is True
+
+
 def scanner(name: str) -> str:
     found = shutil.which(name, path=str(ROOT / ".venv/bin")) or shutil.which(name)
     if found is None:
