@@ -26,6 +26,7 @@ from reasoning_contract.report import ProgressStatus, TrainingStatus
 from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import Part
 from reasoning_contract.spec import GROUPED, PREFERENCE, Algorithm, Spec
+from reasoning_contract.step_sizes import halved, sizes
 from reasoning_contract.unbuilt import unsupported
 from reasoning_operator.acceptance import accept
 from reasoning_operator.children import training_job
@@ -532,6 +533,12 @@ def divergence(spec: Spec, world: World) -> Any:
     statuses = [TrainingStatus(kl=5.0), TrainingStatus(loss=float("nan"))]
     verdicts = [judge_divergence(spec.guards.divergence, status) for status in statuses]
     return {name: (verdict.ok, verdict.action) for name, verdict in zip(("kl", "nonFinite"), verdicts, strict=True)}
+
+
+def half_the_step(spec: Spec, world: World) -> Any:
+    """What becomes of a step of RL that does not fit."""
+    smaller = halved(spec, "reinforce")
+    return "the end" if smaller is None else sizes(smaller, "reinforce")
 
 
 def budget(spec: Spec, world: World) -> Any:
@@ -1164,6 +1171,7 @@ CASES: dict[str, Any] = {
     "tracking.trackio.space": Shown("us/runs", trackers, {"space_id": "us/runs"}),
     "guards.stall.action": Shown("warn", stalled, {3601.0: (False, "warn")}),
     "guards.stall.timeoutSeconds": Shown(7200, stalled, {3601.0: (True, "fail")}),
+    "guards.largestStep.action": Shown("fail", half_the_step, "the end"),
     "guards.preflight.enabled": [
         Shown(True, objects, {"Job": {"metadata": {"name": "sums-preflight"}}}),
         Shown(False, objects, {"Job": {"metadata": {"name": "sums-train"}}}, GPU),

@@ -12,6 +12,7 @@ from pydantic import Field
 from .choice import Choice
 from .rates import LearningRate
 from .rules import Part
+from .step_sizes import LargestStep
 
 RunStage = Literal["load", "warmup", "reinforce", "evaluate", "export"]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -268,6 +269,8 @@ class Report(Part):
     """What was loaded."""
     learning_rates: dict[str, LearningRate] | None = None
     """Learning rates that the spec left open, by stage, and why they were chosen."""
+    largest_steps: dict[str, LargestStep] | None = None
+    """What the largest step of each stage took when it was tried, by stage."""
     spec_changes: list[SpecChange] | None = None
     """Changes of the spec in mid-run, oldest first."""
     data_revisions: dict[str, str] | None = None

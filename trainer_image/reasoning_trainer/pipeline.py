@@ -16,7 +16,7 @@ from . import backends
 from .algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from .attempt import Attempt, Context, Policy
 from .backends.decision import decided
-from .chat.chat import Chat
+from .chat.pair_length import pair_tokens
 from .data.examples import Example, Splits, first_row
 from .data.lengths import PROMPT, SEQUENCE, within_length
 from .data.overlap import repeated
@@ -33,8 +33,6 @@ from .storage.model_files import begin_to_fetch
 from .storage.room import room, too_small
 from .storage.run_folder import recipe_of
 
-ADDED_BY_ORPO = 2
-"""Tokens that TRL's ORPO puts around a pair where they are missing: the first and the end token."""
 SIGNIFICANT = 0.05
 """p from which on ``evaluation.requireImprovement`` takes a gain for chance."""
 
@@ -59,6 +57,7 @@ def run(attempt: Attempt) -> None:
     from .stages.difficulty import rows_to_learn_from
     from .stages.evaluate import evaluate
     from .stages.export import export, rehearse
+    from .stages.largest_step import fit_largest_steps
     from .stages.load import frozen_parameters, load
     from .stages.reinforce import reinforce
     from .stages.warmup import warm_up
@@ -82,6 +81,7 @@ def run(attempt: Attempt) -> None:
         train=fit_pairs(attempt, policy, train, "data.train") if attempt.spec.prefers else train,
         held_out=fit_held_out(attempt, policy, splits.held_out, "data.heldOut"),
     )
+    attempt = fit_largest_steps(attempt, policy, splits)
     attempt.tracker.finish("load")
 
     evaluate(attempt, policy, "base", splits.held_out)
@@ -247,13 +247,6 @@ def fit_pairs(context: Context, policy: Policy, rows: tuple[Example, ...], field
     if left_out:
         context.say(left_out)
     return tuple(kept)
-
-
-def pair_tokens(chat: Chat, row: Example) -> int:
-    """Return the length of the longer completion with its prompt."""
-    both = (row.chosen or "", row.rejected or "")
-    longest = max(chat.length(chat.continuation(row, each)) for each in both)
-    return chat.prompt_length(row) + longest + ADDED_BY_ORPO
 
 
 def plan(spec: Spec, splits: Splits) -> list[Phase]:

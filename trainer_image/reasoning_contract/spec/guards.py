@@ -103,6 +103,15 @@ class Stall(Part):
     """Longest time without progress, seconds; the longest single step must take less."""
 
 
+class StepTrial(Part):
+    """Tries the largest step of warm-up and RL on the GPU before anything is spent: the longest row, in RL the longest
+    prompt and maxCompletionLength, batchSize times. PPO's is not tried."""
+
+    action: Literal["halve", "fail", "off"] = "halve"
+    """What happens when it does not fit. halve: batchSize is halved and gradientAccumulation doubled until it does, so
+    that an update is of as many sequences; lossType bnpo is a mean over each forward pass, which that changes."""
+
+
 class Preflight(Part):
     """A check of data, tokenizer and rewards in a pod without GPU, before one is asked for."""
 
@@ -131,5 +140,7 @@ class Guards(Part):
     """Rewards that fail."""
     stall: Stall = Stall()
     """Runs that hang."""
+    largest_step: StepTrial = StepTrial()
+    """The first try of the largest step."""
     preflight: Preflight = Preflight()
     """The check before a GPU is asked for."""

@@ -22,6 +22,7 @@ from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
 from ..backends.tokenizer import load_tokenizer
 from ..chat.chat import Chat
 from ..chat.conversation import opening, worked_answer
+from ..chat.pair_length import pair_tokens
 from ..data.examples import Example, Splits
 from ..data.sources import Source
 from ..data.splits import load as load_data
@@ -30,7 +31,6 @@ from ..export.converters import rehearse
 from ..interruption import Interruption
 from ..job import Inputs, Job, inputs_of, read_job
 from ..outcomes import outcome_of
-from ..pipeline import pair_tokens
 from ..reporting.display import Display
 from ..reporting.trackers import refuse_missing
 from ..rewards import Surroundings, build

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -27,7 +27,7 @@ from ..algorithms.trl_arguments import (
 )
 from ..algorithms.weights import WeightsCallback
 from ..attempt import Attempt, Policy
-from ..data.examples import Splits
+from ..data.examples import Example, Splits
 from ..rewards import RewardSet, Surroundings, build
 from .evaluate import evaluate_on_the_way
 
@@ -66,7 +66,7 @@ def _make_trainer(attempt: Attempt, policy: Policy, splits: Splits, rewards: Rew
             attempt, policy, splits, rewards, [EvaluationCallback(attempt, policy, splits)], _spent(attempt)
         )
     if algorithm in PREFERENCE:
-        return _make_preference_trainer(attempt, policy, splits)
+        return _make_preference_trainer(attempt, policy, splits.train, _callbacks(attempt, policy, splits))
     return _make_reward_trainer(attempt, policy, splits, rewards)
 
 
@@ -101,14 +101,35 @@ def _spent(attempt: Attempt) -> int:
     return measured.completions if measured else 0
 
 
-def _make_preference_trainer(attempt: Attempt, policy: Policy, splits: Splits) -> Trainer:
+def make_trial_trainer(attempt: Attempt, policy: Policy, rows: Sequence[Example]) -> Trainer:
+    """Make a trainer of the algorithm for some rows, whose loss is asked for and which trains and generates nothing."""
+    spec = attempt.spec
+    if spec.prefers:
+        return _make_preference_trainer(attempt, policy, rows, [])
+    config, trainer = _CLASSES[spec.reinforce.algorithm]
+    return trainer(
+        model=policy.model,
+        reward_funcs=[_unasked] * len(spec.rewards),
+        args=_config(attempt, policy, config, {"use_vllm": False}),
+        train_dataset=Dataset.from_list([{"prompt": policy.asked(row)} for row in rows]),
+        processing_class=policy.tokenizer,
+    )
+
+
+def _unasked(**_: Any) -> list[float]:
+    raise AssertionError("a trainer that generates nothing has nothing scored")
+
+
+def _make_preference_trainer(
+    attempt: Attempt, policy: Policy, examples: Sequence[Example], callbacks: list[TrainerCallback]
+) -> Trainer:
     config, trainer = _CLASSES[attempt.spec.reinforce.algorithm]
     return trainer(
         model=policy.model,
         args=_config(attempt, policy, config, {}),
-        train_dataset=Dataset.from_list([policy.pair(row) for row in splits.train]),
+        train_dataset=Dataset.from_list([policy.pair(row) for row in examples]),
         processing_class=policy.tokenizer,
-        callbacks=_callbacks(attempt, policy, splits),
+        callbacks=callbacks,
     )
 
 

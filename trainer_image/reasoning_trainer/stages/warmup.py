@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from datasets import Dataset
+from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from reasoning_contract.report import RunStage
@@ -27,10 +30,21 @@ def warm_up(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     rows, left_out = demonstrate(attempt.spec, policy, splits.warmup)
     if left_out:
         attempt.say(left_out)
-    trainer = SFTTrainer(
+    callbacks = [
+        StageCallback(attempt, STAGE, folder),
+        ProbeCallback(attempt, policy, STAGE, splits.warmup),  # after the checkpoint is sealed: it may take long
+    ]
+    train(attempt, policy, STAGE, make_trainer(attempt, policy, rows, callbacks))
+
+
+def make_trainer(
+    attempt: Attempt, policy: Policy, rows: list[dict[str, list[int]]], callbacks: Sequence[TrainerCallback]
+) -> SFTTrainer:
+    """Make the trainer of the warm-up for rows of tokens."""
+    return SFTTrainer(
         model=policy.model,
         args=SFTConfig(
-            output_dir=str(folder.path),
+            output_dir=str(attempt.folder.stage(STAGE).path),
             # TRL's own loss reads the head's weights past the adapter that new tokens are learned by
             loss_type="nll" if policy.new_tokens else None,
             **warmup_arguments(attempt.spec),
@@ -38,9 +52,5 @@ def warm_up(attempt: Attempt, policy: Policy, splits: Splits) -> None:
         ),
         train_dataset=Dataset.from_list(rows),
         processing_class=policy.tokenizer,
-        callbacks=[
-            StageCallback(attempt, STAGE, folder),
-            ProbeCallback(attempt, policy, STAGE, splits.warmup),  # after the checkpoint is sealed: it may take long
-        ],
+        callbacks=list(callbacks),
     )
-    train(attempt, policy, STAGE, trainer)

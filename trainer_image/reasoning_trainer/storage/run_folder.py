@@ -9,6 +9,7 @@
     recipe.json                 what is learned: a new attempt must agree with it
     course.json                 how the run goes on, and the steps from which on that was changed
     backend.json                the backend, where the GPU's memory decided
+    largest_steps.json          what the largest steps took when they were tried
     <stage>/checkpoint-<step>/  checkpoints of warmup and reinforce; whole only with the file `complete`
     <stage>/adapter/            the adapter at the stage's end
     <stage>/history.jsonl       metrics of every step; with it the stage is finished
@@ -234,6 +235,11 @@ class RunFolder:
         """The backend that the first attempt chose, where the GPU's memory decided."""
         return self.path / "backend.json"
 
+    @property
+    def largest_steps(self) -> Path:
+        """What the largest steps took when they were tried, and the sizes that fit."""
+        return self.path / "largest_steps.json"
+
     def last_progress(self) -> Progress | None:
         """Return the last report of the attempt before this one; None for the first."""
         path = self.path / "progress.json"
@@ -262,7 +268,14 @@ class RunFolder:
             If something is trained already, the recipe changed, and the spec does not say to start over; the changed
             fields are named.
         """
-        self._agree("recipe.json", recipe, "the spec", on_change, also=[self.choice, self._course], read=_read_recipe)
+        self._agree(
+            "recipe.json",
+            recipe,
+            "the spec",
+            on_change,
+            also=[self.choice, self.largest_steps, self._course],
+            read=_read_recipe,
+        )
 
     def agree_on_base_model(self, model: Mapping[str, Any], on_change: str) -> None:
         """Make sure in the same way that it was made from the same model.
