@@ -23,6 +23,11 @@ PAIRS = {"chosen": "chosen", "rejected": "rejected"}
 
 PROMPT = 96
 """Room for a prompt of the random models: with the template it has 83 tokens on a GPU."""
+TOO_LARGE: dict[str, Any] = {
+    "backend": "transformers",
+    "inference": {"engine": "transformers", "gpuMemoryUtilization": 0.6},
+    "reinforce": {"batchSize": 4096, "maxCompletionLength": 192, "steps": 1},
+}
 NO_GROUPS = {"numGenerations": None, "maskTruncated": None}
 
 
@@ -101,15 +106,24 @@ def test_interruption_while_completions_are_generated_saves_a_checkpoint(run: Ca
 
 
 @pytest.mark.no_rehearsal
-def test_too_large_a_step_ends_with_a_hint(run: Callable[..., Run]) -> None:
-    job = run(
-        backend="transformers",
-        inference={"engine": "transformers", "gpuMemoryUtilization": 0.6},
-        reinforce={"batchSize": 4096, "maxCompletionLength": 192, "steps": 1},
-    )
+@pytest.mark.parametrize("action", ["fail", "off"])
+def test_too_large_a_step_ends_with_a_hint(run: Callable[..., Run], action: str) -> None:
+    """Before anything is spent or, where the largest step is not tried, at the first step."""
+    job = run(**TOO_LARGE, guards={"largestStep": {"action": action}})
     assert job.wait(SECONDS) == ExitCode.OUT_OF_GPU_MEMORY, job.log_end()
     assert job.last_word()["reason"] == "OutOfGPUMemory"
     assert "reinforce.batchSize" in job.last_word()["hint"]
+    assert ("before anything was spent" in job.last_word()["message"]) == (action == "fail")
+
+
+@pytest.mark.no_rehearsal
+def test_too_large_a_step_is_halved_until_it_fits(run: Callable[..., Run]) -> None:
+    job = run(**TOO_LARGE)
+    assert job.wait(SECONDS) == ExitCode.DONE, job.log_end()
+    found = job.report()["largestSteps"]["reinforce"]
+    assert found["batchSize"] * found["gradientAccumulation"] == TOO_LARGE["reinforce"]["batchSize"]
+    assert found["gradientAccumulation"] > 1
+    assert found["peakGiB"] > 0
 
 
 def test_two_jobs_on_one_cache_at_once(launch: Launch, tmp_path: Path) -> None:
