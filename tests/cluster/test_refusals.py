@@ -87,13 +87,15 @@ LEARNED = [
     ("model.source", {"model": {"source": "hf://other/model"}}),
     ("lora", {"lora": {"rank": 8}}),
     ("chatTemplate", {"chatTemplate": {"systemPrompt": "Other."}}),
-    ("data", {"data": {"train": {"limit": 10}}}),
+    ("data.train", {"data": {"train": {"limit": 10}}}),
+    ("data.difficulty", {"data": {"difficulty": {"rows": 10}}}),
     ("warmup.skip", {"warmup": {"skip": True}}),
     ("reinforce.numGenerations", {"reinforce": {"numGenerations": 4}}),
     ("reinforce.maxCompletionLength", {"reinforce": {"maxCompletionLength": 64}}),
     ("rewards", {"rewards": [{"name": "other", "builtin": "correctness"}]}),
 ]
 PLACE = [
+    ("data.controlTokens", {"data": {"controlTokens": "drop"}}),
     ("inference", {"inference": {"enforceEager": True}}),
     ("parallelism", {"parallelism": {"gpusPerNode": 2}}),
     ("queue", {"queue": {"name": "team"}}),
