@@ -22,11 +22,13 @@ import yaml
 from kubernetes import config
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from tests.polling import eventually
 
 from reasoning_contract.api import PORT
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
+from reasoning_trainer.supervisor.exporter import ProgressCollector
 
 ROOT = Path(__file__).parents[2]
 CRD = ROOT / "crds/reasoningtrainingjobs.yaml"
@@ -170,7 +172,7 @@ class FakeKubelet:
 
 
 class FakeTrainer:
-    """Serves /progress as a trainer does, at an address of its own on loopback."""
+    """Serves /progress and /metrics as a trainer does, at an address of its own on loopback."""
 
     def __init__(self, address: str, report: Callable[[], Progress | None] | None = None) -> None:
         self.address = address
@@ -179,11 +181,16 @@ class FakeTrainer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                document = report() if self.path == "/progress" else None
+                document = report() if self.path in ("/progress", "/metrics") else None
                 self.send_response(200 if document else 503)
                 self.end_headers()
-                if document:
+                if document and self.path == "/progress":
                     self.wfile.write(document.model_dump_json(by_alias=True, exclude_none=True).encode())
+                elif document:
+                    registry = CollectorRegistry()
+                    registry.register(ProgressCollector(lambda: document))
+                    ProcessCollector(registry=registry)
+                    self.wfile.write(generate_latest(registry))
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -67,6 +67,8 @@ class Line:
     name: str
     points: list[tuple[float, float]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    floor: Mapping[float, float] = field(default_factory=dict)
+    """Down to where it is filled, by moment; to the axis where there is none."""
 
     @property
     def on_the_right(self) -> bool:
@@ -80,16 +82,22 @@ class Line:
 
 
 class Prometheus:
-    """A Prometheus, by its address."""
+    """A Prometheus that runs somewhere.
+
+    Attributes
+    ----------
+    address
+        Where: such as http://127.0.0.1:9090.
+    """
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self.address = address
 
     def ask(self, expression: str, start: float, end: float) -> list[Json]:
         """Return the series of an expression between two moments; at the last one alone where they are the same."""
         moments = {"start": start, "end": end, "step": max(1.0, round((end - start) / POINTS))}
         asked = urllib.parse.urlencode({"query": expression, **moments})
-        with urllib.request.urlopen(f"{self._address}/api/v1/query_range?{asked}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.address}/api/v1/query_range?{asked}", timeout=10) as answer:
             found: list[Json] = json.load(answer)["data"]["result"]
         return found
 
@@ -395,17 +403,17 @@ def _stacked(lines: Sequence[Line]) -> list[Line]:
     below: dict[float, float] = {}
     stacked: list[Line] = []
     for line in lines:
-        points = [(at, value + below.get(at, 0)) for at, value in line.points]
+        floor = {at: below.get(at, 0) for at, _ in line.points}
+        points = [(at, value + floor[at]) for at, value in line.points]
         below |= dict(points)
-        under = {"custom.fillBelowTo": stacked[-1].name} if stacked else {}
-        stacked.append(Line(line.name, points, {**line.settings, **under}))
+        stacked.append(Line(line.name, points, line.settings, floor))
     return stacked
 
 
 def _curve(line: Line, across: Scale, up: Scale, color: str, fill: float, below: Line | None) -> Markup:
     """Return a line, and the area down to another one or to the axis."""
     width = line.settings.get("custom.lineWidth", 1.5)
-    floor = dict(below.points) if below else {}
+    floor = dict(below.points) if below else line.floor
     drawn = []
     for piece in _pieces(line.points):
         if fill:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from prometheus_client import REGISTRY, start_http_server
 from tests.cluster.operator_under_test import free_port
 from tests.polling import eventually
 from tests.watch import drawing
+from tests.watch.prometheus import Prometheus
 
 from reasoning_contract.job_status import Status
 from reasoning_contract.progress import Progress
@@ -27,17 +27,19 @@ from reasoning_operator.model import Key
 
 BOARDS = sorted((Path(__file__).parents[2] / "helm/reasoning-operator/files/dashboards").glob("*.json"))
 RUN = Path(__file__).with_name("run.jsonl")
-"""The reports of a real run on a CPU, as /progress gave them: warm-up and GRPO on a tiny model."""
-VARIABLES = {"namespace": "team-a", "name": "parity"}
+"""Reports of a real run, as /progress gave them: the recipe of examples/sums.yaml on a CPU, killed once and resumed."""
+PLAYED = 20
+"""How many of them are played back."""
+VARIABLES = {"namespace": "team-a", "name": "sums"}
 EMPTY_HERE = {
     "reasoning_job_gpu_busy_ratio",
     "reasoning_job_gpu_memory_bytes",
     "reasoning_job_held_out_preferred",
     "reasoning_job_importance_ratio",
-    "reasoning_job_sampled_zero_spread_ratio",
+    "reasoning_job_kl_nats",
     "reasoning_job_unscored_completions_total",
 }
-"""What a run of GRPO on a CPU, whose rows are no pairs and all scored, has none of."""
+"""What a run of GRPO without KL on a CPU, whose rows are no pairs and all scored, has none of."""
 
 
 def queries(board: Path) -> Iterator[tuple[str, str]]:
@@ -60,37 +62,9 @@ def variables(board: str) -> dict[str, str]:
     return VARIABLES | ({"namespace": ".+"} if board == "fleet" else {})
 
 
-class Prometheus(drawing.Prometheus):
-    """A Prometheus of our own, which looks at one target once a second."""
-
-    def __init__(self, program: Path, folder: Path, target: int) -> None:
-        port = free_port()
-        super().__init__(f"http://127.0.0.1:{port}")
-        scrape = {
-            "job_name": "reasoning-operator",
-            "honor_labels": True,
-            "static_configs": [{"targets": [f"127.0.0.1:{target}"]}],
-        }
-        settings = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [scrape]}
-        (folder / "prometheus.yml").write_text(json.dumps(settings))
-        self._process = subprocess.Popen(
-            [
-                program,
-                f"--config.file={folder}/prometheus.yml",
-                f"--storage.tsdb.path={folder}/data",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def last_minutes(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series of an expression over the last minutes, as a panel asks for them."""
-        return self.ask(expression, time.time() - 300, time.time())
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(20)
+def last_minutes(prometheus: Prometheus, expression: str) -> list[dict[str, Any]]:
+    """Return the series of an expression over the last minutes, as a panel asks for them."""
+    return prometheus.ask(expression, time.time() - 300, time.time())
 
 
 def status_of(report: Progress, phase: str) -> Status:
@@ -112,15 +86,22 @@ def scraped(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     target = free_port()
     server, thread = start_http_server(target, addr="127.0.0.1")
     shown = metrics.JobMetrics(3600)
-    prometheus = Prometheus(programs / "prometheus", tmp_path_factory.mktemp("prometheus"), target)
+    scrape = {
+        "job_name": "reasoning-operator",
+        "honor_labels": True,
+        "static_configs": [{"targets": [f"127.0.0.1:{target}"]}],
+    }
+    settings = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [scrape]}
+    prometheus = Prometheus(programs / "prometheus", tmp_path_factory.mktemp("prometheus"), settings)
     job = {"metadata": {"creationTimestamp": "2026-11-25T10:00:00Z"}, "spec": {"limits": {"gpuHours": 1}}}
     waiting = Status.model_validate({"phase": "Queued"})
     failure = {"reason": "OutOfMemory", "message": "-", "hint": "-"}
     shown.show(Key("team-a", "waits"), job, waiting)
     shown.show(Key("team-b", "failed"), job, Status.model_validate({"phase": "Failed", "failure": failure}))
     metrics.LEADER.set(1)
-    for line in RUN.read_text(encoding="utf-8").splitlines():
-        shown.show(Key("team-a", "parity"), job, status_of(Progress.model_validate_json(line), "Running"))
+    lines = RUN.read_text(encoding="utf-8").splitlines()
+    for line in lines[-1 :: -(len(lines) // PLAYED)][::-1]:
+        shown.show(Key("team-a", "sums"), job, status_of(Progress.model_validate_json(line), "Running"))
         metrics.API_REQUESTS.labels("GET", 200).inc()
         for result in ("success", "error"):
             metrics.RECONCILES.labels(result).inc()
@@ -137,9 +118,9 @@ def scraped(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_query_has_an_answer(board: str, panel: str, expression: str, scraped: Prometheus) -> None:
     asked = drawing.substituted(expression, variables(board))
     if set(re.findall(r"reasoning_job_\w+", asked)) & EMPTY_HERE:
-        assert scraped.last_minutes(asked) == []
+        assert last_minutes(scraped, asked) == []
         return
-    eventually(lambda: scraped.last_minutes(asked), f"an answer to {asked}", 20)
+    eventually(lambda: last_minutes(scraped, asked), f"an answer to {asked}", 20)
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)

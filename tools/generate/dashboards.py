@@ -20,6 +20,10 @@ JOB_LINK = {
 }
 OF_NAMESPACES = 'namespace=~"$namespace"'
 OF_JOB = 'namespace="$namespace", name="$name"'
+TRAINS = f'and on (job, instance, namespace, name) reasoning_job_stage{{{OF_JOB}, stage=~"warmup|reinforce"}}'
+"""An evaluation's steps are rows."""
+OF_OPERATOR = "and on (job, instance) reasoning_operator_leader"
+"""Every process serves its memory and CPU time, a training pod too: the operator's is where its own series are."""
 WAITING = "Pending|Preflight|Queued|Starting"
 PLAIN, GREEN, YELLOW, ORANGE, RED, BLUE, PURPLE = "text", "green", "yellow", "orange", "red", "blue", "purple"
 """Colours by Grafana's names; `text` is that of the letters."""
@@ -65,7 +69,9 @@ def _fleet() -> dashboard.Dashboard:
             [(f"sum by (namespace) ({_job_max('gpu_seconds_total', OF_NAMESPACES)}) / 3600", "{{namespace}}")],
             "h",
             text="Of the jobs whose objects are there, over all their attempts.",
-        ).min(0)
+        )
+        .min(0)
+        .no_value("No job has had a GPU")
     )
     running = f"and on (namespace, name) {_phases('Running')}"
     board.with_panel(
@@ -107,7 +113,7 @@ def _job() -> dashboard.Dashboard:
     board.with_panel(_stat("Progress", f"max({_of('progress_ratio')})", "percentunit"))
     board.with_panel(_stat("Remaining", f"max({_of('remaining_seconds')})", "s"))
     board.with_panel(_stat("Attempts", f"max({_of('attempts_total')})", steps=((None, PLAIN), (2, ORANGE))))
-    board.with_panel(_stat("GPU time", f"max({_of('gpu_seconds_total')})", "s"))
+    board.with_panel(_stat("GPU time", f"max({_of('gpu_seconds_total')})", "s").no_value("none"))
     info = ("algorithm", "model", "backend", "engine", "load_in")
     trains = f"max by (namespace, name, {', '.join(info)}) (reasoning_job_info{{{OF_JOB}}})"
     board.with_panel(
@@ -190,7 +196,13 @@ def _gain(board: dashboard.Dashboard) -> None:
 
 def _cost(board: dashboard.Dashboard) -> None:
     board.with_panel(
-        _lines("Duration of a step", [(f"max({_of('step_seconds')})", "median of the last 20")], "s", THIRD).min(0)
+        _lines(
+            "Duration of a step",
+            [(f"max({_of('step_seconds')} {TRAINS})", "median of the last 20")],
+            "s",
+            THIRD,
+            text="Of the warm-up and of RL.",
+        ).min(0)
     )
     board.with_panel(_lines("Tokens a second", [(f"max({_of('tokens_per_second')})", "tokens")], width=THIRD).min(0))
     busy = _lines("GPU busy", [(f"max({_of('gpu_busy_ratio')})", "busy")], "percentunit", THIRD)
@@ -210,9 +222,9 @@ def _cost(board: dashboard.Dashboard) -> None:
     board.with_panel(
         _lines(
             "Step",
-            [(f"max({_of('step')})", "step"), (f"max({_of('steps')})", "of")],
+            [(f"max({_of('step')} {TRAINS})", "step"), (f"max({_of('steps')} {TRAINS})", "of")],
             width=THIRD,
-            text="Of the stage that runs.",
+            text="Of the warm-up and of RL.",
         ).min(0)
     )
     board.with_panel(
@@ -256,7 +268,7 @@ def _operator() -> dashboard.Dashboard:
     board.with_panel(_stat("Leaders", leaders, steps=((None, RED), (1, GREEN))))
     board.with_panel(_stat("Jobs", "sum(reasoning_operator_jobs) or vector(0)"))
     board.with_panel(_stat("Queue", "sum(reasoning_operator_workqueue_depth)"))
-    board.with_panel(_stat("Memory", 'max(process_resident_memory_bytes{job=~".*reasoning-operator.*"})', "bytes"))
+    board.with_panel(_stat("Memory", f"max(process_resident_memory_bytes {OF_OPERATOR})", "bytes"))
     board.with_panel(
         _lines(
             "Reconciles a second",
@@ -288,7 +300,7 @@ def _operator() -> dashboard.Dashboard:
     )
     depth = [("sum(reasoning_operator_workqueue_depth)", "jobs that wait")]
     board.with_panel(_lines("Depth of the queue", depth).min(0).decimals(0))
-    cores = [('max(rate(process_cpu_seconds_total{job=~".*reasoning-operator.*"}[5m]))', "cores")]
+    cores = [(f"max(rate(process_cpu_seconds_total[5m]) {OF_OPERATOR})", "cores")]
     board.with_panel(_lines("CPU", cores).min(0))
     board.with_panel(
         _lines(
