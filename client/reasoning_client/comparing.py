@@ -108,13 +108,15 @@ def judged(first: Json, second: Json) -> str:
     gain, low, high = found
     change = f"{names[1]} less {names[0]}: {gain:+.3f}, 95% interval {low:+.3f} to {high:+.3f}"
     change += _cost(*statuses)
-    sizes = {status.evaluation.held_out.size for status in statuses if status.evaluation}
-    caution = " They have held-out sets of different sizes: their rows are not the same." if len(sizes) > 1 else ""
+    sizes = [status.evaluation.held_out.size for status in statuses if status.evaluation]
+    if len(set(sizes)) > 1:
+        rows = " and ".join(map(str, sizes))
+        return f"Which is better cannot be said: they have held-out sets of different sizes, {rows} rows. {change}."
     if low > 0:
-        return f"{names[1]} is better. {change}.{caution}"
+        return f"{names[1]} is better. {change}."
     if high < 0:
-        return f"{names[0]} is better. {change}.{caution}"
-    return f"Neither is provably better. {change}.{caution}"
+        return f"{names[0]} is better. {change}."
+    return f"Neither is provably better. {change}."
 
 
 def _cost(first: Status, second: Status) -> str:

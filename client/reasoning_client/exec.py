@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -41,8 +42,7 @@ def run(cluster: Cluster, pod: str, container: str, command: Sequence[str]) -> I
             _preload_content=False,
         ).sock
     except client.ApiException as error:
-        body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else str(error.body or "")
-        raise refusal(_status(error), body or str(error.reason), "POST", path) from None
+        raise refusal(_status(error), _body(error), "POST", path) from None
     try:
         yield from _output(socket)
     except (WebSocketException, OSError) as error:
@@ -57,6 +57,14 @@ def _status(error: Any) -> int:
     after = words.index("status") + 1 if "status" in words[:-1] else None
     number = words[after] if after is not None else ""
     return int(number) if number.isdigit() else int(error.status or 0)
+
+
+def _body(error: Any) -> str:
+    """Return what the API server answered; of a refused handshake it stands at the end of the client's text."""
+    if error.body:
+        return error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else str(error.body)
+    text = str(error.reason or "").rpartition(" -+-+- ")[2]
+    return str(ast.literal_eval(text).decode("utf-8", "replace")) if text.startswith(("b'", 'b"')) else text
 
 
 def _output(socket: Any) -> Iterator[bytes]:

@@ -186,12 +186,16 @@ class Job:
 
     def watch(self, *, timeout: float | None = None) -> Status:
         """Show it live, in a terminal or a notebook, until it has ended, and return its status as `wait` does."""
-        from rich.live import Live
+        from .drawing import live
 
         view = JobView(lambda: datetime.now(UTC))
-        with Live(view, refresh_per_second=2):
-            for document in self.follow(timeout):
+        documents = self.follow(timeout)
+        view.take(next(documents))
+        with live(view) as draw_anew:
+            draw_anew()
+            for document in documents:
                 view.take(document)
+                draw_anew()
         return self._ended(read_status(view.document))
 
     def _ended(self, status: Status) -> Status:
@@ -261,16 +265,18 @@ class Job:
 
     def _repr_html_(self) -> str:
         """Draw it in a notebook: the job as the cluster has it, or its manifest where there is none."""
+        from .drawing import as_html
+
         return as_html(self._view())
 
     def _view(self) -> Any:
-        from rich.syntax import Syntax
+        from rich.text import Text
 
         try:
             view = JobView(lambda: datetime.now(UTC))
             view.take(self.live)
         except ClientError:
-            return Syntax(self.to_yaml(), "yaml")
+            return Text(self.to_yaml())  # no colours: they would need a background, and pages are light or dark
         return view
 
     def __repr__(self) -> str:
@@ -312,18 +318,6 @@ class Artifacts:
         what = wanted(self.all(), kinds, beside)
         with run_files(self._job.cluster, self._job.live, image, _nothing) as files:
             return download(files, what, Path(target), lambda name, here, size: None)
-
-
-def as_html(thing: Any) -> str:
-    """Return what rich draws as HTML with its own styles."""
-    import io
-
-    from rich.console import Console
-
-    console = Console(record=True, width=100, file=io.StringIO(), force_jupyter=False)
-    console.print(thing)
-    text = console.export_html(inline_styles=True, code_format="<pre style='line-height:1.2'>{code}</pre>")
-    return str(text)
 
 
 def _nothing(text: str) -> None:

@@ -87,6 +87,6 @@ def version(namespace: Namespace = None, output: Format = Output.table, context:
         emit({part.name: {"version": part.version, "fits": part.fits, "note": part.note} for part in parts}, output)
     else:
         words = {True: "fits", False: "DOES NOT FIT", None: "unknown"}
-        table(("PART", "VERSION", "", "NOTE"), [(p.name, p.version, words[p.fits], p.note) for p in parts], 3)
+        table(("PART", "VERSION", "", "NOTE"), [(p.name, p.version, words[p.fits], p.note) for p in parts])
     if any(part.fits is False for part in parts):
         raise typer.Exit(1)

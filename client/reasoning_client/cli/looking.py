@@ -13,6 +13,8 @@ from .printing import emit, say, table
 
 app = typer.Typer()
 COLUMNS = ("NAME", "PHASE", "STAGE", "PROGRESS", "ETA", "REWARD", "BASE", "FINAL", "PROBLEM", "AGE")
+SPARE = ("BASE", "REWARD", "ETA", "STAGE", "AGE", "FINAL")
+"""What a narrow terminal does without, the first one first."""
 
 
 @app.command("list")
@@ -42,7 +44,7 @@ def list_jobs(
         return
     columns = ("NAMESPACE", *COLUMNS) if everywhere else COLUMNS
     rows = [([job["metadata"]["namespace"]] if everywhere else []) + _row(job) for job in jobs]
-    table(columns, rows, columns.index("PROBLEM"))
+    table(columns, rows, columns.index("PROBLEM"), SPARE)
 
 
 def _row(job: dict[str, Any]) -> list[str]:
@@ -102,8 +104,10 @@ def watch(
     if console.is_terminal:
         from rich.live import Live
 
+        documents = follow(cluster, name, timeout)
+        view.take(next(documents))
         with Live(view, console=console, refresh_per_second=4):
-            for document in follow(cluster, name, timeout):
+            for document in documents:
                 view.take(document)
     else:
         said = ""

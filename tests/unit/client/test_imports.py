@@ -24,7 +24,7 @@ LAYERS = [
     {"errors"},
 ]
 PURE = {"why", "comparing", "estimating", "changing", "initial", "convert.converting", "convert.values"}
-OUTSIDE = {"kubernetes", "pandas", "pydantic", "rich", "typer", "urllib3", "websocket", "yaml"}
+OUTSIDE = {"IPython", "kubernetes", "pandas", "pydantic", "rich", "typer", "urllib3", "websocket", "yaml"}
 OURS = {"reasoning_contract", "reasoning_shared"}
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from kubernetes.client import ApiException
 
 from reasoning_client import ClientError, Job, JobFailedError
 from reasoning_client.errors import Exit
+from reasoning_client.exec import _body as exec_body
 from reasoning_contract.spec import Model, Reinforce
 
 EXAMPLE = Path(__file__).parents[3] / "examples/minimal.yaml"
@@ -119,3 +123,59 @@ def test_suspend_resume_retry_and_delete_ask_for_it() -> None:
 def test_a_job_without_a_cluster_draws_its_manifest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     assert "ReasoningTrainingJob" in Job("x", **PARTS)._repr_html_()
+
+
+def test_a_drawing_brings_its_font_and_no_background_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    drawn = Job("x", **PARTS)._repr_html_()
+    assert "monospace" in drawn, "boxes of another font fall apart"
+    assert "background-color" not in drawn, "black on black, on a light page"
+
+
+class FakeNotebook(ModuleType):
+    """Stands in for IPython.display: remembers what a cell showed."""
+
+    def __init__(self) -> None:
+        super().__init__("IPython.display")
+        self.shown: list[str] = []
+
+    def HTML(self, text: str) -> str:  # noqa: N802 - IPython's own name
+        return text
+
+    def display(self, first: str, *, display_id: bool) -> FakeNotebook:
+        assert display_id
+        return self
+
+    def update(self, text: str) -> None:
+        self.shown.append(text)
+
+
+def test_watch_draws_anew_in_one_cell_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = FakeNotebook()
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    made, _ = job({"phase": "Running"}, {"phase": "Succeeded"})
+    assert made.watch().phase == "Succeeded"
+    assert ["Running" in notebook.shown[0], "Succeeded" in notebook.shown[-1]] == [True, True]
+
+
+def test_watch_of_a_job_that_is_not_there_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    made, cluster = job()
+
+    def gone(name: str, timeout: float) -> Iterator[dict[str, Any]]:
+        raise ClientError(f"there is no ReasoningTrainingJob {name}")
+        yield {}
+
+    cluster.follow = gone  # type: ignore[method-assign]
+    with pytest.raises(ClientError, match="there is no"):
+        made.watch()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("body", ["{answer}", "b'{answer}'"])
+def test_refused_handshake_is_told_in_the_words_of_the_api_server(body: str) -> None:
+    answer = '{"kind":"Status","message":"pod x does not have a host assigned"}'
+    text = f"Handshake status 400 Bad Request -+-+- {{'audit-id': '4'}} -+-+- {body.format(answer=answer)}"
+    assert exec_body(ApiException(status=0, reason=text)) == answer

@@ -110,8 +110,9 @@ def test_one_job_is_called_better_only_where_the_interval_says_so(second: dict[s
 
 
 def test_different_rows_are_told() -> None:
-    verdict = judged(evaluated("a", score(0.5, 0.4, 0.6), 100), evaluated("b", score(0.5, 0.4, 0.6), 90))
-    assert "different sizes" in verdict
+    verdict = judged(evaluated("a", score(0.5, 0.4, 0.6), 100), evaluated("b", score(0.9, 0.8, 0.95), 90))
+    assert "different sizes, 100 and 90 rows" in verdict
+    assert "is better." not in verdict
 
 
 def test_a_gain_is_told_with_what_it_cost() -> None:
