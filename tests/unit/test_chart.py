@@ -297,6 +297,28 @@ def test_each_release_has_a_lease_of_its_own(release: str, lease: str) -> None:
     assert settings(release).lease_name == lease
 
 
+def test_names_fit_where_the_release_has_the_longest() -> None:
+    for kind, name in objects("r" * 53, **ALL):
+        assert len(name) <= (63 if kind == "Service" else 253), f"{kind} {name}"
+
+
+@pytest.mark.parametrize("scraped", [True, False])
+def test_notes_name_the_metrics_service_and_the_way_to_upgrade(scraped: bool) -> None:
+    command = [str(HELM), "install", "ro", str(CHART), "--dry-run=client"]
+    command += ["--set", f"metrics.serviceMonitor.enabled={str(scraped).lower()}"]
+    environment = os.environ | {"KUBECONFIG": os.devnull}
+    said = subprocess.run(command, env=environment, text=True, capture_output=True, check=True).stdout
+    (service,) = (name for kind, name in objects() if kind == "Service")
+    notes = said.partition("NOTES:")[2]
+    assert f"Service {service}." in notes
+    assert "--reset-then-reuse-values" in notes
+    assert ("Nothing scrapes it yet" in notes) is not scraped
+
+
+def test_field_that_is_not_built_has_no_default() -> None:
+    assert "additional properties 'queue' not allowed" in refusal({"jobs": {"defaults": {"queue": {"name": "team"}}}})
+
+
 def test_two_releases_share_no_name() -> None:
     one, two = objects("one", crds={"enabled": False}), objects("two", crds={"enabled": False})
     assert not one.keys() & two.keys()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from reasoning_contract.unbuilt import UNBUILT
 from reasoning_operator.job_defaults import fields
 from reasoning_operator.job_policy import JobPolicy
 
@@ -123,7 +124,7 @@ def _part(schema: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 def _schema_of_defaults() -> dict[str, Any]:
     """Return the schema of a part of a spec with no other fields than those that may have a default."""
     whole = _closed()
-    for name in fields():
+    for name in _offered():
         source, target = spec_schema(), whole
         *around, last = name.split(".")
         for key in around:
@@ -131,6 +132,12 @@ def _schema_of_defaults() -> dict[str, Any]:
             target = target["properties"].setdefault(key, _closed())
         target["properties"][last] = _json_schema(source["properties"][last])
     return whole
+
+
+def _offered() -> list[str]:
+    """Return the fields that may have a default: one that is not built would have every job refused."""
+    unbuilt = {each.field for each in UNBUILT}
+    return [name for name in fields() if name not in unbuilt]
 
 
 def _closed() -> dict[str, Any]:
@@ -172,7 +179,10 @@ def _table(values: list[Value], schema: dict[str, Any]) -> str:
         default = json.dumps(value.default, ensure_ascii=False).replace("|", "\\|")
         lines.append(f"| `{'.'.join(value.path)}` | {kind} | `{default}` | {value.text.replace('|', chr(92) + '|')} |")
     policy = schema["properties"]["jobs"]["properties"]["policy"]["properties"]
-    lines += ["", "`jobs.defaults` takes these fields of a spec: " + ", ".join(f"`{name}`" for name in fields()) + "."]
+    lines += [
+        "",
+        "`jobs.defaults` takes these fields of a spec: " + ", ".join(f"`{name}`" for name in _offered()) + ".",
+    ]
     lines += ["", "`jobs.policy` takes:", "", "| field | type | |", "| --- | --- | --- |"]
     lines += [f"| `{name}` | {_kind(field)} | {field['description']} |" for name, field in policy.items()]
     return "\n".join(lines) + "\n"

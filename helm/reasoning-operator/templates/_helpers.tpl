@@ -6,6 +6,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* A Service's name is a label's value: of 63 characters at most. */}}
+{{- define "reasoning-operator.metrics" -}}
+{{- include "reasoning-operator.name" . | trunc 55 | trimSuffix "-" }}-metrics
+{{- end -}}
+
 {{- define "reasoning-operator.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
