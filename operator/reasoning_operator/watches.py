@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 PAGE = 100
 """Objects that a page of a listing has: what is read at once is held twice in memory."""
+NAMES_PAGE = 250
+"""The same where their metadata alone are listed, which happens at rest too."""
 LONGEST_SECONDS = 600
 """How long a watch lasts before it is begun anew where it stood."""
 QUIET_SECONDS = 90.0
@@ -168,7 +170,7 @@ class Watches:
         return version
 
     async def _pages(self, source: Source, *, names_only: bool = False) -> AsyncIterator[Json]:
-        query = {**source.selectors, "limit": str(PAGE)}
+        query = {**source.selectors, "limit": str(NAMES_PAGE if names_only else PAGE)}
         where = path(source.kind, source.namespace)
         while True:
             page = await self._cluster.page(where, query, names_only=names_only)
