@@ -169,7 +169,7 @@ def test_last_word_has_what_is_to_be_mended(manifest: Manifest, no_weights: Path
     assert all(each.hint for each in outcome.findings)
 
 
-@pytest.mark.parametrize(("gpus", "words"), [(0, "scores on the CPU"), (None, "GiB of the GPU beside the estimate")])
+@pytest.mark.parametrize(("gpus", "words"), [(0, "scores on the CPU"), (None, "which the estimate has")])
 def test_reward_model_is_looked_at_and_not_loaded(
     checked: Callable[..., tuple[Outcome, str]], tmp_path: Path, gpus: int | None, words: str
 ) -> None:

@@ -12,9 +12,13 @@ import pytest
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
+from reasoning_trainer.backends.base import Completion
+from reasoning_trainer.data.examples import Example
 from reasoning_trainer.evaluation.difficulty import Tally
-from reasoning_trainer.rewards import RewardFunction
-from reasoning_trainer.stages.difficulty import Profile, _begun
+from reasoning_trainer.rewards import RewardFunction, build
+from reasoning_trainer.stages.difficulty import Profile, _begun, _tallies
 from reasoning_trainer.storage.run_folder import RunFolder, write_lines
 
 Manifest = Callable[..., Path]
@@ -133,6 +137,32 @@ def test_a_run_without_enough_rows_ends_before_rl(
     assert (outcome.exit_code, outcome.reason) == (ExitCode.DATA_INVALID, reason)
     assert says in outcome.message
     assert not (tmp_path / "run/reinforce").exists()
+
+
+def test_programs_are_right_that_pass_every_test() -> None:
+    tests = [["assert f(1) == 2", "assert f(2) == 3"], ["assert f(1) == 1", "assert f(2) == 2"]]
+    rows = [Example(f"row {number}", columns={"tests": each}) for number, each in enumerate(tests)]
+    programs = ["def f(x): return x + 1", "def f(x): return 2 * x", "no program"]
+    said = [Completion(f"<answer>{each}</answer>", 5 if each == "no program" else 3) for each in programs]
+    chat: Any = SimpleNamespace(
+        backend=SimpleNamespace(generate=lambda model, chat, prompts, sampling: [said] * len(prompts)),
+        model=None,
+        prompt=lambda row: row.prompt,
+        asked=lambda row: [{"role": "user", "content": row.prompt}],
+    )
+    document = {
+        "model": {"source": "file:///model"},
+        "data": {"train": {"rows": [{"prompt": "p"}]}, "difficulty": {"samples": 3}},
+        "rewards": [{"name": "shape", "builtin": "format"}, {"name": "tests", "builtin": "code"}],
+        "reinforce": {"maxCompletionLength": 5},
+        "evaluation": {"enabled": False},
+        "parallelism": {"gpusPerNode": 0},
+    }
+    spec = resolve(Spec.model_validate(document))
+    assert spec.judge is not None
+    assert spec.judge.name == "tests"
+    with build([spec.judge], spec.chat_template) as rewards:
+        assert _tallies(spec, chat, rows, [0, 1], rewards) == [Tally(0, 1, 3, 1), Tally(1, 0, 3, 1)]
 
 
 def test_other_sampling_is_measured_anew_until_rl_has_begun(tmp_path: Path) -> None:

@@ -111,8 +111,8 @@ def _solved(report: Report) -> str:
     found = report.difficulty
     if found is None:
         return ""
-    counts = ", ".join(f"{count} {name}" for name, count in found.histogram.items() if count)
-    return f"right in {found.rows} rows: {counts}; {found.set_aside} set aside"
+    counts = ", ".join(f"{name} {count}" for name, count in found.histogram.items() if count)
+    return f"rows by right completions: {counts}; {found.set_aside} set aside"
 
 
 def _evaluated(report: Report) -> str:

@@ -148,6 +148,14 @@ def test_an_estimate_tells_steps_hours_price_and_memory(tmp_path: Path) -> None:
     assert "fits on a GPU of" in found["memory"]
 
 
+def test_an_estimate_counts_what_is_measured_before_rl(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(CONFIG))
+    options = ["--model-config", str(config), "-o", "json"]
+    found = json.loads(rtj("estimate", str(ROOT / "examples/data/difficulty.yaml"), *options).out)
+    assert found["completions before RL, at the most"] == "16,000"
+
+
 def test_an_estimate_does_not_make_up_the_seconds_of_a_step(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps(CONFIG))

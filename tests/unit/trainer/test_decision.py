@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.manifests import TABLE
-from tests.shapes import SMOLLM2
+from tests.shapes import LLAMA_8B, SMOLLM2
 
 from reasoning_contract.choice import on_backend
 from reasoning_contract.resolve import resolve
@@ -95,6 +95,34 @@ def test_gpu_decides_between_backends_that_can_both_run_it(
     found = (resolved.backend, resolved.model.load_in, resolved.inference.engine, resolved.reinforce.optimizer)
     assert found == expected
     assert says in reason
+
+
+def test_reward_model_on_the_gpu_moves_the_choice_and_one_on_the_cpu_does_not(
+    tmp_path: Path, gpu: SimpleNamespace
+) -> None:
+    folder = tmp_path / "reward-model"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(LLAMA_8B))
+
+    def chosen(**model: Any) -> Job:
+        rewards = [
+            {"name": "correct", "builtin": "correctness"},
+            {"name": "liked", "model": {"source": f"file://{folder}"} | model},
+        ]
+        return decided(job(tmp_path, rewards=rewards), NOWHERE)
+
+    gpu.gib = 20
+    assert chosen(device="cpu").spec.backend == "transformers"
+    found = chosen(loadIn="16bit")
+    assert found.spec.backend == "unsloth"
+    assert "of them for reward models" in found.choice.reason
+
+
+def test_reward_model_of_no_known_size_takes_what_needs_the_least(tmp_path: Path, gpu: SimpleNamespace) -> None:
+    folder = tmp_path / "reward-model"
+    folder.mkdir()
+    found = decided(job(tmp_path, rewards=[{"name": "liked", "model": {"source": f"file://{folder}"}}]), NOWHERE)
+    assert (found.spec.backend, "not known" in found.choice.reason) == ("unsloth", True)
 
 
 def test_what_the_spec_asks_for_since_goes_with_the_backend_that_is_kept(tmp_path: Path, gpu: SimpleNamespace) -> None:

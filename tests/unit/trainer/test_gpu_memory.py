@@ -19,7 +19,7 @@ from reasoning_trainer.backends.gpu_memory import (
     fits,
     least_gpu_gib,
 )
-from reasoning_trainer.backends.reward_memory import reward_model_gib
+from reasoning_trainer.backends.reward_memory import reward_model_gib, reward_models_gib
 
 SHAPE = Shape.read(LLAMA_8B)
 UNDER, OVER = 0.05, 0.15
@@ -224,3 +224,27 @@ def test_reward_model_takes_its_weights_and_a_layer_of_a_batch(load_in: str, gib
     assert reward_model_gib(model, LLAMA_8B) == pytest.approx(gib, abs=1.2)
     longer = model.model_copy(update={"batch_size": 8, "max_length": 4096})
     assert 2 < reward_model_gib(longer, LLAMA_8B) - reward_model_gib(model, LLAMA_8B) < 8
+
+
+def with_reward_model(**model: Any) -> Spec:
+    return spec(rewards=[{"name": "liked", "model": {"source": "hf://a/b", "loadIn": "16bit"} | model}])
+
+
+def test_reward_model_on_the_gpu_is_part_of_the_estimate() -> None:
+    job = with_reward_model()
+    gib = reward_models_gib(job, {"liked": LLAMA_8B})
+    assert gib > 14
+    with_it, without = (estimate(job, LLAMA_8B, 80, each) for each in (gib, 0.0))
+    assert with_it.total - without.total == pytest.approx(gib)
+    assert f", rewards {gib:.1f}, context" in str(with_it)
+    assert "rewards" not in str(without)
+    least = least_gpu_gib(job, LLAMA_8B, gib)
+    assert least > least_gpu_gib(job, LLAMA_8B) + gib - 0.1
+    assert fits(job, LLAMA_8B, least + 0.01, gib)
+    assert not fits(job, LLAMA_8B, least - 0.01, gib)
+
+
+def test_reward_model_on_the_cpu_takes_nothing_of_the_gpu() -> None:
+    assert reward_models_gib(with_reward_model(device="cpu"), {}) == 0.0
+    with pytest.raises(UnknownShapeError, match="reward liked"):
+        reward_models_gib(with_reward_model(), {})

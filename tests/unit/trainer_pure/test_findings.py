@@ -156,6 +156,13 @@ def test_how_much_of_the_data_is_seen(reinforce: dict[str, Any], message: str) -
     assert found.message.startswith(message)
 
 
+def test_completions_that_are_measured_before_rl_are_told() -> None:
+    document = spec(CORRECT).model_dump(by_alias=True, exclude_none=True)
+    document["data"]["difficulty"] = {"rows": 3}
+    _, found = findings.plan(resolve(Spec.model_validate(document)), [Example()] * 4)
+    assert found.message == "3 of 4 rows with 8 completions each: 24 completions before RL"
+
+
 def on_gpu(**parts: Any) -> Spec:
     document = spec(CORRECT).model_dump(by_alias=True, exclude_none=True)
     return Spec.model_validate(document | {"parallelism": {"gpusPerNode": 1}} | parts)

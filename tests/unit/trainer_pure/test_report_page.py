@@ -211,6 +211,18 @@ def test_curves_lie_over_steps_where_an_earlier_version_did_not_count_all_comple
     assert [axis.at(step) for step in range(3)] == [0, 1, 2]
 
 
+def test_difficulty_of_the_rows_is_drawn_where_it_was_measured() -> None:
+    counts = {"never": 600, "25-50%": 400, "always": 0}
+    found = {"rows": 1000, "of": 4000, "samples": 8, "completions": 8000, "seconds": 194.2, "setAside": 600}
+    document = Document(page(figures(progress(difficulty=found | {"histogram": counts, "meanShare": 0.16}))))
+    assert "Rows by the share of right completions, before RL" in document.values("svg", "aria-label")
+    assert "8 completions each of 1,000 of 4,000 rows of train, 8,000 in 3m14s: 16.0% of them right" in document.text
+    assert document.tags.count("rect") == 3
+    unjudged = Document(page(figures(progress(difficulty=found | {"histogram": dict.fromkeys(counts, 0)}))))
+    assert "right on average" not in unjudged.text
+    assert "How hard the rows were" not in page(figures())
+
+
 def test_wins_and_losses_are_counted_on_the_same_rows() -> None:
     base, last = HeldOut("base", [True, True, False, False]), HeldOut("reinforce", [True, False, True, True])
     found = changed(figures(held_out=[base, last]))

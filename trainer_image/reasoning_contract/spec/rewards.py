@@ -147,6 +147,7 @@ Builtin = Literal[
     "linearLength",
     "repetition",
     "fluency",
+    "perplexity",
     "reasoningSteps",
     "languageConsistency",
     "code",
@@ -195,6 +196,7 @@ PARAMS_OF: dict[str, tuple[str, ...]] = {
     "linearLength": ("parser",),
     "repetition": ("ngram",),
     "fluency": ("ngram",),
+    "perplexity": (),
     "reasoningSteps": ("steps",),
     "languageConsistency": ("language",),
     "code": ("testsColumn", "credit", "secondsPerTest"),
@@ -249,6 +251,11 @@ class Reward(Part):
     def runs_code(self) -> bool:
         """Whether it runs code of the user's or the model's, for which there is the box."""
         return self.python is not None or self.builtin == "code" or self.params.parser == "reasoningGym"
+
+    @property
+    def reads_the_base(self) -> bool:
+        """Whether the job's own model must be loaded for it."""
+        return self.builtin == "perplexity"
 
     @rule(
         "[has(self.builtin), has(self.python), has(self.http), has(self.model), has(self.judge)]"

@@ -150,6 +150,8 @@ class Estimate:
     engine
         The rest of what vLLM holds: with a GPU of known size its share of that, or less where it is told what it needs;
         else the least that it starts with.
+    rewards
+        Reward models that score on the same GPU.
     context
         What the process holds beside PyTorch's allocator.
     """
@@ -160,6 +162,7 @@ class Estimate:
     activations: float
     work: float
     engine: float
+    rewards: float = 0.0
     context: float = CONTEXT_GIB
 
     @property
@@ -170,15 +173,17 @@ class Estimate:
     @property
     def trainer(self) -> float:
         """Sum of all but the engine, GiB."""
-        return self.weights + self.adapter + self.optimizer + self.activations + self.work + self.context
+        own = self.weights + self.adapter + self.optimizer + self.activations + self.work
+        return own + self.rewards + self.context
 
     def __str__(self) -> str:
-        names = ("weights", "adapter", "optimizer", "activations", "work", "engine", "context")
-        parts = ", ".join(f"{name} {getattr(self, name):.1f}" for name in names)
+        names = ("weights", "adapter", "optimizer", "activations", "work", "engine", "rewards", "context")
+        there = (name for name in names if name != "rewards" or self.rewards)
+        parts = ", ".join(f"{name} {getattr(self, name):.1f}" for name in there)
         return f"{self.total:.1f} GiB: {parts}"
 
 
-def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None) -> Estimate:
+def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None, rewards_gib: float = 0.0) -> Estimate:
     """Return the memory that a job on one GPU takes at its peak.
 
     Parameters
@@ -189,6 +194,8 @@ def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None
         The model's config.json.
     gpu_gib
         Memory of the GPU, GiB, of which vLLM takes its share; without it, the least that vLLM starts with.
+    rewards_gib
+        What reward models take of it, GiB: see `reward_models_gib`.
 
     Raises
     ------
@@ -208,34 +215,35 @@ def estimate(spec: Spec, config: Mapping[str, Any], gpu_gib: float | None = None
         activations=0.0,
         work=0.0,
         engine=_engine(spec, shape, weights, gpu_gib) / GIB,
+        rewards=rewards_gib,
     )
     peaks = [replace(fixed, activations=kept / GIB, work=work / GIB) for kept, work in _peaks(spec, shape)]
     return max(peaks, key=lambda peak: peak.total)
 
 
-def fits(spec: Spec, config: Mapping[str, Any], gpu_gib: float) -> bool:
+def fits(spec: Spec, config: Mapping[str, Any], gpu_gib: float, rewards_gib: float = 0.0) -> bool:
     """Whether a job runs on a GPU of that size: trainer and vLLM's share together, and what vLLM needs in its share.
 
     Parameters
     ----------
-    spec, config
+    spec, config, rewards_gib
         As for `estimate`.
     gpu_gib
         Memory of the GPU, GiB.
     """
-    least, whole = estimate(spec, config), estimate(spec, config, gpu_gib)
+    least, whole = estimate(spec, config), estimate(spec, config, gpu_gib, rewards_gib)
     return whole.total <= gpu_gib and least.engine <= whole.engine
 
 
-def least_gpu_gib(spec: Spec, config: Mapping[str, Any]) -> float:
+def least_gpu_gib(spec: Spec, config: Mapping[str, Any], rewards_gib: float = 0.0) -> float:
     """Return the memory of the smallest GPU that a job fits on, GiB.
 
     Parameters
     ----------
-    spec, config
+    spec, config, rewards_gib
         As for `estimate`.
     """
-    least = estimate(spec, config)
+    least = estimate(spec, config, rewards_gib=rewards_gib)
     if spec.inference.engine != "vllm":
         return least.total
     share = spec.inference.gpu_memory_utilization

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 from rich.text import Text
@@ -19,6 +20,7 @@ from reasoning_contract.spec import PREFERENCE, ModelReward, Spec
 
 from .. import backends
 from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
+from ..backends.reward_memory import on_gpu
 from ..backends.tokenizer import load_tokenizer
 from ..chat.chat import Chat
 from ..chat.conversation import opening, worked_answer
@@ -128,6 +130,9 @@ class Checker:
                 rehearse(model[0], model[1].tokenizer, Interruption(lambda: None))
                 self._note(Finding("export", "llama.cpp's converter knows the architecture and the tokenizer"))
         for reward in self._spec.rewards:
+            if reward.reads_the_base:
+                told = "the job's own model gives it, whose weights are not read here: it is not tried"
+                self._note(Finding(f"reward {reward.name}", told))
             if reward.model:
                 with self._guarded(f"reward {reward.name}"):
                     self._note(self._reward_model(reward.name, reward.model))
@@ -161,7 +166,8 @@ class Checker:
         self._note(Finding("model", f"{spec.model.source}{at}: a vocabulary of {size}; the weights are not read here"))
         if (folder / "config.json").is_file():
             config = json.loads((folder / "config.json").read_text("utf-8"))
-            self._note(*findings.gpu_memory(self._job.given, config), *findings.learning_rates(spec, config))
+            self._note(*findings.gpu_memory(self._job.given, config, self._reward_configs()))
+            self._note(*findings.learning_rates(spec, config))
             self._note(*findings.volume(spec, config))
         return folder, chat
 
@@ -230,16 +236,24 @@ class Checker:
         around = Surroundings.of(self._spec, self._inputs.locate, self._display.say)
         return replace(around, guard=around.guard.model_copy(update={"window_batches": 1}))
 
-    def _reward_model(self, name: str, model: ModelReward) -> Finding:
-        """Look at a reward model's config.json: its weights may be larger than what a check is given."""
+    def _reward_configs(self) -> dict[str, dict[str, Any]]:
+        """Return the config.json of the reward models on the GPU; what is wrong with one is told with its reward."""
+        found = {}
+        for name, model in on_gpu(self._spec).items():
+            with suppress(TrainerError):
+                found[name] = self._reward_config(name, model)
+        return found
+
+    def _reward_config(self, name: str, model: ModelReward) -> dict[str, Any]:
+        """Return a reward model's config.json alone: its weights may be larger than what a check is given."""
         from ..storage.hub_models import NOT_READ
         from ..storage.model_files import WEIGHTS
 
         folder = self._around().fetch_model(name, model, (*NOT_READ, WEIGHTS))
-        local = not model.source.startswith("hf://")
-        config = config_of(name, folder, with_weights=local)
-        on_gpu = self._spec.parallelism.gpus_per_node > 0 and model.device == "auto"
-        return findings.reward_model(name, model, config, on_gpu)
+        return config_of(name, folder, with_weights=not model.source.startswith("hf://"))
+
+    def _reward_model(self, name: str, model: ModelReward) -> Finding:
+        return findings.reward_model(name, model, self._reward_config(name, model), name in on_gpu(self._spec))
 
     def _demonstrations(self, rows: Sequence[Example], chat: Chat) -> None:
         """Write what the warm-up would learn: the template must show where the assistant's turns begin."""
@@ -257,7 +271,7 @@ class Checker:
             return
         rows = sample(spec, train)
         references = [row.accepted for row in rows]
-        tried = [reward for reward in spec.rewards if not reward.model]
+        tried = [reward for reward in spec.rewards if not (reward.model or reward.reads_the_base)]
         scores: dict[str, dict[str, Sequence[float | None]]] = {reward.name: {} for reward in tried}
         with build(tried, spec.chat_template, self._around()) as functions:
             functions.start()

@@ -17,7 +17,7 @@ from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, ModelReward, Reward, Spec
 
 from ..backends.gpu_memory import Shape, UnknownShapeError, adapter_parameters, estimate, least_gpu_gib
-from ..backends.reward_memory import reward_model_gib
+from ..backends.reward_memory import reward_model_gib, reward_models_gib
 from ..data.examples import Example, Splits
 from ..data.overlap import OTHERWISE, repeated
 from ..storage.room import room, size_of, too_small
@@ -80,7 +80,9 @@ def choices(given: Spec, spec: Spec, choice: Choice) -> list[Finding]:
     return findings
 
 
-def gpu_memory(given: Spec, config: Mapping[str, Any]) -> list[Finding]:
+def gpu_memory(
+    given: Spec, config: Mapping[str, Any], of_rewards: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Finding]:
     """Tell on what GPU the job fits, with the backend that it has or with either that it may get.
 
     Parameters
@@ -89,6 +91,8 @@ def gpu_memory(given: Spec, config: Mapping[str, Any]) -> list[Finding]:
         The spec as the user wrote it.
     config
         The model's config.json.
+    of_rewards
+        The config.json of reward models that score on the GPU too, by the names of their rewards.
     """
     if given.parallelism.nodes * given.parallelism.gpus_per_node != 1:
         return []
@@ -97,7 +101,8 @@ def gpu_memory(given: Spec, config: Mapping[str, Any]) -> list[Finding]:
     for backend in ("transformers", "unsloth") if choice == "auto" else (choice,):
         spec = resolve(given, on_backend(given, backend, ""))
         try:
-            parts, gib = estimate(spec, config), least_gpu_gib(spec, config)
+            rewards = reward_models_gib(spec, of_rewards or {})
+            parts, gib = estimate(spec, config, rewards_gib=rewards), least_gpu_gib(spec, config, rewards)
         except UnknownShapeError as error:
             return [Finding("memory", f"not estimated: {error}")]
         on = f"{backend} with {spec.model.load_in} weights"
@@ -166,7 +171,7 @@ def reward_model(name: str, model: ModelReward, config: Mapping[str, Any], on_gp
     if not on_gpu:
         return Finding(subject, f"{model.source} scores on the CPU; its weights are not read here")
     try:
-        room = f"{reward_model_gib(model, config):.1f} GiB of the GPU beside the estimate for the training"
+        room = f"{reward_model_gib(model, config):.1f} GiB of the GPU, which the estimate has"
     except UnknownShapeError as error:
         room = f"memory that is not estimated: {error}"
     return Finding(subject, f"{model.source} takes {room}; its weights are not read here")

@@ -102,7 +102,11 @@ def try_rewards(options: Options, display: Display) -> Outcome:
             around = Surroundings(
                 inputs.locate, display.say, problems.append, Unscored(action="off"), job.spec.reward_box
             )
-            with build(job.spec.rewards, job.spec.chat_template, around) as rewards:
+            for reward in job.spec.rewards:
+                if reward.reads_the_base:
+                    display.say(f"{reward.name}: the job's own model gives it, which is not read here: it is not tried")
+            wanted = [reward for reward in job.spec.rewards if not reward.reads_the_base]
+            with build(wanted, job.spec.chat_template, around) as rewards:
                 tried = [_try(function, kinds, problems) for function in rewards.functions]
     except Exception as error:
         return outcome_of(error)

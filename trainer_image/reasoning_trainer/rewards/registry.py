@@ -29,6 +29,7 @@ from .completion import GroupScorer, SampleScorer
 from .failures import Failures
 from .gym import GymScorer
 from .model import ModelScorer
+from .perplexity import PerplexityScorer
 from .python import PythonScorer, function_of
 from .remote.http import Service, headers_of
 from .remote.judge import JudgeScorer
@@ -76,6 +77,8 @@ def make_scorer(reward: Reward, template: ChatTemplate, around: Surroundings, bo
     failures = Failures(reward.name, around.guard, around.complain)
     if reward.builtin == "code":
         return CodeScorer(reward.name, reward.params, template, lambda: around.make_box(MEMORY), failures)
+    if reward.builtin == "perplexity":
+        return PerplexityScorer(reward.name, around.base)
     if reward.params.parser == "reasoningGym":
         return GymScorer(reward.name, template, box, failures)
     if reward.builtin in OF_GROUPS:

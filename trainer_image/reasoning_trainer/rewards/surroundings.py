@@ -16,6 +16,7 @@ from ..job import Inputs
 from ..storage.commits import Commits
 from ..storage.hub_models import NO_COMMITS, NOT_READ, Wanted, fetch
 from .box import Box, BoxClient, BoxProcess, Limits
+from .perplexity import Likelihoods
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Surroundings:
         Whether the job has a GPU.
     commits
         Commits of the run.
+    base
+        How likely the model finds completions as it was before any training; None where it is not loaded.
     """
 
     locate: Locate = Inputs(None, None).locate
@@ -50,6 +53,7 @@ class Surroundings:
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
     gpu: bool = False
     commits: Commits = NO_COMMITS
+    base: Likelihoods | None = None
 
     @classmethod
     def of(cls, spec: Spec, locate: Locate, say: Callable[[str], None], commits: Commits = NO_COMMITS) -> Self:

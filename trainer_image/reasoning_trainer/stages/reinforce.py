@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from datasets import Dataset
@@ -13,6 +14,7 @@ from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from reasoning_contract.report import RunStage
 from reasoning_contract.spec import PREFERENCE
 
+from ..algorithms.base_model import under_base
 from ..algorithms.order import ByEpoch
 from ..algorithms.ppo import make_ppo_trainer
 from ..algorithms.reward_functions import ROW, reward_functions
@@ -42,6 +44,7 @@ def reinforce(attempt: Attempt, policy: Policy, splits: Splits) -> None:
     attempt.tracker.begin(STAGE, "preparing")
     _tell_of_rounding(attempt)
     around = Surroundings.of(attempt.spec, attempt.inputs.locate, attempt.say, attempt.commits)
+    around = replace(around, base=under_base(policy))
     with build(attempt.spec.rewards, attempt.spec.chat_template, around) as rewards:
         train(attempt, policy, STAGE, _make_trainer(attempt, policy, splits, rewards))
     drop_reference(policy)
