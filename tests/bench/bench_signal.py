@@ -5,7 +5,7 @@
 
 Every arm begins with the same model, rows, rewards, adapter, learning rate and sizes, and is evaluated by the same code
 on the same held-out rows. The arm `plain` is `trl.GRPOTrainer` itself, with TRL's own values for the rest. Curves are
-written to OUTPUT/TASK.jsonl, where finished runs are found again, and drawn as OUTPUT/TASK.svg.
+written to OUTPUT/TASK-ROWS-BATCH-COMPLETIONS.jsonl, where finished runs are found again, and drawn beside it.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ SURE, UNSURE = 0.98, {1: 0.4, 3: 0.3, 6: 0.2, 8: 0.1}
 TARGETS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Shares of plain's gain from its first to its last evaluation: what its mean accuracy was there is to be reached."""
 RESAMPLES = 10_000
+EVALUATIONS = 14
+"""Evaluations on the way."""
 COLOURS = ("#555555", "#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#b45309")
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -75,8 +77,9 @@ class Task:
     every: int
 
 
-def tasks(claims: Path, folder: Path) -> dict[str, Task]:
+def tasks(claims: Path, folder: Path, rows: int, batch: int, completions: int) -> dict[str, Task]:
     """Return the tasks by name; `folder` holds what is made for them."""
+    steps = completions // batch
     around = {
         "chatTemplate": {"systemPrompt": ""},
         "parallelism": {"gpusPerNode": 0},
@@ -90,13 +93,13 @@ def tasks(claims: Path, folder: Path) -> dict[str, Task]:
                 "model": {"source": f"file://{claim}/model", "maxSequenceLength": 64},
                 "lora": {"rank": 16, "alpha": 32, "gradientCheckpointing": "none"},
                 "data": {
-                    "train": {"source": f"file://{claim}/train.jsonl", "limit": 256},
+                    "train": {"source": f"file://{claim}/train.jsonl", "limit": rows},
                     "heldOut": {"source": f"file://{claim}/heldout.jsonl"},
                 },
                 "reinforce": {
-                    "steps": 70,
+                    "steps": steps,
                     "numGenerations": 8,
-                    "batchSize": 64,
+                    "batchSize": batch,
                     "maxCompletionLength": 16,
                     "learningRate": 1e-3,
                     "scheduler": "constant",
@@ -106,7 +109,7 @@ def tasks(claims: Path, folder: Path) -> dict[str, Task]:
                     {"name": "format", "builtin": "format", "weight": 0.2, "params": {"strict": True}},
                 ],
             },
-            every=5,
+            every=max(1, steps // EVALUATIONS),
         )
         for name, claim in (("parity", claims / "parity"), ("mixed", folder))
     }
@@ -279,25 +282,30 @@ def main() -> None:
     parser.add_argument("--task", choices=("parity", "mixed"), default="parity")
     parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=["plain", "ours"])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=256, help="rows of train")
+    parser.add_argument("--batch", type=int, default=64, help="completions that a step learns from")
+    parser.add_argument("--completions", type=int, default=4480, help="completions of plain, all in all")
     options = parser.parse_args()
     output = options.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     make_mixed(output / "mixed")
-    task = tasks(options.claims.resolve(), output / "mixed")[options.task]
-    record = output / f"{options.task}.jsonl"
+    sizes = (options.rows, options.batch, options.completions)
+    task = tasks(options.claims.resolve(), output / "mixed", *sizes)[options.task]
+    name = "-".join(map(str, (options.task, *sizes)))
+    record = output / f"{name}.jsonl"
     record.touch()
     done = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
     for seed in range(options.seeds):
         for arm in options.arms:
             if not any((run["arm"], run["seed"]) == (arm, seed) for run in done):
-                done.append(run := measure(task, arm, seed, output / "runs" / f"{options.task}-{arm}-{seed}"))
+                done.append(run := measure(task, arm, seed, output / "runs" / f"{name}-{arm}-{seed}"))
                 with record.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(run) + "\n")
                 print({name: run[name] for name in ("arm", "seed", "seconds", "curve")}, flush=True)
     chosen = [run for run in done if run["arm"] in options.arms and run["seed"] < options.seeds]
     print("\n".join(table(chosen)), flush=True)
-    title = f"held-out accuracy, {options.task}: mean and range of {options.seeds} seeds"
-    (output / f"{options.task}.svg").write_text(drawing(chosen, title), "utf-8")
+    title = f"held-out accuracy, {options.task}, {options.rows} rows: mean and range of {options.seeds} seeds"
+    (output / f"{name}.svg").write_text(drawing(chosen, title), "utf-8")
 
 
 if __name__ == "__main__":

@@ -63,11 +63,12 @@ def test_whole_job(manifest: Manifest, train: Train, tmp_path: Path) -> None:
     assert_loads_and_generates_the_same(run / "artifacts")
 
 
-def test_learning_rates_that_are_left_open_follow_from_the_model(
+def test_learning_rates_and_rank_that_are_left_open_are_chosen_and_told(
     manifest: Manifest, train: Train, tmp_path: Path
 ) -> None:
     small = {"steps": 1, "numGenerations": 4, "batchSize": 8, "maxCompletionLength": 8, "warmupRatio": 0.0}
     parts: dict[str, Any] = {"warmup": {"warmupRatio": 0.0}, "reinforce": small, "evaluation": {"enabled": False}}
+    parts["lora"] = {"gradientCheckpointing": "none"}
     outcome = train(manifest(**parts))
 
     assert outcome.exit_code == ExitCode.DONE, outcome
@@ -75,6 +76,10 @@ def test_learning_rates_that_are_left_open_follow_from_the_model(
     rates = outcome.progress.learning_rates or {}
     assert {stage: rate.value for stage, rate in rates.items()} == {"warmup": 1e-3, "reinforce": 1e-4}
     run = tmp_path / "run"
+    assert outcome.progress.lora_rank is not None
+    assert outcome.progress.lora_rank.value == 32
+    assert outcome.progress.lora_rank.reason in Document((run / "report.html").read_text("utf-8")).text
+    assert json.loads((run / "reinforce/adapter/adapter_config.json").read_text())["r"] == 32
     assert (run / "README.md").read_text().count("learningRate: 0.0") == 2
     for stage, rate in rates.items():
         assert history(run, stage)[0]["learning_rate"] == pytest.approx(rate.value)

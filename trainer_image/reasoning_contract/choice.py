@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from .defaults import fill_in
+from .ranks import rank_of
 from .rules import Part, faults
 from .spec import GROUPED, Spec
 from .unbuilt import unsupported
@@ -38,6 +39,7 @@ class Choice(Part):
         document["backend"] = self.backend
         document["model"]["loadIn"] = self.load_in
         document["inference"]["engine"] = self.engine
+        document["lora"]["rank"] = rank_of(spec)
         document["reinforce"] = fill_in(document["reinforce"], self.backend, spec.model.max_sequence_length)
         return Spec.model_validate(document)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from .choice import Choice
+from .ranks import AdapterRank
 from .rates import LearningRate
 from .rules import Part
 from .step_sizes import LargestStep
@@ -271,6 +272,8 @@ class Report(Part):
     """Learning rates that the spec left open, by stage, and why they were chosen."""
     largest_steps: dict[str, LargestStep] | None = None
     """What the largest step of each stage took when it was tried, by stage."""
+    lora_rank: AdapterRank | None = None
+    """The adapter's rank, where the spec left it open, and why it was chosen."""
     spec_changes: list[SpecChange] | None = None
     """Changes of the spec in mid-run, oldest first."""
     data_revisions: dict[str, str] | None = None

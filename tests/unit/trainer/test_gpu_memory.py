@@ -37,6 +37,7 @@ def spec(**parts: Any) -> Spec:
     }
     base = {
         "backend": "transformers",
+        "lora": {"rank": 32} | parts.pop("lora", {}),
         "model": {"source": "file:///m", "maxSequenceLength": 1536} | parts.pop("model", {}),
         "data": {"train": {"rows": [{"prompt": "a"}]}},
         "evaluation": {"enabled": False},

@@ -58,7 +58,7 @@ def test_what_is_too_small_is_said_with_the_fields_that_change_it() -> None:
     assert too_small(job, Room(GIB, 2 * GIB), 3 * GIB, "storage.size") is None
     assert too_small(job, Room(GIB, 2 * GIB), 2 * GIB, "storage.size") == (
         "storage.size has 2 GiB, and the run takes 3 GiB at its largest: 1 GiB for checkpoints and 2 GiB for exports",
-        "raise storage.size, or lower checkpoint.keep 2, lora.rank 32, export.formats",
+        "raise storage.size, or lower checkpoint.keep 2, lora.rank 16, export.formats",
     )
     theirs = job.model_copy(update={"storage": job.storage.model_copy(update={"existing_claim": "mine"})})
     told = too_small(theirs, Room(GIB, 0), 0, "the volume")

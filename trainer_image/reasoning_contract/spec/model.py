@@ -55,8 +55,9 @@ class Model(ModelSource):
 class Lora(Part):
     """The low-rank adapter that is trained on the frozen model."""
 
-    rank: Annotated[int, Field(ge=1, le=512)] = 32
-    """Rank of the adapter's matrices."""
+    rank: Annotated[int, Field(ge=1, le=512)] | None = None
+    """Rank of the adapter's matrices. When empty 16 for RL alone, 32 where a warm-up comes before it, 64 for a warm-up
+    alone; the status says which and why."""
     alpha: Annotated[int, Field(ge=1, le=2048)] = 32
     """Scaling numerator: the adapter's output is multiplied by alpha / rank (alpha / sqrt(rank) if rank-stabilised).
     Learning rates that are left open are those for 32: what an adapter learns in a step goes with alpha x rate."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reasoning_contract.ranks import rank_of
 from reasoning_contract.spec import PREFERENCE, Spec
 
 from ..environment import LOGIT_ROWS
@@ -293,7 +294,7 @@ def adapter_parameters(spec: Spec, shape: Shape) -> int:
     modules, targets = shape.modules, spec.lora.target_modules
     named = list(modules) if targets == ["all-linear"] else targets
     largest = max(modules.values(), key=sum)
-    return shape.layers * spec.lora.rank * sum(sum(modules.get(name, largest)) for name in named)
+    return shape.layers * rank_of(spec) * sum(sum(modules.get(name, largest)) for name in named)
 
 
 def _moments(spec: Spec) -> float:

@@ -33,6 +33,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.ranks import rank_of
 from reasoning_contract.spec import Spec
 
 from ..chat.chat import Chat
@@ -225,9 +226,7 @@ class TransformersBackend:
         with _errors_only():  # that the files have no such head is no news
             model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, **_loading(spec))
         model.requires_grad_(False)
-        lora = LoraConfig(
-            r=spec.lora.rank, lora_alpha=spec.lora.alpha, target_modules="all-linear", task_type="SEQ_CLS"
-        )
+        lora = LoraConfig(r=rank_of(spec), lora_alpha=spec.lora.alpha, target_modules="all-linear", task_type="SEQ_CLS")
         set_seed(spec.reinforce.seed)
         inject_adapter_in_model(lora, model)
         nn.init.zeros_(model.score.weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from reasoning_contract.ranks import rank_of
 from reasoning_contract.spec import Spec
 
 
@@ -31,7 +32,7 @@ def adapter_arguments(spec: Spec) -> dict[str, Any]:
     """Return the arguments of ``peft.LoraConfig``."""
     lora = spec.lora
     return {
-        "r": lora.rank,
+        "r": rank_of(spec),
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
         "target_modules": "all-linear" if lora.target_modules == ["all-linear"] else list(lora.target_modules),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from reasoning_contract.ranks import rank_of
 from reasoning_contract.spec import Spec
 
 from .engine_sizes import batch_tokens, sequences
@@ -22,7 +23,7 @@ def model_arguments(spec: Spec, folder: Path) -> dict[str, Any]:
         "load_in_16bit": spec.model.load_in == "16bit",
         "load_in_fp8": spec.model.load_in == "fp8",
         "trust_remote_code": False,  # Unsloth refuses it with vLLM, and `unsupported` whoever asks for it
-        "max_lora_rank": spec.lora.rank,
+        "max_lora_rank": rank_of(spec),
         "random_state": spec.reinforce.seed,
         "fast_inference": True,
         "max_num_seqs": sequences(spec),
@@ -39,7 +40,7 @@ def adapter_arguments(spec: Spec) -> dict[str, Any]:
     lora = spec.lora
     standard = lora.gradient_checkpointing == "standard"
     return {
-        "r": lora.rank,
+        "r": rank_of(spec),
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
         "target_modules": "all-linear" if lora.target_modules == ["all-linear"] else list(lora.target_modules),

@@ -167,6 +167,7 @@ class Checker:
         if (folder / "config.json").is_file():
             config = json.loads((folder / "config.json").read_text("utf-8"))
             self._note(*findings.gpu_memory(self._job.given, config, self._reward_configs()))
+            self._note(*findings.adapter_rank(self._job.given))
             self._note(*findings.learning_rates(spec, config))
             self._note(*findings.volume(spec, config))
         return folder, chat

@@ -12,6 +12,7 @@ from reasoning_contract.choice import Choice, choose, on_backend
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.finding import Finding as Told
 from reasoning_contract.problem import Problem
+from reasoning_contract.ranks import chosen_rank
 from reasoning_contract.rates import chosen_rates
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import GROUPED, PREFERENCE, ModelReward, Reward, Spec
@@ -131,6 +132,12 @@ def volume(spec: Spec, config: Mapping[str, Any]) -> list[Finding]:
     if wrong:
         return [Finding("storage", wrong[0], "warning", wrong[1])]
     return [Finding("storage", f"the run takes {needed}, by estimate")]
+
+
+def adapter_rank(given: Spec) -> list[Finding]:
+    """Tell the adapter's rank where the spec as given leaves it open, and why it is that."""
+    chosen = chosen_rank(given)
+    return [] if chosen is None else [Finding("lora.rank", f"{chosen.value}: {chosen.reason}")]
 
 
 def learning_rates(spec: Spec, config: Mapping[str, Any]) -> list[Finding]:

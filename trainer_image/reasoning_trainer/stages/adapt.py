@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reasoning_contract.ranks import chosen_rank
+
 from ..attempt import Context, Policy
 from .load import report
 
@@ -11,5 +13,8 @@ def adapt(context: Context, policy: Policy) -> None:
     context.tracker.say("adding the adapter")
     if policy.new_tokens:
         policy.model.resize_token_embeddings(len(policy.tokenizer))
+    if chosen := chosen_rank(context.job.given):
+        context.say(f"lora.rank {chosen.value}: {chosen.reason}")
+        context.tracker.report(lora_rank=chosen)
     policy.model = policy.backend.adapt(policy.model, context.spec, policy.new_tokens)
     report(context, policy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reasoning_contract.ranks import rank_of
 from reasoning_contract.spec import Spec
 
 GIB = 1 << 30
@@ -115,7 +116,7 @@ def too_small(spec: Spec, needed: Room, available: float, what: str) -> tuple[st
     """
     if needed.total <= available:
         return None
-    fields = [f"checkpoint.keep {spec.checkpoint.keep}", f"lora.rank {spec.lora.rank}"]
+    fields = [f"checkpoint.keep {spec.checkpoint.keep}", f"lora.rank {rank_of(spec)}"]
     fields += ["export.formats"] if set(spec.export.formats) != {"lora"} else []
     claim = "free or enlarge the claim" if spec.storage.existing_claim else "raise storage.size"
     return (
