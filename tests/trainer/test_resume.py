@@ -212,7 +212,7 @@ def test_what_was_measured_before_rl_is_not_measured_again(
 ) -> None:
     """Killed between its two calls, told to stop in the second, then killed in RL."""
     changes, run = few_rows(algorithm), tmp_path / "run"
-    changes["data"] = changes["data"] | {"difficulty": {"samples": 64, "max": 0.99}}
+    changes["data"] = changes["data"] | {"difficulty": {"samples": 4, "max": 0.99}}
     job, measure = manifest(**changes), "reasoning_trainer.stages.difficulty:_tallies"
     assert run_attempt(job, run, [Shot(measure, 2, signal.SIGKILL).load]).exitcode == -signal.SIGKILL
     assert len(json.loads((run / "difficulty/profile.json").read_text())["tallies"]) == 8
@@ -224,7 +224,7 @@ def test_what_was_measured_before_rl_is_not_measured_again(
     assert run_attempt(job, run, [again.load]).exitcode == 0
     assert result(run) == unbroken(**changes)
     spent = history(run, "reinforce")[0]["completions/spent"]
-    assert spent == 9 * 64 + 8
+    assert spent == 9 * 4 + 8
 
 
 @pytest.mark.parametrize("algorithm", ["GRPO", "DPO", "PPO"])

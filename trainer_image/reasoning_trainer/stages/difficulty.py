@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoning_contract.report import DifficultyStatus
-from reasoning_contract.spec import Difficulty, Spec
+from reasoning_contract.spec import GROUPED, Difficulty, Spec
 from reasoning_shared.run_view import DIFFICULTY
 
 from ..algorithms.trl_arguments import refuse_few_rows
@@ -114,7 +114,7 @@ def _measured(attempt: Attempt, policy: Policy, train: Sequence[Example], settin
         f"{settings.samples * total:,} completions"
     )
     tracker.begin(PHASE, _detail(done, total), total=total, done=done)
-    at_once = min(BATCH[policy.backend.engine(attempt.spec)], max(1, DRAWN_AT_ONCE // settings.samples))
+    at_once = rows_at_once(attempt.spec, policy.backend.engine(attempt.spec), settings.samples)
     around = Surroundings.of(attempt.spec, attempt.inputs.locate, attempt.say, attempt.commits)
     judge = [reward for reward in attempt.spec.rewards if reward is attempt.spec.judge]
     with (
@@ -132,6 +132,21 @@ def _measured(attempt: Attempt, policy: Policy, train: Sequence[Example], settin
     write_lines(folder / "rows.jsonl", [_line(train[tally.row], tally, settings) for tally in profile.tallies])
     tracker.finish(PHASE)
     return profile
+
+
+def rows_at_once(spec: Spec, engine: str, samples: int) -> int:
+    """Return how many rows are answered in one call: at least one.
+
+    vLLM queues what finds no room. The model itself writes all completions of a call at once: no more of them than the
+    evaluation or RL has it write, so that a run which has memory for those has enough for this.
+    """
+    if engine == "vllm":
+        return min(BATCH[engine], max(1, DRAWN_AT_ONCE // samples))
+    reinforce = spec.reinforce
+    in_rl = reinforce.batch_size
+    if reinforce.algorithm in GROUPED:
+        in_rl *= reinforce.gradient_accumulation * (reinforce.updates_per_generation or 1)
+    return max(1, min(DRAWN_AT_ONCE, max(BATCH[engine], in_rl)) // samples)
 
 
 def _begun(attempt: Attempt, path: Path, made_by: dict[str, Any]) -> Profile:
