@@ -27,11 +27,11 @@ from ..outcomes import outcome_of
 from ..reporting.display import Display
 from ..rewards import Batch, RewardFunction, Surroundings, build
 from .findings import EMPTY, OTHER, WORKED, WRONG
-from .samples import conversation, samples
+from .samples import NO_REASONING, conversation, samples
 
 ROWS = 64
 """Rows that are tried."""
-PASTED = "pasted"
+PASTED, CHOSEN, REJECTED = "pasted", "chosen", "rejected"
 SHOWN = 20
 """Pasted completions that are shown one by one."""
 EXCERPT = 40
@@ -111,16 +111,34 @@ def try_rewards(options: Options, display: Display) -> Outcome:
     except Exception as error:
         return outcome_of(error)
     _show(tried, kinds, display)
+    if told := _unreasoned(job.spec, kinds):
+        display.say(told)
     return _outcome(tried, len(kinds) * len(kinds[0].batch))
 
 
 def _known(spec: Spec, rows: Sequence[Example]) -> list[Kind]:
     found = samples(spec, rows, str.split)
+    if all(row.is_pair for row in rows):  # whole completions, where a worked answer may have no reasoning
+        found |= {CHOSEN: [row.chosen or "" for row in rows], REJECTED: [row.rejected or "" for row in rows]}
     return [
         Kind(name, rows, conversation(spec, rows, found[name], tokens))
-        for name in (WORKED, OTHER, WRONG, EMPTY)
+        for name in (WORKED, OTHER, CHOSEN, REJECTED, WRONG, EMPTY)
         if name in found
     ]
+
+
+def _unreasoned(spec: Spec, kinds: Sequence[Kind]) -> str:
+    """Return a sentence where rewards that read the reasoning are shown answers without one."""
+    readers = [reward.name for reward in spec.rewards if reward.model or reward.judge]
+    worked = [kind for kind in kinds if kind.name == WORKED]
+    without = sum(row.reasoning is None for kind in worked for row in kind.rows)
+    if not readers or not without:
+        return ""
+    better = "by the pairs" if any(kind.name == CHOSEN for kind in kinds) else "by a model's own: --completions"
+    return (
+        f"{without} of {len(worked[0].rows)} rows have no reasoning: {NO_REASONING} stands for it, in worked and wrong "
+        f"answers alike. {', '.join(readers)} may read it, and so prefer either; judge what it is worth {better}"
+    )
 
 
 def _pasted(spec: Spec, train: Sequence[Example], path: Path) -> Kind:
