@@ -24,8 +24,10 @@ def _packed(column: list[Any]) -> dict[str, Any] | None:
         return None
     if set(map(type, itertools.chain.from_iterable(column))) != {int}:
         return None
+    numbers = array("i")
     try:
-        numbers = array("i", list(itertools.chain.from_iterable(column)))
+        for row in column:
+            numbers.fromlist(row)
     except OverflowError:
         return None
     return {"lengths": [len(row) for row in column], "numbers": base64.b64encode(numbers.tobytes()).decode("ascii")}
@@ -34,5 +36,5 @@ def _packed(column: list[Any]) -> dict[str, Any] | None:
 def _unpacked(column: Mapping[str, Any]) -> list[list[int]]:
     numbers = array("i")
     numbers.frombytes(base64.b64decode(column["numbers"]))
-    every = iter(numbers.tolist())
-    return [list(itertools.islice(every, length)) for length in column["lengths"]]
+    every, ends = numbers.tolist(), list(itertools.accumulate(column["lengths"], initial=0))
+    return [every[start:end] for start, end in itertools.pairwise(ends)]
