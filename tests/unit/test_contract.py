@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from reasoning_contract.choice import choose, on_backend
 from reasoning_contract.defaults import ALGORITHM_DEFAULTS
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.finding import Finding
+from reasoning_contract.job_status import Condition
 from reasoning_contract.outcome import MESSAGE_LIMIT, Outcome
-from reasoning_contract.progress import Progress
-from reasoning_contract.report import Artifact, ProgressStatus
+from reasoning_contract.problem import Problem
+from reasoning_contract.progress import GuardReport, Progress
+from reasoning_contract.report import Artifact, ProgressStatus, SelfCheck, SpecChange
 from reasoning_contract.resolve import resolve
 from reasoning_contract.rules import faults
 from reasoning_contract.spec import Spec
@@ -258,3 +261,27 @@ def test_termination_message_of_another_version_keeps_what_is_understood() -> No
 @pytest.mark.parametrize("text", ["", "Traceback (most recent call last):", "{}", '{"exitCode": 1}', "null"])
 def test_foreign_termination_message_is_not_an_outcome(text: str) -> None:
     assert Outcome.from_termination_message(text) is None
+
+
+STEERS = "row \x1b[31m3\x1b[0m\r\nsays \x00, \u202e and half of \ud83d; caf\u00e9\t\u3000\U0001f468\u200d\U0001f469"
+SHOWN = r"row \x1b[31m3\x1b[0m" + "\n" + r"says \x00, \u202e and half of \ud83d; " + STEERS.partition("; ")[2]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        lambda text: Problem(reason="R", message=text).message,
+        lambda text: Problem(reason="R", message="", hint=text).hint,
+        lambda text: Outcome(reason="R", message=text, exit_code=65).message,
+        lambda text: Finding(level="error", where="data", message=text).message,
+        lambda text: Condition(type="A", status="True", reason="R", message=text, last_transition_time="t").message,
+        lambda text: GuardReport(condition="A", ok=False, reason="R", message=text).message,
+        lambda text: ProgressStatus(display="1%", percent=1, detail=text, updated_at="t").detail,
+        lambda text: SpecChange(stage="load", step=1, attempt=1, changed=[text]).changed[0],
+        lambda text: SelfCheck(name="n", message=text).message,
+    ],
+)
+def test_what_people_are_told_can_be_stored_and_steers_no_terminal(told: Callable[[str], str]) -> None:
+    """Half a character cannot be written as UTF-8 at all: neither a last word nor a report could be sent."""
+    assert told(STEERS) == SHOWN
+    assert told(told(STEERS)).encode().decode() == SHOWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .rules import Part
+from .text import Told
 
 
 class Finding(Part):
@@ -12,11 +13,11 @@ class Finding(Part):
 
     level: Literal["warning", "error"]
     """An error keeps the job from being trained."""
-    where: str
+    where: Told
     """What it is about: a field of the spec, or a part of the run."""
-    message: str
+    message: Told
     """What was found."""
-    hint: str = ""
+    hint: Told = ""
     """How to fix it."""
 
     @property

@@ -10,6 +10,7 @@ from .finding import Finding
 from .problem import Problem
 from .report import Report, Timestamp
 from .rules import Part
+from .text import Told
 
 Phase = Literal["Pending", "Preflight", "Queued", "Starting", "Running", "Suspended", "Succeeded", "Failed"]
 
@@ -25,7 +26,7 @@ class Condition(Part):
     """Whether it is."""
     reason: str
     """Why, in one CamelCase word."""
-    message: str = ""
+    message: Told = ""
     """Why, for people."""
     last_transition_time: Timestamp
     """Since when."""

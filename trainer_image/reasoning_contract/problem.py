@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from .rules import Part
+from .text import Told
 
 
 class Problem(Part):
@@ -15,9 +16,9 @@ class Problem(Part):
 
     reason: str
     """Why, in one CamelCase word: DatasetColumnMissing, Interrupted ..."""
-    message: str
+    message: Told
     """What happened."""
-    hint: str = ""
+    hint: Told = ""
     """What to do."""
     field: str | None = None
     """Field of the spec that is to be mended, where it is one."""

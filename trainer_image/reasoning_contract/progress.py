@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from .report import ProgressStatus, Report, RunStage, Timestamp
 from .rules import Part
+from .text import Told
 
 GuardCondition = Literal[
     "DifficultyFits", "LearningSignal", "KLBounded", "EntropyKept", "CompletionsWhole", "RewardsAgree", "Progressing"
@@ -31,7 +32,7 @@ class GuardReport(Part):
     """Whether there is no problem."""
     reason: str
     """Why, in one CamelCase word."""
-    message: str
+    message: Told
     """The figures behind the verdict, and what to do if there is a problem."""
 
 
@@ -40,7 +41,7 @@ class LearningSignalReport(Part):
 
     ok: bool
     """Whether the rewards still tell completions apart."""
-    message: str
+    message: Told
     """The figures behind the verdict."""
 
 

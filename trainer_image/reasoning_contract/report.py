@@ -14,6 +14,7 @@ from .ranks import AdapterRank
 from .rates import LearningRate
 from .rules import Part
 from .step_sizes import LargestStep
+from .text import Told
 
 RunStage = Literal["load", "warmup", "reinforce", "evaluate", "export"]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -26,7 +27,7 @@ class ProgressStatus(Part):
     """What `kubectl get` shows, such as `63% (150/250)`."""
     percent: Annotated[int, Field(ge=0, le=100)]
     """Share of the whole run's expected time that is done, over all stages; it never goes back within an attempt."""
-    detail: str | None = None
+    detail: Told | None = None
     """What the stage is doing, such as `base model, row 40 of 200`."""
     step: Annotated[int, Field(ge=0)] | None = None
     """Steps done in this stage."""
@@ -222,7 +223,7 @@ class SpecChange(Part):
     """Last step of that stage that was made before."""
     attempt: int
     """Attempt that began with it."""
-    changed: list[str]
+    changed: list[Told]
     """The fields, each as `reinforce.learningRate: 5e-06 -> 0.0001`."""
 
     @property
@@ -243,7 +244,7 @@ class SelfCheck(Part):
 
     name: str
     """template, engine, adapter, resume or merged: docs/self-checks.md."""
-    message: str
+    message: Told
     """What was found, with the figure."""
 
 

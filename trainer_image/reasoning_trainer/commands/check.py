@@ -17,6 +17,7 @@ from rich.text import Text
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.spec import PREFERENCE, ModelReward, Spec
+from reasoning_contract.text import printable
 
 from .. import backends
 from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
@@ -229,7 +230,9 @@ class Checker:
             texts["worked answer"] = worked(spec, row)
         for name, text in texts.items():
             shown = text if name == "prompt" else chat.continuation(row, text)
-            self._display.say(Text.assemble((f"\ndata.train, row {row.place.row}, {name}:\n", "bold"), (shown, "dim")))
+            self._display.say(
+                Text.assemble((f"\ndata.train, row {row.place.row}, {name}:\n", "bold"), (printable(shown), "dim"))
+            )
         self._display.say("")
 
     def _around(self) -> Surroundings:
@@ -296,6 +299,6 @@ def _refuse(spec: Spec) -> None:
 
 def _line(finding: Finding) -> Text:
     line = Text.assemble(
-        (f"{finding.level:<8}", COLORS[finding.level]), (f"{finding.subject}: ", "bold"), finding.message
+        (f"{finding.level:<8}", COLORS[finding.level]), (f"{finding.subject}: ", "bold"), printable(finding.message)
     )
-    return line.append(f"\n{'':<8}hint: {finding.hint}") if finding.hint else line
+    return line.append(f"\n{'':<8}hint: {printable(finding.hint)}") if finding.hint else line

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from reasoning_contract.progress import Progress
+from reasoning_contract.text import printable
 from reasoning_shared.run_view import RunView, conclusion, part, summary
 
 LINE_SECONDS = 10.0
@@ -64,7 +65,7 @@ class Display:
 
     def say(self, text: RenderableType) -> None:
         """Print a line or a table that stays."""
-        self._console.print(text, markup=False)
+        self._console.print(printable(text) if isinstance(text, str) else text, markup=False)
 
     def notice(self, text: str) -> None:
         """Show a line from now on, if there is a terminal; may be called by a signal handler, for it prints nothing."""

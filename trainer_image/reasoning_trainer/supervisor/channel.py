@@ -14,6 +14,7 @@ from pathlib import Path
 from reasoning_contract.outcome import Outcome
 from reasoning_contract.progress import Progress
 from reasoning_contract.rules import Part
+from reasoning_contract.text import Told
 
 LINE_LIMIT = 4 << 20
 """Longest message, bytes: a report has a few thousand."""
@@ -45,7 +46,7 @@ class Message(Part):
 
     progress: Progress | None = None
     """The whole report."""
-    said: str | None = None
+    said: Told | None = None
     """A line for people."""
     outcome: Outcome | None = None
     """How it ends; its report is the last that was sent."""
