@@ -263,6 +263,14 @@ def test_foreign_termination_message_is_not_an_outcome(text: str) -> None:
     assert Outcome.from_termination_message(text) is None
 
 
+def test_all_rules_that_a_part_breaks_are_told_together() -> None:
+    twice = [{"name": "a", "builtin": "format"}] * 2
+    with pytest.raises(ValidationError) as caught:
+        spec(rewards=twice, model={"maxSequenceLength": 512})
+    told = [str(fault) for fault in faults(caught.value, "spec")]
+    assert [each.partition(":")[0] for each in told] == ["spec.rewards", "spec.reinforce"], told
+
+
 STEERS = "row \x1b[31m3\x1b[0m\r\nsays \x00, \u202e and half of \ud83d; caf\u00e9\t\u3000\U0001f468\u200d\U0001f469"
 SHOWN = r"row \x1b[31m3\x1b[0m" + "\n" + r"says \x00, \u202e and half of \ud83d; " + STEERS.partition("; ")[2]
 

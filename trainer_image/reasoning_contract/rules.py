@@ -7,7 +7,7 @@ and holds their verdicts together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar
@@ -103,9 +103,10 @@ class Part(BaseModel):
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
-        for broken in (each for each, check in self.rules() if not check(self)):
-            text = "{field}: {message}" if broken.field else "{message}"
-            raise PydanticCustomError(_BROKEN, text, {"message": broken.said(self), "field": broken.field})
+        broken = [(each.field, each.said(self)) for each, check in self.rules() if not check(self)]
+        if broken:
+            told = "; ".join(f"{field}: {message}" if field else message for field, message in broken)
+            raise PydanticCustomError(_BROKEN, "{told}", {"told": told, "broken": broken})
         return self
 
 
@@ -144,14 +145,19 @@ def faults(error: ValidationError, at: str = "") -> list[Fault]:
     at
         Path of the document itself, such as `spec`.
     """
-    return [_fault(each, at) for each in error.errors()]
+    return [fault for each in error.errors() for fault in _faults(each, at)]
 
 
-def _fault(error: ErrorDetails, at: str) -> Fault:
-    place, message = error["loc"], error["msg"]
-    if error["type"] == _BROKEN:
-        context = error["ctx"]
-        place, message = (*place, context["field"]) if context["field"] else place, context["message"]
+def _faults(error: ErrorDetails, at: str) -> Iterator[Fault]:
+    """Yield what an error tells: of a part that breaks rules all of these, as the API server does."""
+    if error["type"] != _BROKEN:
+        yield _fault(error["loc"], error["msg"], at)
+        return
+    for field, message in error["ctx"]["broken"]:
+        yield _fault((*error["loc"], field) if field else error["loc"], message, at)
+
+
+def _fault(place: tuple[int | str, ...], message: str, at: str) -> Fault:
     path = at
     for part in place:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part

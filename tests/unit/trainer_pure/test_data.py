@@ -333,6 +333,15 @@ def test_hint_proposes_what_data_sets_call_the_role_and_no_column_that_is_used()
     assert "has it;" in hint_of({"prompt": "q"}, prompt="prompt")
 
 
+def test_column_of_the_question_is_no_other_roles_too() -> None:
+    with refusal("DatasetColumnTwice", "data.train.columns.prompt and data.train.columns.answer both name 'question'"):
+        records({"question": "q", "answer": "a"}, prompt="question", answer="question")
+    with refusal("DatasetColumnTwice", "both name 'answer'"):
+        records({"question": "q", "answer": "a"}, prompt="answer")
+    solved = {"prompt": "q", "solution": "so #### 7"}
+    assert records(solved, answer="solution", reasoning="solution")[0].reasoning == "so #### 7"
+
+
 def test_all_columns_that_are_missing_are_told_together() -> None:
     with refusal("DatasetColumnMissing", "columns.prompt: there is no column 'prompt'; ", "columns.answer"):
         records({"question": "q", "final_answer": "a"})
@@ -657,6 +666,13 @@ def test_overlap_with_train_and_with_warmup_is_refused_on_load() -> None:
         load(held_out={"rows": [{"prompt": "what is 3 + 3", "answer": "6"}]})
     with refusal("HeldOutOverlap", "data.warmup"):
         load(warmup={"rows": [WORKED | {"prompt": APART[0]["prompt"]}]})
+
+
+def test_overlaps_with_both_sets_are_told_together() -> None:
+    with refusal(
+        "HeldOutOverlap", "are also in data.train", "also: 1 of 1 rows of data.heldOut are also in data.warmup"
+    ):
+        load(train={"rows": APART}, warmup={"rows": [{**APART[0], "reasoning": "r"}]})
 
 
 def test_overlap_with_a_turn_of_a_conversation_is_refused(tmp_path: Path, locate: Callable[[str], Path]) -> None:

@@ -147,6 +147,11 @@ def _columns_by_role(
     if lacking:
         used = {name for role, name in names.items() if role in given or role in required}
         raise _columns_missing({role: wanted[role] for role in lacking}, used, records, field)
+    twice = [role for role in names if names[role] == names.get("prompt") and (role in given or role in required)]
+    if len(twice) > 1:
+        both = " and ".join(f"{field}.columns.{role}" for role in twice)
+        what = f"{both} both name {names['prompt']!r}: the question would be its own answer"
+        raise invalid_data("DatasetColumnTwice", what, "name for each the column that has it")
     return names
 
 

@@ -42,8 +42,10 @@ def load(spec: Spec, source: Source) -> Splits:
     """
     loader = _Loader(spec, source)
     (train, held_out), warmup = all_of(loader.train_and_held_out, loader.warmup)
-    for field, rows in (("data.train", train), ("data.warmup", warmup)):
-        refuse_overlap(rows, held_out, field)
+    all_of(
+        lambda: refuse_overlap(train, held_out, "data.train"),
+        lambda: refuse_overlap(warmup, held_out, "data.warmup"),
+    )
     refuse_sampling_without_answers(spec, held_out)
     return Splits(tuple(train), tuple(warmup), tuple(held_out), tuple(loader.notes))
 
