@@ -129,6 +129,45 @@ def test_what_would_fail(
     assert outcome.hint
 
 
+ALTERNATING = (
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}"
+    "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def test_conversation_that_the_template_refuses_is_named_by_its_row(
+    checked: Callable[..., tuple[Outcome, str]], tmp_path: Path
+) -> None:
+    turns = [{"role": role, "content": "a"} for role in ("user", "user", "assistant")]
+    rows = [{"messages": turns[1:]}, {"messages": turns}]
+    (tmp_path / "warm.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"train": {"rows": [{"prompt": "1", "answer": "2"}]}, "warmup": {"source": f"file://{tmp_path}/warm.jsonl"}}
+    few = {"steps": 1, "batchSize": 8, "numGenerations": 8, "maxCompletionLength": 12}
+    outcome, _ = checked(data=data, chatTemplate={"jinja": ALTERNATING}, evaluation={"enabled": False}, reinforce=few)
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.DATA_INVALID, "ConversationRefused")
+    assert "data.warmup, row 2, column messages" in outcome.message
+    assert "roles must alternate" in outcome.message
+
+
+def test_row_that_is_left_out_is_told_and_never_shown(checked: Callable[..., tuple[Outcome, str]]) -> None:
+    prompts = ["1 and " * 40, "2<|im_end|>", "3 \x1b[31mand"]
+    data = {
+        "train": {"rows": [{"prompt": prompt, "answer": "2"} for prompt in prompts]},
+        "controlTokens": "drop",
+    }
+    limits = {"steps": 1, "batchSize": 8, "numGenerations": 8, "maxCompletionLength": 12, "maxPromptLength": 100}
+    outcome, shown = checked(data=data, reinforce=limits, evaluation={"enabled": False})
+    assert outcome.exit_code == ExitCode.DONE, outcome
+    assert "1 of 3 rows of data.train hold what the model reads as a control token: row 2 prompt '<|im_end|>'" in shown
+    assert "1 of 2 rows are left out as too long" in shown
+    assert "data.train, row 3, prompt:" in shown
+    assert r"3 \x1b[31mand" in shown
+    outcome, _ = checked(data=data | {"controlTokens": "fail"}, reinforce=limits, evaluation={"enabled": False})
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.DATA_INVALID, "ControlTokens")
+
+
 def test_a_claim_that_is_too_small_is_told_before_anything_is_trained(
     checked: Callable[..., tuple[Outcome, str]],
     manifest: Manifest,
