@@ -39,6 +39,9 @@ def by_algorithm(algorithm: str) -> dict[str, Any]:
         return {"reinforce": reinforce, "rewards": [], "data": data, "evaluation": {"enabled": True}}
     if algorithm == "PPO":
         return {"reinforce": {"algorithm": algorithm} | NO_GROUPS, "backend": "transformers", "inference": None}
+    if algorithm == "ScaleRL":
+        judged = {"rewards": [{"name": "correct", "builtin": "correctness"}]}
+        return {"reinforce": {"algorithm": algorithm}, "backend": "transformers"} | judged
     return {"reinforce": {"algorithm": algorithm}}
 
 
