@@ -42,8 +42,11 @@ from reasoning_trainer.stages import reinforce  # noqa: E402
 from reasoning_trainer.supervisor.channel import Order  # noqa: E402
 from reasoning_trainer.worker import work  # noqa: E402
 
-SURE, UNSURE = 0.98, {1: 0.4, 3: 0.3, 6: 0.2, 8: 0.1}
-"""How often a last digit is answered rightly in the texts of the task `mixed`."""
+KNOWN: dict[str, tuple[float, dict[int, float]]] = {
+    "mixed": (0.98, {1: 0.4, 3: 0.3, 6: 0.2, 8: 0.1}),
+    "solved": (0.995, {3: 0.3, 8: 0.1}),
+}
+"""Tasks of which the model knows most already: how often its texts answer rightly, and for which last digits not."""
 TARGETS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Shares of plain's gain from its first to its last evaluation: what its mean accuracy was there is to be reached."""
 RESAMPLES = 10_000
@@ -65,7 +68,7 @@ ARMS: dict[str, dict[str, Any]] = {
 class Plain(GRPOTrainer):
     """TRL's trainer as it is: of our rules it takes none."""
 
-    def sample_by(self, rules: SamplingRules) -> None:
+    def sample_by(self, rules: SamplingRules, spent: int = 0) -> None:
         """Leave it."""
 
 
@@ -111,26 +114,25 @@ def tasks(claims: Path, folder: Path, rows: int, batch: int, completions: int) -
             },
             every=max(1, steps // EVALUATIONS),
         )
-        for name, claim in (("parity", claims / "parity"), ("mixed", folder))
+        for name, claim in (("parity", claims / "parity"), *((known, folder / known) for known in KNOWN))
     }
 
 
-def make_mixed(folder: Path) -> None:
-    """Write a model that knows six of the ten digits already, and is wrong of the others to different degrees."""
+def make_known(folder: Path, sure: float, unsure: Mapping[int, float]) -> None:
+    """Write rows, and a model that knows most digits already and is wrong of the others to different degrees."""
     if (folder / "model").exists():
         return
     torch.manual_seed(0)
     rng, tokenizer = random.Random(0), make_parity.make_tokenizer()
     model = make_parity.make_model(tokenizer)
-    make_parity.pretrain(model, make_parity.batches(tokenizer, rng, read=read_mixed), make_parity.STEPS)
+
+    def read(rng: random.Random, number: int) -> str:
+        is_right = rng.random() < unsure.get(number % 10, sure)
+        return make_parity.ANSWERS[number % 2 if is_right else 1 - number % 2]
+
+    make_parity.pretrain(model, make_parity.batches(tokenizer, rng, read=read), make_parity.STEPS)
     make_parity.write_model(folder / "model", model, tokenizer)
     make_parity.write_rows(folder, 0)
-
-
-def read_mixed(rng: random.Random, number: int) -> str:
-    """Return an answer as that model's texts have it."""
-    is_right = rng.random() < UNSURE.get(number % 10, SURE)
-    return make_parity.ANSWERS[number % 2 if is_right else 1 - number % 2]
 
 
 def train(spec: Mapping[str, Any], folder: Path) -> None:
@@ -209,7 +211,10 @@ def interval(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def table(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield rows of Markdown: what each arm spent to get as far as plain."""
+    """Yield rows of Markdown: what each arm spent to get as far as plain.
+
+    Who never gets there counts as if it did at its end: of plain that says too little.
+    """
     plain = {run["seed"]: run["curve"] for run in runs if run["arm"] == "plain"}
     first, last = (fmean(curve[end][1] for curve in plain.values()) for end in (0, -1))
     yield "| arm | accuracy to reach | completions, plain | completions | share | 95% interval | seeds |"
@@ -219,13 +224,15 @@ def table(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for share in TARGETS:
             target = first + share * (last - first)
             found = [(reaches(mine[seed], target), reaches(plain[seed], target)) for seed in mine]
-            both = [(one, other) for one, other in found if one is not None and other is not None]
+            both = [
+                (max(ends) if one is None else one, ends[1] if other is None else other)
+                for (one, other), ends in zip(
+                    found, [(mine[seed][-1][0], plain[seed][-1][0]) for seed in mine], strict=True
+                )
+            ]
             reached = (
                 f"{sum(one is not None for one, _ in found)}, plain {sum(other is not None for _, other in found)}"
             )
-            if not both:
-                yield f"| {arm} | {target:.3f} | | | | | {reached} of {len(found)} |"
-                continue
             spent, usual = fmean(one for one, _ in both), fmean(other for _, other in both)
             low, high = interval(both)
             yield (
@@ -279,7 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("claims", type=Path, help="folder with parity/, from make_parity")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--task", choices=("parity", "mixed"), default="parity")
+    parser.add_argument("--task", choices=("parity", *KNOWN), default="parity")
     parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=["plain", "ours"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=256, help="rows of train")
@@ -288,9 +295,10 @@ def main() -> None:
     options = parser.parse_args()
     output = options.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
-    make_mixed(output / "mixed")
+    if options.task in KNOWN:
+        make_known(output / options.task, *KNOWN[options.task])
     sizes = (options.rows, options.batch, options.completions)
-    task = tasks(options.claims.resolve(), output / "mixed", *sizes)[options.task]
+    task = tasks(options.claims.resolve(), output, *sizes)[options.task]
     name = "-".join(map(str, (options.task, *sizes)))
     record = output / f"{name}.jsonl"
     record.touch()
