@@ -30,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU"))
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Print a failure as it comes: time on a GPU ends before the summary does."""
+    if report.failed:
+        print(f"\n{report.nodeid}\n{report.longreprtext}", file=sys.__stdout__, flush=True)
+
+
 def _gpu() -> bool:
     try:
         import torch

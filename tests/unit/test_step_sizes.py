@@ -9,8 +9,12 @@ from reasoning_contract.spec import Spec
 from reasoning_contract.step_sizes import halved, is_tried, sizes, with_sizes
 
 
-def spec(action: str = "halve", gpus: int = 1) -> Spec:
-    patch = {"guards": {"largestStep": {"action": action}}, "parallelism": {"gpusPerNode": gpus}}
+def spec(action: str = "halve", gpus: int = 1, backend: str = "transformers") -> Spec:
+    patch = {
+        "backend": backend,
+        "guards": {"largestStep": {"action": action}},
+        "parallelism": {"gpusPerNode": gpus},
+    }
     return Spec.model_validate(merge(TABLE["good"], patch))
 
 
@@ -33,5 +37,6 @@ def test_nothing_is_halved_that_is_not_to_be(action: str) -> None:
     assert halved(with_sizes(spec(action), "warmup", 4, 1), "warmup") is None
 
 
-def test_it_is_tried_on_a_gpu_alone() -> None:
-    assert [is_tried(each) for each in (spec(), spec("fail"), spec("off"), spec(gpus=0))] == [True, True, False, False]
+def test_it_is_tried_on_a_gpu_and_by_trl_alone() -> None:
+    kinds = (spec(), spec("fail"), spec("off"), spec(gpus=0), spec(backend="unsloth"))
+    assert [is_tried(each) for each in kinds] == [True, True, False, False, False]

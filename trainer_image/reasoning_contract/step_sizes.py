@@ -52,5 +52,10 @@ def halved(spec: Spec, stage: TrainedStage) -> Spec | None:
 
 
 def is_tried(spec: Spec) -> bool:
-    """Whether the largest steps are tried: a CPU's memory is not refused, but ends the process that asks for it."""
-    return spec.guards.largest_step.action != "off" and spec.parallelism.gpus_per_node > 0
+    """Whether the largest steps are tried.
+
+    Not on a CPU, whose memory is not refused, but ends the process that asks for it; and not by backend unsloth: its
+    trainers keep in the environment what a step is at, and one beside the run's was not seen on a GPU yet.
+    """
+    wanted = spec.guards.largest_step.action != "off" and spec.backend != "unsloth"
+    return wanted and spec.parallelism.gpus_per_node > 0

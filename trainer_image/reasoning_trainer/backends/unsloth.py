@@ -56,10 +56,12 @@ class UnslothBackend:
 
         config = json.loads((folder / "config.json").read_text("utf-8"))
         with _with_cache_of(vllm_arguments.cache_bytes(spec, config, find_gpu())):
-            return FastLanguageModel.from_pretrained(
+            model, tokenizer = FastLanguageModel.from_pretrained(
                 **unsloth_arguments.model_arguments(spec, folder),
                 compilation_config=CompilationConfig(**vllm_arguments.compilation_arguments(spec)),
             )
+        unsloth_arguments.refuse_short(spec, model.vllm_engine.llm_engine.model_config.max_model_len)
+        return model, tokenizer
 
     def adapt(self, model: Any, spec: Spec, new_tokens: Sequence[int]) -> Any:
         """Add a LoRA adapter."""

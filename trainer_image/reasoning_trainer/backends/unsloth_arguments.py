@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.ranks import rank_of
 from reasoning_contract.spec import Spec
 
+from ..errors import TrainerError
 from .engine_sizes import batch_tokens, sequences
 
 
@@ -33,6 +35,35 @@ def model_arguments(spec: Spec, folder: Path) -> dict[str, Any]:
         "enforce_eager": inference.enforce_eager,
         "unsloth_vllm_standby": inference.standby,
     }
+
+
+def refuse_short(spec: Spec, length: int) -> None:
+    """Refuse an engine for shorter sequences than the spec wants: Unsloth shortens what finds no room, and goes on.
+
+    Parameters
+    ----------
+    spec
+        A resolved spec.
+    length
+        Most tokens of a sequence of the engine.
+
+    Raises
+    ------
+    TrainerError
+        If it is shorter.
+    """
+    wanted = spec.model.max_sequence_length
+    if length >= wanted:
+        return
+    share = spec.inference.gpu_memory_utilization
+    raise TrainerError(
+        ExitCode.OUT_OF_GPU_MEMORY,
+        "OutOfGPUMemory",
+        f"vLLM's share of the GPU, {share:g}, holds sequences of {length} tokens beside the weights, by Unsloth's "
+        f"count; model.maxSequenceLength is {wanted}",
+        "raise inference.gpuMemoryUtilization, lower model.maxSequenceLength, or load fewer bits by model.loadIn",
+        field="spec.inference.gpuMemoryUtilization",
+    )
 
 
 def adapter_arguments(spec: Spec) -> dict[str, Any]:
