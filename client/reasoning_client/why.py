@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ Level = Literal["ok", "note", "warning", "error"]
 STALE_SECONDS = 300
 """Silence of a running job after which it is said: a step of a large model may well take minutes."""
 UNSEEN_SECONDS = 30
+ANNOTATION = re.compile(r"kubectl annotate rtj \S+ --overwrite \S+=\d+")
+"""How the operator says to start a job again, to whom has kubectl alone."""
 RUNBOOKS = {
     "DifficultyFits": "ReasoningJobNotLearning",
     "LearningSignal": "ReasoningJobNotLearning",
@@ -67,7 +70,7 @@ def diagnose(document: Mapping[str, Any], now: datetime) -> list[Reason]:
 def _reasons(document: Mapping[str, Any], status: Status, now: datetime) -> Iterator[Reason]:
     yield from _seen(document, status, now)
     if status.failure:
-        yield _failure(status, document["metadata"]["name"])
+        yield _failure(status, document["metadata"])
     yield from _checked(status)
     yield from (_guard(each) for each in warnings(status.conditions))
     yield from _unheard(status, now)
@@ -100,8 +103,8 @@ def _seen(document: Mapping[str, Any], status: Status, now: datetime) -> Iterato
         )
 
 
-def _failure(status: Status, name: str) -> Reason:
-    failure = status.failure
+def _failure(status: Status, meta: Mapping[str, Any]) -> Reason:
+    failure, name = status.failure, meta["name"]
     assert failure is not None
     failed = status.phase == "Failed"
     what = f"it failed: {failure.reason}" if failed else f"it cannot go on: {failure.reason}"
@@ -109,7 +112,9 @@ def _failure(status: Status, name: str) -> Reason:
     place += [f"exit code {failure.exit_code}" if failure.exit_code is not None else ""]
     about = ", ".join(filter(None, place))
     why = failure.message + (f" ({about})" if about else "")
-    return Reason("error", what, why, failure.hint or f"read its log: rtj logs {name}")
+    where = f" -n {meta['namespace']}" if "namespace" in meta else ""
+    hint = ANNOTATION.sub(f"rtj retry {name}{where}", failure.hint or "")
+    return Reason("error", what, why, hint or f"read its log: rtj logs {name}{where}")
 
 
 def _checked(status: Status) -> Iterator[Reason]:

@@ -14,6 +14,7 @@ from reasoning_client.versions import Found, compare
 from reasoning_client.why import diagnose
 from reasoning_contract.report import Score
 from reasoning_contract.spec import Spec
+from reasoning_contract.spec.changing import retry_hint
 
 CREATED, NOW = "2026-01-01T00:00:00Z", datetime(2026, 1, 1, 1, tzinfo=UTC)
 PROGRESS = {"display": "50%", "percent": 50, "eta": "4m", "updatedAt": "2026-01-01T00:59:50Z"}
@@ -107,6 +108,12 @@ def test_a_difference_has_the_interval_of_newcombes_tenth_method() -> None:
 )
 def test_one_job_is_called_better_only_where_the_interval_says_so(second: dict[str, Any], words: str) -> None:
     assert words in judged(evaluated("a", score(0.5, 0.43, 0.57)), evaluated("b", second))
+
+
+def test_retry_is_told_in_the_words_of_rtj() -> None:
+    hint = f"ask for less; then {retry_hint('sums', '2')}"
+    told = diagnose(job(phase="Failed", failure={"reason": "OutOfMemory", "message": "-", "hint": hint}), NOW)[0]
+    assert told.fix == "ask for less; then start it again in its folder: rtj retry sums -n demo"
 
 
 def test_different_rows_are_told() -> None:
