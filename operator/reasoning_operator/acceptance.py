@@ -20,6 +20,7 @@ from .job_policy import policy_faults
 from .model import Json, Observed, TrainingJob, owners
 from .pod_rules import pod_faults
 from .settings import Settings
+from .spec_texts import text_faults
 from .specs import decide
 
 Verdict: TypeAlias = TrainingJob | Problem
@@ -95,7 +96,8 @@ def _unrunnable(job: TrainingJob, observed: Observed) -> Problem | None:
 def _unmakeable(job: TrainingJob, observed: Observed, settings: Settings) -> Problem | None:
     """Return the refusal of a job of which the API server would refuse a child: it may be corrected where it stands."""
     asked = job.given if observed.asked is None else decide(observed.asked).given
-    found = [*policy_faults(asked, settings.job_policy), *pod_faults(job), *_too_large(job, settings)]
+    found = [*policy_faults(asked, settings.job_policy), *text_faults(job.spec), *pod_faults(job)]
+    found += _too_large(job, settings)
     if not found:
         return None
     hint = _correct(observed) if _begun(observed) else "correct these fields: the job then goes on by itself"

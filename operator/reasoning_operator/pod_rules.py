@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from reasoning_contract.api import GROUP
+from reasoning_contract.api import GROUP, WANDB_KEY
 from reasoning_contract.rules import Fault
 from reasoning_contract.spec import Pod
 
@@ -17,6 +17,11 @@ from .model import TrainingJob
 _APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _CONFINED = re.compile(r"runtime/default|localhost/.+|")
 _RESERVED_LABELS = re.compile(rf"({re.escape(GROUP)}|batch\.kubernetes\.io)/.*|job-name|controller-uid")
+_REGISTRY = r"(([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|localhost)(:[0-9]+)?|[A-Za-z0-9-]+:[0-9]+|\[[0-9A-Fa-f:]+\](:[0-9]+)?)/"
+_PART = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"({_REGISTRY})?{_PART}(/{_PART})*(:[A-Za-z0-9_][-A-Za-z0-9_.]{{0,127}})?(@[a-z0-9]+:[0-9A-Fa-f]{{32,}})?"
+)
 _PREFIX = r"(?=[^/]{1,253}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/"
 _WORD = r"(?=[^/]{1,63}$)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _KEY, _VALUE = re.compile(rf"({_PREFIX})?{_WORD}"), re.compile(rf"({_WORD})?")
@@ -39,13 +44,34 @@ def pod_faults(job: TrainingJob) -> list[Fault]:
     pod = job.spec.pod
     box = job.spec.reward_box.resources
     return [
+        *_of_image(pod),
         *_of_variables(pod),
+        *_of_trackers(job),
         *_of_labels(job),
         *_of_words(pod.node_selector, "spec.pod.nodeSelector"),
         *_of_annotations(pod),
         *_of_resources("spec.pod.resources", pod.resources.requests, pod.resources.limits),
         *_of_resources("spec.rewardBox.resources", box.requests, reward_box.limits(box)),
     ]
+
+
+def _of_image(pod: Pod) -> Iterator[Fault]:
+    if pod.image is not None and not _IMAGE.fullmatch(pod.image):
+        yield Fault("spec.pod.image", f"'{pod.image}' is no image: write it like registry.example/team/trainer:1.2")
+    for index, secret in enumerate(pod.image_pull_secrets):
+        if not isinstance(secret.get("name"), str) or len(secret) > 1:
+            yield Fault(f"spec.pod.imagePullSecrets[{index}]", "must be the name of a Secret: {name: ...}")
+
+
+def _of_trackers(job: TrainingJob) -> Iterator[Fault]:
+    """Yield the keys that a tracker needs and that nothing hands to the pod."""
+    pod, tracking = job.spec.pod, job.spec.tracking
+    given = {variable.get("name") for variable in pod.env}
+    if tracking is None or pod.env_from:
+        return
+    wandb = tracking.wandb
+    if wandb and wandb.mode == "online" and wandb.key_secret_ref is None and WANDB_KEY not in given:
+        yield Fault("spec.tracking.wandb.keySecretRef", "must name a Secret with the API key, unless mode is offline")
 
 
 def _of_variables(pod: Pod) -> Iterator[Fault]:

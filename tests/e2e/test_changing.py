@@ -33,10 +33,10 @@ def test_a_changed_rate_is_taken_over_by_a_pod_that_goes_on_from_the_checkpoint(
 @pytest.mark.timeout(600)
 def test_a_failed_job_is_mended_and_trained_in_the_same_folder(namespace: Namespace) -> None:
     data = small()["data"]
-    namespace.apply("mended", data=data | {"train": data["train"] | {"columns": {"answer": "solution"}}})
+    namespace.apply("mended", data=data | {"train": data["train"] | {"answerPattern": "#### (.*)"}})
     failed = namespace.wait_for_failure("mended")
     assert f"kubectl annotate rtj mended --overwrite {RETRY}=1" in failed["failure"]["hint"]
-    namespace.patch("mended", data={"train": {"columns": {"answer": "answer"}}})
+    namespace.patch("mended", data={"train": {"answerPattern": None}})
     namespace.kubectl("annotate", "rtj", "mended", "--overwrite", f"{RETRY}=1")
     eventually(
         lambda: namespace.status("mended").get("phase") != "Failed", lambda: f"{namespace.status('mended')}", 120

@@ -116,9 +116,10 @@ def test_a_run_without_trouble_shows_its_stages_in_order(namespace: Namespace) -
 
 BAD_INPUT = [
     ("ModelNotFound", {"model": {"source": "file:///models/none"}}),
-    ("DatasetColumnMissing", {"data": small()["data"] | {"train": {"rows": small()["data"]["train"]["rows"],
-                                                                     "columns": {"answer": "solution"}}}}),
-    ("HeldOutOverlap", {"data": small()["data"] | {"heldOut": {"rows": [small()["data"]["train"]["rows"][0]]}}}),
+    ("AnswerPatternUnmatched", {"data": small()["data"] | {"train": {"rows": small()["data"]["train"]["rows"],
+                                                                       "answerPattern": "#### (.*)"}}}),
+    ("HeldOutOverlap", {"data": small()["data"] | {"heldOut": {"rows": [{"prompt": "WHAT IS 10 + 10?",
+                                                                        "answer": "20"}]}}}),
 ]  # fmt: skip
 
 

@@ -13,9 +13,9 @@ def verdict(status: Status) -> str | None:
 
 
 @pytest.mark.timeout(500)
-def test_a_wrong_column_is_told_before_training_and_mended_on_the_same_object(namespace: Namespace) -> None:
+def test_a_wrong_pattern_is_told_before_training_and_mended_on_the_same_object(namespace: Namespace) -> None:
     data, guards = small()["data"], small()["guards"] | {"preflight": {"enabled": True}}
-    wrong = data | {"train": data["train"] | {"columns": {"answer": "solution"}}}
+    wrong = data | {"train": data["train"] | {"answerPattern": "#### (.*)"}}
     namespace.apply("checked", data=wrong, guards=guards)
 
     def failed() -> Status | None:
@@ -24,10 +24,10 @@ def test_a_wrong_column_is_told_before_training_and_mended_on_the_same_object(na
 
     told = eventually(failed, lambda: f"the verdict: {namespace.status('checked')}", 120)
     assert told["phase"] == "Preflight"
-    assert told["failure"]["reason"] == "DatasetColumnMissing"
-    assert "solution" in told["failure"]["message"]
+    assert told["failure"]["reason"] == "AnswerPatternUnmatched"
+    assert "does not match in 64 of 64 rows" in told["failure"]["message"]
     assert "checked-train" not in namespace.kubectl("get", "jobs", "-o", "name")
 
-    namespace.patch("checked", data={"train": {"columns": {"answer": "answer"}}})
+    namespace.patch("checked", data={"train": {"answerPattern": None}})
     done = namespace.wait("checked", lambda status: status.get("phase") == "Succeeded", seconds=300)
     assert verdict(done) == "True"

@@ -28,6 +28,8 @@ THINKS = (
     "{% if add_generation_prompt %}assistant: <think>{% endif %}"
 )
 """Opens the thoughts in the prompt, and does not show them in the conversation."""
+ALIKE = {"name": "alike", "python": {"source": "def score(completions, **more): return [0.0 for _ in completions]"}}
+"""A reward that teaches nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_the_resolved_spec_is_a_spec(checked: Callable[..., tuple[Outcome, str]]
 
 def test_every_fault_is_found_and_the_first_one_is_the_exit_code(checked: Callable[..., tuple[Outcome, str]]) -> None:
     data = {"train": {"source": "file:///nowhere.jsonl"}, "heldOut": {"fraction": 0.5}}
-    outcome, shown = checked(data=data, chatTemplate={"jinja": "fixed"})
+    outcome, shown = checked(data=data, chatTemplate={"jinja": "{# messages #}fixed"})
     assert (outcome.exit_code, outcome.reason) == (ExitCode.DATA_INVALID, "SourceNotFound")
     assert "error   data:" in shown
     assert "error   chatTemplate: the chat template cannot write a conversation" in shown
@@ -104,7 +106,7 @@ def test_every_fault_is_found_and_the_first_one_is_the_exit_code(checked: Callab
             "data.warmup, row 1: the chat template does not show where the assistant's turn begins",
         ),
         (
-            {"rewards": [{"name": "brief", "builtin": "lengthPenalty", "params": {"targetTokens": 4096}}]},
+            {"rewards": [ALIKE]},
             ExitCode.NOT_LEARNING,
             "every reward scores everything alike",
         ),
@@ -195,16 +197,15 @@ def test_a_job_for_a_gpu_is_checked_without_one(checked: Callable[..., tuple[Out
 
 
 def test_last_word_has_what_is_to_be_mended(manifest: Manifest, no_weights: Path, tmp_path: Path) -> None:
-    rewards = [{"name": "brief", "builtin": "lengthPenalty", "params": {"targetTokens": 4096}}]
     model = {"source": f"file://{no_weights}", "maxSequenceLength": 128}
     word = tmp_path / "last-word"
     with Display(Console(file=io.StringIO())) as display:
-        outcome = check(Options(manifest(model=model, rewards=rewards), termination_log=word), display)
+        outcome = check(Options(manifest(model=model, rewards=[ALIKE]), termination_log=word), display)
     assert Outcome.from_termination_message(word.read_text("utf-8")) == outcome
     assert (outcome.exit_code, outcome.reason) == (ExitCode.NOT_LEARNING, "NothingToLearn")
     levels = [(each.level, each.where) for each in outcome.findings]
     assert levels[0] == ("error", "rewards")
-    assert ("warning", "reward brief") in levels
+    assert ("warning", "reward alike") in levels
     assert all(each.hint for each in outcome.findings)
 
 

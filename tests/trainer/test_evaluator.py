@@ -89,7 +89,8 @@ def test_pairs_have_a_margin(manifest: Manifest, tmp_path: Path) -> None:
     swapped = [rows[0] | {"chosen": rows[0]["rejected"], "rejected": rows[0]["chosen"]}]
     margins = []
     for pairs in (rows, swapped):
-        job = manifest(data={"train": {"rows": [{"prompt": "2"}]}, "heldOut": {"rows": pairs}}, warmup=None)
+        train = {"rows": [{"prompt": "2", "answer": "2"}]}
+        job = manifest(data={"train": train, "heldOut": {"rows": pairs}}, warmup=None)
         outcome, found, shown = compare(job)
         assert outcome.exit_code == 0, outcome
         assert "preferred" in shown
@@ -141,7 +142,7 @@ def test_answered_rows_need_no_pairs_whatever_the_manifest_learns_from(manifest:
 
 def test_long_completions_of_rows_that_are_judged_by_their_answers_stay(manifest: Manifest) -> None:
     rows = [{"prompt": "9", "answer": "9", "chosen": "c" * 400, "rejected": "r"}]
-    job = manifest(data={"train": {"rows": [{"prompt": "2"}]}, "heldOut": {"rows": rows}}, warmup=None)
+    job = manifest(data={"train": {"rows": [{"prompt": "2", "answer": "2"}]}, "heldOut": {"rows": rows}}, warmup=None)
     outcome, found, shown = compare(job)
     assert outcome.exit_code == 0, outcome
     assert found["rows"] == 1

@@ -35,7 +35,6 @@ from reasoning_operator.model import Observed, TrainingJob
 from reasoning_operator.plan import plan
 from reasoning_trainer import pipeline
 from reasoning_trainer.algorithms.trl_arguments import (
-    refuse_unknown,
     reinforce_arguments,
     sampling_rules,
     warmup_arguments,
@@ -735,7 +734,7 @@ KEYED = reward(
 )
 MODEL = reward(model={"source": "hf://a/b"})
 TOKEN = reward(model={"source": "hf://a/b", "tokenSecretRef": {"name": "a", "key": "b"}})
-CODE = reward(builtin="code")
+CODE = reward(builtin="code") | {"data": {"train": file_of("a.jsonl")}}
 FADING = reward(builtin="format", weightSchedule=[{"step": 6, "weight": 2.0}])
 PYTHON = reward(
     python={
@@ -959,7 +958,7 @@ CASES: dict[str, Any] = {
     "reinforce.temperature": [
         Shown(0.7, rl, {"temperature": 0.7}),
         Shown(0.7, sampling, {"temperature": 0.7}),
-        Refused(0.7, "reinforce.temperature", PREFERENCES),
+        Refused(0.7, "temperature: belongs to GRPO", PREFERENCES),
     ],
     "reinforce.topP": [Shown(0.9, rl, {"top_p": 0.9}), Shown(0.9, sampling, {"top_p": 0.9})],
     "reinforce.updatesPerGeneration": [
@@ -993,14 +992,14 @@ CASES: dict[str, Any] = {
     ],
     "reinforce.multiObjectiveAggregation": [
         Shown("normalize_then_sum", rl, {"multi_objective_aggregation": "normalize_then_sum"}),
-        Refused("normalize_then_sum", "reinforce.multiObjectiveAggregation", {"reinforce": {"algorithm": "RLOO"}}),
+        Refused("normalize_then_sum", "multiObjectiveAggregation: belongs to", {"reinforce": {"algorithm": "RLOO"}}),
     ],
     "reinforce.maskTruncated": Shown(True, rl, {"mask_truncated_completions": True}),
     "reinforce.resampleRounds": Shown(2, sampled, {"rounds": 2}),
     "reinforce.retireSolved": Shown(0.9, sampled, {"retire_from": 0.9}),
     "reinforce.averageOver": [
         Shown("differing", sampled, {"leaves_out_equal": True}),
-        Refused("differing", "reinforce.averageOver", {"reinforce": {"algorithm": "RLOO"}}),
+        Refused("differing", "averageOver: belongs to GRPO", {"reinforce": {"algorithm": "RLOO"}}),
     ],
     "reinforce.seed": [
         Shown(5, rl, {"seed": 5}),
@@ -1156,8 +1155,8 @@ CASES: dict[str, Any] = {
         Refused(0.5, "rewardHacking compares"),
     ],
     "guards.unscored.action": Shown("warn", unscored, [(False, "warn")]),
-    "guards.unscored.maxShare": Shown(0.5, unscored, [(True, "fail")]),
-    "guards.unscored.windowBatches": Shown(4, unscored, lambda verdicts: verdicts[3] is not None),
+    "guards.unscored.maxShare": Shown(0.5, unscored, [(True, "fail")], PYTHON),
+    "guards.unscored.windowBatches": Shown(4, unscored, lambda verdicts: verdicts[3] is not None, PYTHON),
     "tracking.project": Shown("mine", trackers, {"project": "mine"}, WANDB),
     "tracking.tensorboard": Shown(True, trackers, {"files": ["tensorboard"]}),
     "tracking.wandb.mode": Shown("offline", trackers, {"mode": "offline"}, WANDB),
@@ -1227,7 +1226,7 @@ def resolved(document: Document) -> Spec:
 
 
 def refusal(document: Document, world: World) -> str:
-    """Return what is said against a spec: by its rules, by both sides, by the algorithm, or when its data is read."""
+    """Return what is said against a spec: by its rules, by both sides, or when its data is read."""
     try:
         spec = resolved(document)
     except ValidationError as error:
@@ -1235,7 +1234,6 @@ def refusal(document: Document, world: World) -> str:
     if gaps := unsupported(spec):
         return str(gaps)
     try:
-        refuse_unknown(spec.reinforce)
         splits(spec, world)
     except TrainerError as error:
         return error.message

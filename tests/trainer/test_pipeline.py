@@ -183,8 +183,8 @@ def test_pairs_that_would_be_cut_are_left_out_and_counted(
         ({"model": {"source": "file:///etc"}}, ExitCode.MODEL_INVALID, "SafetensorsMissing", "no weights"),
         ({"export": {"formats": ["gguf:q9"]}}, ExitCode.SPEC_INVALID, "SpecInvalid", "q4_k_m"),
         ({"lora": {"targetModules": ["nope"]}}, ExitCode.MODEL_INVALID, "AdapterInvalid", "nope"),
-        ({"chatTemplate": {"jinja": "{{ oops("}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "conversation"),
-        ({"chatTemplate": {"jinja": "fixed"}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "user's message"),
+        ({"chatTemplate": {"jinja": "{{ messages("}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "conversation"),
+        ({"chatTemplate": {"jinja": "{#messages#}a"}}, ExitCode.MODEL_INVALID, "ChatTemplateInvalid", "user's message"),
         ({"inference": {"maxNumSeqs": 4}}, ExitCode.NOT_SUPPORTED, "NotSupported", "inference.maxNumSeqs"),
     ],
 )

@@ -56,13 +56,13 @@ def test_a_fault_has_one_rendering(patch: dict[str, Any], says: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHM_DEFAULTS)
 def test_resolve_is_idempotent_and_leaves_no_choice_open(algorithm: str) -> None:
-    preference = algorithm in ("DPO", "ORPO")
+    preference, pairs = algorithm in ("DPO", "ORPO"), {"columns": {"chosen": "c", "rejected": "r"}}
     resolved = resolve(
         spec(
             reinforce={"algorithm": algorithm},
             parallelism={"gpusPerNode": 0},
             rewards=[] if preference else TABLE["good"]["rewards"],
-            data={"train": {"columns": {"chosen": "c", "rejected": "r"}}, "warmup": {"source": "hf://a/b"}},
+            data={"train": pairs if preference else {}, "warmup": {"source": "hf://a/b"}},
         )
     )
     assert resolve(resolved) == resolved

@@ -14,7 +14,6 @@ from tests.shapes import LLAMA_8B
 
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
-from reasoning_trainer.algorithms.trl_arguments import refuse_unknown
 from reasoning_trainer.backends.gpu_memory import estimate
 from reasoning_trainer.backends.support import check
 
@@ -22,7 +21,6 @@ from reasoning_trainer.backends.support import check
 def runnable(document: dict[str, object]) -> Spec:
     spec = resolve(Spec.model_validate(document))
     check(spec)
-    refuse_unknown(spec.reinforce)
     return spec
 
 

@@ -13,7 +13,7 @@ from reasoning_contract.rates import chosen_rates, with_rates
 from reasoning_contract.spec import Spec
 
 from . import backends
-from .algorithms.trl_arguments import refuse_few_rows, refuse_unknown
+from .algorithms.trl_arguments import refuse_few_rows
 from .attempt import Attempt, Context, Policy
 from .backends.decision import decided
 from .chat.pair_length import pair_tokens
@@ -131,7 +131,6 @@ def read_data(attempt: Attempt) -> Splits:
     """Read the rows, and make sure that the checkpoints that lie here were made with them and this recipe."""
     spec = attempt.spec
     backends.check(spec)
-    refuse_unknown(spec.reinforce)
     refuse_missing(spec.tracking, os.environ)
     say, sources = attempt.tracker.say, _sources(spec)
     attempt.tracker.begin("load", loading := "loading the rewards")

@@ -74,7 +74,10 @@ def test_spec_that_an_older_crd_let_pass_is_refused_with_the_field() -> None:
         (UNSLOTH | {"reinforce": {"lossType": "vespo"}}, "spec.reinforce.lossType"),
         (UNSLOTH | {"inference": {"engine": "transformers"}}, "spec.inference.engine"),
         (UNSLOTH | {"model": MODEL | {"trustRemoteCode": True}}, "spec.model.trustRemoteCode"),
-        (UNSLOTH | {"chatTemplate": {"jinja": "x", "specialTokens": ["<a>"]}}, "spec.chatTemplate.specialTokens"),
+        (
+            UNSLOTH | {"chatTemplate": {"jinja": "{{ messages }}", "specialTokens": ["<a>"]}},
+            "spec.chatTemplate.specialTokens",
+        ),
         (UNSLOTH | {"reinforce": {"beta": 0.1}, "data": WARMED_UP}, "spec.reinforce.beta"),
     ],
 )
@@ -107,6 +110,10 @@ def test_whole_rest_of_the_spec_is_supported() -> None:
             "runtime/default",
         ),
         ({"env": [{"name": "OMP_NUM_THREADS", "value": 1}]}, "env[0].value", "quotes"),
+        ({"image": "Trainer:1"}, "image", "'Trainer:1' is no image"),
+        ({"image": "trainer:1 "}, "image", "registry.example/team/trainer:1.2"),
+        ({"image": "https://registry.example/trainer"}, "image", "is no image"),
+        ({"imagePullSecrets": [{"secretName": "registry"}]}, "imagePullSecrets[0]", "{name: ...}"),
         ({"env": [{"value": "1"}]}, "env[0].name", "name of an environment variable"),
         (
             {"resources": {"limits": {"memory": "4GB"}}},
@@ -129,6 +136,91 @@ def test_pod_that_kubernetes_would_refuse_is_told_by_the_specs_field(pod: Json, 
     assert f"spec.pod.{field}: " in verdict.message
     assert says in verdict.message
     assert verdict.hint == "correct these fields: the job then goes on by itself"
+
+
+ROWS = [{"prompt": "1 + 1?", "answer": "2"}]
+TASK = {"task": "chain_sum", "size": 100, "seed": 1}
+SCORE = "def score(prompts, completions, **columns):\n    return [0.0 for _ in completions]\n"
+
+
+def python(source: str = SCORE, **more: Any) -> Json:
+    return {"rewards": [{"name": "mine", "python": {"source": source} | more}]}
+
+
+def patterned(pattern: str) -> Json:
+    return {"data": {"train": {"rows": ROWS, "answerPattern": pattern}, "heldOut": {"fraction": 0.5}}}
+
+
+def judge(pattern: str) -> Json:
+    asked = {"url": "http://judge/v1", "model": "m", "prompt": "{completion}", "pattern": pattern}
+    return {"rewards": [{"name": "judge", "judge": asked}]}
+
+
+@pytest.mark.parametrize(
+    ("parts", "field", "says"),
+    [
+        (patterned("#### (.*"), "data.train.answerPattern", "unterminated"),
+        (patterned("[(]x"), "data.train.answerPattern", "has 0 groups"),
+        (patterned("(a{9999999999})"), "data.train.answerPattern", "repet"),
+        (judge("score: ([0-9]+"), "rewards[0].judge.pattern", "no regular expression of Python's"),
+        (judge("(score|mark): ([0-9]+)"), "rewards[0].judge.pattern", "has 2 groups"),
+        (python("def score(prompts, completions)\n    return []"), "rewards[0].python.source", "line 1: expected ':'"),
+        (python("def reward(prompts, completions): return []"), "rewards[0].python.source", "defines no score"),
+        (python("x = 1\n" + "-" * 60000 + "1"), "rewards[0].python.source", "cannot be read"),
+        (python("a = 1\0"), "rewards[0].python.source", "null bytes"),
+        (python(params={"prompts": 1}), "rewards[0].python.params.prompts", "given it already"),
+        (python(params={"my-limit": 1}), "rewards[0].python.params.my-limit", "name of an argument"),
+        (
+            {"data": {"train": {"reasoningGym": TASK}, "heldOut": {"reasoningGym": TASK | {"seed": 100}}}},
+            "data.heldOut.reasoningGym.seed",
+            "choose a seed beyond those of train",
+        ),
+        (
+            {"data": {"train": {"rows": ROWS}, "heldOut": {"rows": [{"prompt": "1 + 1? ", "answer": "2"}]}}},
+            "data.train.rows[0]",
+            "its question is held out",
+        ),
+    ],
+)
+def test_texts_that_the_trainer_could_not_read_are_told_by_their_field(parts: Json, field: str, says: str) -> None:
+    verdict = refusal(Observed(rtj(**parts), inputs={}))
+    assert (verdict.reason, verdict.field, verdict.final) == ("SpecInvalid", f"spec.{field}", False)
+    assert says in verdict.message
+    assert verdict.hint == "correct these fields: the job then goes on by itself"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        python(params={"limit": 3}),
+        python("async def score(*given, **more): ..."),
+        python("score = lambda prompts, completions: [0.0] * len(prompts)"),
+        python("from rewards import judge as score"),
+        python("from rewards import *"),
+        python("class Mark:\n    def __call__(self): ...\nmark = Mark()", function="mark"),
+        judge(r"(?i)\(score\): (\d+)(?:/10)?"),
+        {"data": {"train": {"reasoningGym": TASK}, "heldOut": {"reasoningGym": TASK | {"seed": 101}}}},
+        {"data": {"train": {"reasoningGym": TASK}, "heldOut": {"reasoningGym": TASK | {"config": {"min_terms": 9}}}}},
+    ],
+)
+def test_texts_that_can_be_read_are_accepted(parts: Json) -> None:
+    assert isinstance(accept(Observed(rtj(**parts), inputs={}), SETTINGS), TrainingJob)
+
+
+def test_a_key_that_nothing_hands_to_the_pod_is_asked_for() -> None:
+    online: Json = {"tracking": {"wandb": {}}}
+    verdict = refusal(Observed(rtj(**online), inputs={}))
+    assert verdict.field == "spec.tracking.wandb.keySecretRef"
+    for pod in ({"env": [{"name": "WANDB_API_KEY", "value": "k"}]}, {"envFrom": [{"secretRef": {"name": "keys"}}]}):
+        assert isinstance(accept(Observed(rtj(**online, pod=pod), inputs={}), SETTINGS), TrainingJob)
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["trainer", "trainer:1", "registry.example/team/trainer:1.2", "localhost:5000/a/b", "a/b__c@sha256:" + "0" * 64],
+)
+def test_image_that_is_one_is_accepted(image: str) -> None:
+    assert isinstance(accept(Observed(rtj(pod={"image": image}), inputs={}), SETTINGS), TrainingJob)
 
 
 def test_pod_that_kubernetes_takes_is_accepted() -> None:
@@ -160,13 +252,13 @@ def _rows(count: int) -> Json:
 
 
 def test_rows_too_large_for_a_configmap_are_told_with_the_way_out() -> None:
-    job = rtj(data={"train": _rows(500), "heldOut": _rows(1)})
+    job = rtj(data={"train": _rows(500), "heldOut": {"fraction": 0.1}})
     verdict = refusal(Observed(job, inputs={}))
     assert (verdict.reason, verdict.field, verdict.final) == ("SpecInvalid", "spec.data.train.rows", False)
     assert "1,048,576" in verdict.message
     assert "configmap://" in verdict.message
     assert "pvc://" in verdict.message
-    fits = rtj(data={"train": _rows(400), "heldOut": _rows(1)})
+    fits = rtj(data={"train": _rows(400), "heldOut": {"fraction": 0.1}})
     assert isinstance(accept(Observed(fits, inputs={}), SETTINGS), TrainingJob)
 
 

@@ -112,7 +112,8 @@ def test_boxes_of_different_jobs_have_different_users() -> None:
 
 
 def test_only_rewards_that_run_code_bring_a_box() -> None:
-    code = batch_job.build(training_job(rewards=[{"name": "tests", "builtin": "code"}]), SETTINGS)
+    data = {"train": {"source": "hf://owner/programs"}, "heldOut": {"fraction": 0.1}}
+    code = batch_job.build(training_job(rewards=[{"name": "tests", "builtin": "code"}], data=data), SETTINGS)
     assert [each["name"] for each in code["spec"]["template"]["spec"]["initContainers"]] == ["reward-box"]
     rewards = [{"name": "judge", "http": {"url": "http://judge/score"}}]
     template = batch_job.build(training_job(rewards=rewards), SETTINGS)["spec"]["template"]["spec"]

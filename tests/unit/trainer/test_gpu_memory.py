@@ -24,6 +24,7 @@ from reasoning_trainer.backends.reward_memory import reward_model_gib, reward_mo
 SHAPE = Shape.read(LLAMA_8B)
 UNDER, OVER = 0.05, 0.15
 """How far an estimate may lie under what was measured, which ends in a job that does not fit, and over it."""
+ROW = {"prompt": "a", "reasoning": "-", "answer": "b"}
 
 
 def spec(**parts: Any) -> Spec:
@@ -39,7 +40,7 @@ def spec(**parts: Any) -> Spec:
         "backend": "transformers",
         "lora": {"rank": 32} | parts.pop("lora", {}),
         "model": {"source": "file:///m", "maxSequenceLength": 1536} | parts.pop("model", {}),
-        "data": {"train": {"rows": [{"prompt": "a"}]}},
+        "data": {"train": {"rows": [ROW]}},
         "evaluation": {"enabled": False},
         "rewards": [{"name": "correct", "builtin": "correctness"}],
         "reinforce": reinforce | parts.pop("reinforce", {}),
@@ -139,7 +140,7 @@ def test_what_cannot_be_estimated_is_said(config: dict[str, Any], says: str) -> 
         {"reinforce": {"optimizer": "adamw"}},
         {
             "warmup": {"optimizer": "adamw", "batchSize": 1},
-            "data": {"train": {"rows": [{"prompt": "a"}]}, "warmup": {"rows": [{"prompt": "a"}]}},
+            "data": {"train": {"rows": [ROW]}, "warmup": {"rows": [ROW]}},
         },
         {"reinforce": {"beta": 0.1}},
         {"model": {"loadIn": "16bit", "maxSequenceLength": 4096}, "reinforce": {"maxPromptLength": 3000}},

@@ -43,6 +43,10 @@ class OutOfMemoryError(RuntimeError):
     """Stands for torch.OutOfMemoryError, which is known by its name: nothing here imports torch."""
 
 
+ROW = {"prompt": "1", "reasoning": "-", "answer": "1"}
+WARMED_UP = {"train": {"rows": [ROW]}, "warmup": {"rows": [ROW]}}
+
+
 def spec(gpus: int = 1, **parts: Any) -> Spec:
     document = {
         "model": {"source": "file:///model"},
@@ -131,7 +135,7 @@ def test_other_errors_are_no_lack_of_anything(error: Exception) -> None:
     [
         ("load", 1, {"backend": "unsloth"}, "model.loadIn 4bit", "batchSize"),
         ("load", 0, {}, "model.loadIn 16bit", "gpuMemoryUtilization"),
-        ("warmup", 0, {"warmup": {"batchSize": 4}}, "warmup.batchSize 4", "reinforce"),
+        ("warmup", 0, {"data": WARMED_UP, "warmup": {"batchSize": 4}}, "warmup.batchSize 4", "reinforce"),
         ("evaluate", 0, {}, "reinforce.maxCompletionLength 512", "batchSize"),
         ("reinforce", 0, {"reinforce": {"algorithm": "GSPO"}}, "reinforce.updatesPerGeneration 4", "warmup"),
         (None, 0, {"reinforce": {"batchSize": 16}}, "reinforce.batchSize 16", "updatesPerGeneration"),

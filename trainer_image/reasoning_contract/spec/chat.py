@@ -58,6 +58,23 @@ class ChatTemplate(Part):
     """Text that the assistant's words follow. Both parts are needed to train on responses only where the template does
     not write a prompt as its conversation begins; those of models that think do not."""
 
+    @rule(
+        "self.reasoningTags.start != self.answerTags.start && self.reasoningTags.end != self.answerTags.end",
+        "must differ from reasoningTags: where the reasoning ends and the answer begins could not be told",
+        field="answerTags",
+    )
+    def _parts_can_be_told_apart(self) -> bool:
+        reasoning, answer = self.reasoning_tags, self.answer_tags
+        return reasoning.start != answer.start and reasoning.end != answer.end
+
+    @rule(
+        "!has(self.jinja) || self.jinja.contains('messages')",
+        "must write the conversation, which a template is handed as messages",
+        field="jinja",
+    )
+    def _writes_the_conversation(self) -> bool:
+        return self.jinja is None or "messages" in self.jinja
+
     @rule("!(has(self.family) && has(self.jinja))", "give family or jinja, not both")
     def _one_template(self) -> bool:
         return self.family is None or self.jinja is None

@@ -8,10 +8,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..rules import Part, rule
+from .model import CLAIM_NAME, HUB_NAME
 from .nature import RUN
-from .types import Count, Passthrough, Positive, Probability, Short, Source, Text
+from .types import (
+    GROUP_PATTERN,
+    UPWARDS_PATTERN,
+    Count,
+    Passthrough,
+    Positive,
+    Probability,
+    Revision,
+    Short,
+    Source,
+    Text,
+)
 
-DATA_SOURCE_PATTERN = r"^(hf://[^/]+(/[^/]+)?|pvc://[^/]+/.+|configmap://[^/]+/[^/]+|file:///.+)$"
+DATA_SOURCE_PATTERN = (
+    rf"^(hf://{HUB_NAME}(/{HUB_NAME})?|pvc://{CLAIM_NAME}/.+|configmap://{CLAIM_NAME}/[-._a-zA-Z0-9]+|file:///.+)$"
+)
 
 
 class Columns(Part):
@@ -37,6 +51,22 @@ class Columns(Part):
     system: Short | None = None
     """What the model is told to do in this row, in the place of `chatTemplate.systemPrompt`; a row without it is told
     that."""
+
+    @rule(
+        "!has(self.prompt) || !has(self.answer) || self.prompt != self.answer",
+        "is prompt's column too: the question would be its own answer",
+        field="answer",
+    )
+    def _question_is_not_its_answer(self) -> bool:
+        return self.prompt is None or self.prompt != self.answer
+
+    @rule(
+        "!has(self.chosen) || !has(self.rejected) || self.chosen != self.rejected",
+        "is chosen's column too: of equal completions nothing is learned",
+        field="rejected",
+    )
+    def _completions_differ(self) -> bool:
+        return self.chosen is None or self.chosen != self.rejected
 
 
 class Row(Part):
@@ -64,13 +94,19 @@ class ReasoningGym(Part):
     size: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """How many rows to make."""
     seed: Count = 0
-    """Seed of the rows. Rows of two seeds may coincide: a row that is in train and heldOut is refused."""
+    """Seed of the rows: row n is made from seed + n. Seeds of train and heldOut must lie further apart than the sets
+    are large: a row that is in both is refused."""
     config: Passthrough = {}
     """Settings of the task, by the library's names; the library refuses what it does not know."""
 
 
 ROUNDING = 1e-9
 """What the product of a share and a count may be off by."""
+_ANY_COLUMN = " || ".join(f"has(self.columns.{field.alias})" for field in Columns.model_fields.values())
+_RENAMED = " || ".join(
+    f"(has(self.columns.{field.alias}) && self.columns.{field.alias} != '{field.alias}')"
+    for field in Columns.model_fields.values()
+)
 ONE_KIND = "[has(self.source), has(self.rows), has(self.reasoningGym)].filter(given, given).size()"
 
 
@@ -88,7 +124,7 @@ class _Rows(Part):
     """Configuration of a Hub data set."""
     split: Short | None = None
     """Split of a Hub data set; train by default."""
-    revision: Short | None = None
+    revision: Revision | None = None
     """Branch, tag or commit of a Hub data set."""
     columns: Columns = Columns()
     """Which columns mean what; a dotted path such as `reward_model.ground_truth` names what is nested in a column."""
@@ -104,6 +140,31 @@ class _Rows(Part):
     )
     def _source_has_known_scheme(self) -> bool:
         return self.source is None or bool(re.search(DATA_SOURCE_PATTERN, self.source))
+
+    @rule(
+        f"!has(self.source) || !self.source.matches(r'{UPWARDS_PATTERN}')",
+        "a path leads down from its volume: remove '..'",
+        field="source",
+    )
+    def _path_leads_down(self) -> bool:
+        return self.source is None or not re.search(UPWARDS_PATTERN, self.source)
+
+    @rule(
+        f"!has(self.answerPattern) || self.answerPattern.matches(r'{GROUP_PATTERN}')",
+        "needs a group around the answer, such as #### (.*)",
+        field="answerPattern",
+    )
+    def _pattern_has_a_group(self) -> bool:
+        return self.answer_pattern is None or bool(re.search(GROUP_PATTERN, self.answer_pattern))
+
+    @rule(
+        f"(!has(self.rows) && !has(self.reasoningGym)) || !({_RENAMED})",
+        "rows in the manifest and those of reasoning-gym have columns of their own names: remove it",
+        field="columns",
+    )
+    def _own_rows_have_their_names(self) -> bool:
+        named = self.columns.model_dump(by_alias=True, exclude_none=True)
+        return (self.rows is None and self.reasoning_gym is None) or all(role == name for role, name in named.items())
 
     @property
     def kinds(self) -> int:
@@ -136,9 +197,6 @@ class Rows(_Rows):
     @rule(f"{ONE_KIND} == 1", "give exactly one of source, rows and reasoningGym")
     def _one_kind(self) -> bool:
         return self.kinds == 1
-
-
-_ANY_COLUMN = " || ".join(f"has(self.columns.{field.alias})" for field in Columns.model_fields.values())
 
 
 class HeldOut(_Rows):
@@ -194,6 +252,13 @@ class Difficulty(Part):
         return int(self.max * self.samples + ROUNDING) >= self.min * self.samples - ROUNDING
 
 
+_ELSEWHERE = " || ".join(
+    f"(has(self.heldOut.{name}) ? self.heldOut.{name} : '{default}')"
+    f" != (has(self.train.{name}) ? self.train.{name} : '{default}')"
+    for name, default in (("config", ""), ("revision", ""), ("split", "train"))
+)
+
+
 class Data(Part):
     """What is learned from, and what is held out."""
 
@@ -224,3 +289,43 @@ class Data(Part):
     )
     def _warm_up_has_worked_rows(self) -> bool:
         return self.warmup is None or self.warmup.reasoning_gym is None
+
+    @rule(
+        "!has(self.heldOut) || !has(self.heldOut.source) || !has(self.train.source)"
+        " || self.heldOut.source != self.train.source"
+        f" || {_ELSEWHERE}",
+        "are the rows of train: name another source or split, or hold out a share of them (fraction: 0.1)",
+        field="heldOut",
+    )
+    def _held_out_rows_are_others(self) -> bool:
+        train, held_out = self.train, self.held_out
+        if held_out is None or held_out.source is None or held_out.source != train.source:
+            return True
+        places = [(each.config, each.revision, each.split or "train") for each in (train, held_out)]
+        return places[0] != places[1]
+
+    @rule(
+        "!has(self.heldOut) || !has(self.heldOut.split) || has(self.heldOut.source)"
+        " || self.heldOut.split != (has(self.train.split) ? self.train.split : 'train')",
+        "heldOut.split is the split of train: name another, or hold out a share of it (fraction: 0.1)",
+        field="heldOut",
+    )
+    def _held_out_split_is_another(self) -> bool:
+        held_out = self.held_out
+        if held_out is None or held_out.split is None or held_out.source is not None:
+            return True
+        return held_out.split != (self.train.split or "train")
+
+    @rule(
+        "!has(self.warmup) || !has(self.warmup.rows)"
+        " || self.warmup.rows.all(row, has(row.reasoning) && (has(row.answer) || has(row.answers)))",
+        "each row of the warm-up needs reasoning and an answer: that is what it learns to write",
+        field="warmup",
+    )
+    def _rows_of_the_warm_up_are_worked(self) -> bool:
+        rows = (self.warmup and self.warmup.rows) or []
+        return all(row.reasoning is not None and _is_answered(row) for row in rows)
+
+
+def _is_answered(row: Row) -> bool:
+    return row.answer is not None or row.answers is not None

@@ -38,6 +38,22 @@ class Evaluation(Part):
         return self.enabled or not self.require_improvement
 
     @rule(
+        "self.enabled || !has(self.everySteps)",
+        "needs the evaluation: set enabled: true, or remove it",
+        field="everySteps",
+    )
+    def _evaluations_on_the_way_are_evaluations(self) -> bool:
+        return self.enabled or self.every_steps is None
+
+    @rule(
+        "self.stages.all(stage, self.stages.exists_one(other, other == stage))",
+        "names a stage twice: remove one",
+        field="stages",
+    )
+    def _stages_are_named_once(self) -> bool:
+        return len(set(self.stages)) == len(self.stages)
+
+    @rule(
         "!self.requireImprovement || (self.stages.exists(stage, stage == 'base')"
         " && self.stages.exists(stage, stage != 'base'))",
         "requireImprovement compares with the base: stages needs base and what is trained",

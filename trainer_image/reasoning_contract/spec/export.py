@@ -27,6 +27,14 @@ class Export(Part):
     such as gguf:q4_k_m: the same for llama.cpp."""
 
     @rule(
+        "self.formats.all(format, self.formats.exists_one(other, other == format))",
+        "names a format twice: remove one",
+        field="formats",
+    )
+    def _formats_are_named_once(self) -> bool:
+        return len(set(self.formats)) == len(self.formats)
+
+    @rule(
         f"self.formats.all(format, format.matches(r'{EXPORT_PATTERN}'))",
         f"each must be lora, merged16bit, merged4bit or gguf: with one of {', '.join(QUANTISATIONS)}",
         field="formats",

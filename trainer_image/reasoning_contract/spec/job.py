@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..rules import Figures, Part, rule
+from ..rules import Figures, Part, Rule, Rules, rule
 from .chat import ChatTemplate
-from .data import Data
+from .data import Columns, Data, Row
 from .evaluation import Evaluation
 from .export import Export
 from .guards import (
@@ -26,12 +28,21 @@ from .limits import Checkpoint, Limits
 from .model import Lora, Model
 from .nature import BUDGET, COURSE, LEARNED, OPERATORS, RUN
 from .placement import Parallelism, Pod, Queue
-from .rewards import Reward, RewardBox
+from .rewards import COMPARING, Reward, RewardBox
 from .storage import Storage
 from .tracking import Tracking
 from .training import GROUPED, GROUPED_CEL, PREFERENCE, Reinforce, Warmup
 
+_WINDOWS = {
+    **dict.fromkeys(("learningSignal", "kl", "entropy", "clipped"), DEFAULT_WINDOW),
+    "rewardHacking": DEFAULT_HALVES,
+}
+"""Guards that look at windows, and how long these are if nobody says otherwise."""
 _NO_GPU = "self.parallelism.gpusPerNode > 0"
+
+
+_ANSWERED = "(has(row.answer) || has(row.answers))"
+_COMPARED = f"self.rewards.exists(reward, has(reward.builtin) && reward.builtin in {list(COMPARING)})"
 
 
 def _lengths(spec: Spec) -> tuple[object, ...]:
@@ -192,6 +203,100 @@ class Spec(Part):
     )
     def _difficulty_has_a_judge(self) -> bool:
         return self.data.difficulty is None or self.judge is not None
+
+    @rule(
+        "self.reinforce.algorithm == 'none' || size(self.rewards) == 0"
+        " || self.rewards.exists(reward, reward.weight != 0.0 || has(reward.weightSchedule))",
+        "every weight is 0: nothing is learned from a sum that is always 0",
+        field="rewards",
+    )
+    def _some_reward_counts(self) -> bool:
+        counted = any(reward.weight or reward.weight_schedule for reward in self.rewards)
+        return counted or not self.reinforces or not self.rewards
+
+    @rule(
+        "self.rewards.all(reward, !has(reward.builtin) || reward.builtin != 'lengthPenalty'"
+        " || !has(reward.params.targetTokens) || reward.params.targetTokens < self.reinforce.maxCompletionLength)",
+        "lengthPenalty begins at targetTokens, and completions end at reinforce.maxCompletionLength: it costs nothing "
+        "unless targetTokens is lower",
+        field="rewards",
+    )
+    def _length_penalty_can_cost(self) -> bool:
+        longest = self.reinforce.max_completion_length
+        targets = [reward.params.target_tokens or 0 for reward in self.rewards if reward.builtin == "lengthPenalty"]
+        return all(target < longest for target in targets)
+
+    @rule(
+        "has(self.data.train.source) || !self.rewards.exists(reward, has(reward.builtin) && reward.builtin == 'code')",
+        "code reads the row's tests from a column, and rows in the manifest and those of reasoning-gym have none: use "
+        "data.train.source",
+        field="rewards",
+    )
+    def _programs_have_tests(self) -> bool:
+        return self.data.train.source is not None or all(reward.builtin != "code" for reward in self.rewards)
+
+    @rule(
+        f"!has(self.data.train.rows) || !{_COMPARED} || self.data.train.rows.all(row, {_ANSWERED})",
+        "a reward compares with the answer, and rows of data.train have none: give answer in each",
+        field="data",
+    )
+    def _compared_rows_have_answers(self) -> bool:
+        is_compared = any(reward.builtin in COMPARING for reward in self.rewards)
+        return not is_compared or _are_answered(self.data.train.rows)
+
+    @rule(
+        "!self.evaluation.enabled || self.reinforce.algorithm in ['DPO', 'ORPO'] || !has(self.data.heldOut)"
+        f" || (!has(self.data.heldOut.rows) || self.data.heldOut.rows.all(row, {_ANSWERED}))"
+        " && (!has(self.data.heldOut.fraction) || !has(self.data.train.rows)"
+        f" || self.data.train.rows.all(row, {_ANSWERED}))",
+        "the evaluation compares with the answer, and held-out rows have none: give answer in each, or set "
+        "evaluation.enabled: false",
+        field="data",
+    )
+    def _held_out_rows_have_answers(self) -> bool:
+        held_out = self.data.held_out
+        if held_out is None or not self.evaluation.enabled or self.prefers:
+            return True
+        return _are_answered(held_out.rows) and (held_out.fraction is None or _are_answered(self.data.train.rows))
+
+    @rule(
+        "!self.evaluation.requireImprovement"
+        " || (self.reinforce.algorithm != 'none' && self.evaluation.stages.exists(stage, stage == 'reinforce'))"
+        " || (self.reinforce.algorithm == 'none' && self.evaluation.stages.exists(stage, stage == 'warmup'))",
+        "requireImprovement looks at the final model: stages needs the last stage that trains, reinforce or, with "
+        "algorithm none, warmup",
+        field="evaluation",
+    )
+    def _the_final_model_is_evaluated(self) -> bool:
+        last = "reinforce" if self.reinforces else "warmup"
+        return not self.evaluation.require_improvement or last in self.evaluation.stages
+
+    @rule(
+        "!has(self.reinforce.steps) || ("
+        + " && ".join(
+            f"(self.guards.{name}.windowSteps == {default} || self.guards.{name}.windowSteps <= self.reinforce.steps)"
+            for name, default in _WINDOWS.items()
+        )
+        + ")",
+        "a guard with a window of more steps than reinforce.steps judges nothing: lower its windowSteps",
+        field="guards",
+    )
+    def _windows_fill(self) -> bool:
+        guards, steps = self.guards.model_dump(by_alias=True), self.reinforce.steps
+        windows = [(guards[name]["windowSteps"], default) for name, default in _WINDOWS.items()]
+        return steps is None or all(window == default or window <= steps for window, default in windows)
+
+    @rule(
+        "(self.guards.unscored.windowBatches == 8 && self.guards.unscored.maxShare == 0.25)"
+        " || self.rewards.exists(reward, !has(reward.builtin) || reward.builtin == 'code')",
+        "unscored watches rewards that can fail (python, http, model, judge and code), and there is none: remove "
+        "windowBatches and maxShare",
+        field="guards",
+    )
+    def _some_reward_can_fail(self) -> bool:
+        unscored = self.guards.unscored
+        untouched = (unscored.window_batches, unscored.max_share) == (8, 0.25)
+        return untouched or any(reward.builtin in (None, "code") for reward in self.rewards)
 
     @rule(
         "self.rewards.all(reward, self.rewards.exists_one(other, other.name == reward.name))",
@@ -406,3 +511,55 @@ class Spec(Part):
     def _kl_is_measured(self) -> bool:
         is_grouped = self.reinforce.algorithm in GROUPED
         return self.guards.divergence.max_kl is None or not is_grouped or self._measures_kl
+
+    @classmethod
+    def rules(cls) -> Rules:
+        """Return the rules, with one for each column that a set may not name."""
+        return *super().rules(), *_of_columns()
+
+
+def _are_answered(rows: Sequence[Row] | None) -> bool:
+    return all(row.answer is not None or row.answers is not None for row in rows or ())
+
+
+@cache
+def _of_columns() -> Rules:
+    """Return the rules for columns that nothing reads, by their set and role."""
+    return tuple(_of_column(*each) for each in _unread())
+
+
+def _unread() -> Iterator[tuple[str, str, str, Callable[[Spec, Columns], bool]]]:
+    """Yield set, role, CEL for where it is read, and the same in Python."""
+    for rows in ("train", "heldOut"):
+        for role in ("reasoning", "messages"):
+            yield rows, role, "false", lambda spec, columns: False
+        for role in PREFERENCE_ROLES:
+            yield rows, role, f"self.reinforce.algorithm in {list(PREFERENCE)}", lambda spec, columns: spec.prefers
+    for role in PREFERENCE_ROLES:
+        yield "warmup", role, "false", lambda spec, columns: False
+    for role in ("prompt", "answer", "answers", "reasoning", "system"):
+        without = "!has(self.data.warmup.columns.messages)"
+        yield "warmup", role, without, lambda spec, columns: columns.messages is None
+
+
+def _of_column(
+    rows: str, role: str, read: str, is_read: Callable[[Spec, Columns], bool]
+) -> tuple[Rule, Callable[[Any], bool]]:
+    given = f"has(self.data.{rows}.columns.{role})"
+    if rows != "train":
+        given = f"has(self.data.{rows}) && {given}"
+
+    def check(spec: Spec) -> bool:
+        sets = {"train": spec.data.train, "heldOut": spec.data.held_out, "warmup": spec.data.warmup}
+        each = sets[rows]
+        return each is None or getattr(each.columns, role) is None or is_read(spec, each.columns)
+
+    return Rule(f"!({given}) || {read}", f"data.{rows}.columns.{role} has no effect: {_READ[rows]}", "data"), check
+
+
+PREFERENCE_ROLES = ("chosen", "rejected")
+_READ = {
+    "train": "prompt, answer, answers and system are read and, by DPO and ORPO, chosen and rejected",
+    "heldOut": "prompt, answer, answers and system are read and, by DPO and ORPO, chosen and rejected",
+    "warmup": "messages is read, or prompt, reasoning, answer, answers and system",
+}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from ..rules import Part, rule
 from .nature import RUN
-from .types import KeyRef, Short, Source
+from .types import UPWARDS_PATTERN, KeyRef, Revision, Source
 
-MODEL_SOURCE_PATTERN = r"^(hf://[^/]+/[^/]+|pvc://[^/]+/.+|file:///.+)$"
+HUB_NAME = "[A-Za-z0-9._-]+"
+CLAIM_NAME = "[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
+MODEL_SOURCE_PATTERN = rf"^(hf://{HUB_NAME}/{HUB_NAME}|pvc://{CLAIM_NAME}/.+|file:///.+)$"
 
 
 class ModelSource(Part):
@@ -19,7 +21,7 @@ class ModelSource(Part):
 
     source: Source
     """Where it lies: `hf://owner/name` on the Hub, `pvc://claim/path` on a claim, `file:///path` in the image."""
-    revision: Short | None = None
+    revision: Revision | None = None
     """Branch, tag or commit of a Hub repository; resolved to a commit, which the status shows."""
 
     @rule(
@@ -29,6 +31,12 @@ class ModelSource(Part):
     )
     def _source_has_known_scheme(self) -> bool:
         return bool(re.search(MODEL_SOURCE_PATTERN, self.source))
+
+    @rule(
+        f"!self.source.matches(r'{UPWARDS_PATTERN}')", "a path leads down from its volume: remove '..'", field="source"
+    )
+    def _path_leads_down(self) -> bool:
+        return not re.search(UPWARDS_PATTERN, self.source)
 
     @rule(
         "!has(self.revision) || self.source.startsWith('hf://')",
@@ -52,6 +60,9 @@ class Model(ModelSource):
     """Run Python code that the model's repository carries. It runs with the rights of the training pod."""
 
 
+Module = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern="^[-A-Za-z0-9_.]+$")]
+
+
 class Lora(Part):
     """The low-rank adapter that is trained on the frozen model."""
 
@@ -63,7 +74,7 @@ class Lora(Part):
     Learning rates that are left open are those for 32: what an adapter learns in a step goes with alpha x rate."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout on the adapter's input during training."""
-    target_modules: Annotated[list[Short], Field(min_length=1, max_length=64)] = ["all-linear"]
+    target_modules: Annotated[list[Module], Field(min_length=1, max_length=64)] = ["all-linear"]
     """`[all-linear]`, or the names of the modules that get an adapter, such as q_proj."""
     gradient_checkpointing: Literal["none", "standard", "unsloth"] = "standard"
     """Recompute activations in the backward pass; `unsloth` also offloads them (backend unsloth only)."""

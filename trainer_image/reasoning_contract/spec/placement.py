@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..rules import Part, rule
-from .types import Name, Passthrough, Quantity, Short
+from .types import Name, ObjectName, Passthrough, Quantity, Short
 
 
 class Queue(Part):
@@ -68,9 +68,9 @@ class Pod(Part):
     """Taints of a node that the pod puts up with."""
     affinity: Passthrough | None = None
     """Rules for the choice of the node."""
-    priority_class_name: Short | None = None
+    priority_class_name: ObjectName | None = None
     """PriorityClass of the pod."""
-    runtime_class_name: Short | None = None
+    runtime_class_name: ObjectName | None = None
     """RuntimeClass of the pod."""
     env: PodList = []
     """Environment variables of the trainer."""

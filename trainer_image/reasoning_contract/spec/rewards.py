@@ -12,7 +12,7 @@ from ..rules import Part, rule
 from .model import ModelSource
 from .nature import RUN
 from .placement import Resources
-from .types import Count, KeyRef, Name, Passthrough, Positive, Short, Text
+from .types import GROUP_PATTERN, URL_PATTERN, Count, KeyRef, Name, Passthrough, Positive, Revision, Short, Text, Url
 
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 
@@ -48,7 +48,7 @@ class PythonReward(Part):
 class HttpReward(Part):
     """A reward computed by a service."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    url: Url
     """Where batches are posted, as docs/rewards.md describes."""
     headers_secret_ref: Annotated[KeyRef | None, RUN] = None
     """A key of a Secret with headers of every request, one a line, such as `Authorization: Bearer ...`."""
@@ -59,15 +59,15 @@ class HttpReward(Part):
     concurrency: Annotated[int, Field(ge=1, le=64), RUN] = 1
     """Into how many requests a batch is divided, which are sent at once; 1 sends it whole."""
 
-    @rule("self.url.matches(r'^https?://.+')", "must begin with http:// or https://", field="url")
+    @rule(f"self.url.matches(r'{URL_PATTERN}')", "must be an address with http:// or https://", field="url")
     def _is_http(self) -> bool:
-        return bool(re.search(r"^https?://.+", self.url))
+        return bool(re.search(URL_PATTERN, self.url))
 
 
 class JudgeReward(Part):
     """A reward given by a model that is asked for a score, behind an OpenAI-compatible endpoint such as vLLM's."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    url: Url
     """The endpoint, up to and without `/chat/completions`, such as `http://judge:8000/v1`."""
     model: Short
     """The model's name there."""
@@ -94,17 +94,29 @@ class JudgeReward(Part):
     concurrency: Annotated[int, Field(ge=1, le=256), RUN] = 16
     """How many completions are judged at once."""
 
-    @rule("self.url.matches(r'^https?://.+')", "must begin with http:// or https://", field="url")
+    @rule(f"self.url.matches(r'{URL_PATTERN}')", "must be an address with http:// or https://", field="url")
     def _is_http(self) -> bool:
-        return bool(re.search(r"^https?://.+", self.url))
+        return bool(re.search(URL_PATTERN, self.url))
 
     @rule("self.prompt.contains('{completion}')", "must have {completion}: what is judged", field="prompt")
     def _shows_the_completion(self) -> bool:
         return "{completion}" in self.prompt
 
-    @rule("self.pattern.contains('(')", "needs a group around the score, such as score: (\\d+)", field="pattern")
+    @rule(
+        f"self.pattern.matches(r'{GROUP_PATTERN}')",
+        "needs a group around the score, such as score: (\\d+)",
+        field="pattern",
+    )
     def _has_a_group(self) -> bool:
-        return "(" in self.pattern
+        return bool(re.search(GROUP_PATTERN, self.pattern))
+
+    @rule(
+        r"!self.url.matches(r'/chat/completions/?$')",
+        "is the endpoint without /chat/completions, which is added to it: remove that",
+        field="url",
+    )
+    def _is_the_endpoint_alone(self) -> bool:
+        return not re.search(r"/chat/completions/?$", self.url)
 
     @rule("self.lowest < self.highest", "highest must be greater than lowest", field="highest")
     def _range_is_not_empty(self) -> bool:
@@ -124,7 +136,7 @@ class RewardBox(Part):
 class ModelReward(ModelSource):
     """A reward given by a reward model: a sequence classifier with one score, such as preference data trains."""
 
-    revision: Short | None = None
+    revision: Revision | None = None
     """Branch, tag or commit of a Hub repository."""
     token_secret_ref: Annotated[KeyRef | None, RUN] = None
     """Secret with a Hub token, for gated or private repositories; that of `model` when empty."""

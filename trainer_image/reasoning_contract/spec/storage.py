@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 
 from ..rules import Part, rule
 from .nature import OPERATORS, RUN, VOLUME
-from .types import Name, Short
+from .types import Name, ObjectName
 
 SIZE_PATTERN = r"^[0-9]+([.][0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"
 
@@ -22,7 +22,7 @@ class Storage(Part):
 
     size: Annotated[str, StringConstraints(max_length=32), VOLUME] = DEFAULT_SIZE
     """Size of the claim that is made."""
-    storage_class_name: Annotated[Short | None, VOLUME] = None
+    storage_class_name: Annotated[ObjectName | None, VOLUME] = None
     """StorageClass of the claim that is made; the cluster's default when empty."""
     existing_claim: Annotated[Name | None, VOLUME] = None
     """A claim of yours to write to, instead of one that is made."""

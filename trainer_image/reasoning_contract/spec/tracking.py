@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from ..rules import Part
-from .types import KeyRef, Short
+from .types import URL_PATTERN, KeyRef, Short
 
-Address = Annotated[str, StringConstraints(pattern=r"^https?://[^/ ]+(/[^ ]*)?$", max_length=256)]
+Address = Annotated[str, StringConstraints(pattern=URL_PATTERN, max_length=256)]
 DEFAULT_PROJECT = "reasoning-operator"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..rules import Part, rule
+from ..rules import Part, Rule, Rules, rule
 from .nature import RATE
 from .types import Count, Positive, Probability
 
@@ -38,6 +40,37 @@ Algorithm = Literal["GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL", "RLOO", "PPO", 
 PREFERENCE = ("DPO", "ORPO")
 GROUPED = ("GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL", "RLOO")
 GROUPED_CEL = "['GRPO', 'GSPO', 'DrGRPO', 'DAPO', 'ScaleRL', 'RLOO']"
+_CLIPPED = (*GROUPED, "PPO")
+_GRPO_FAMILY = ("GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL")
+_ALL = (*GROUPED, "PPO", *PREFERENCE)
+KNOWN_TO: dict[str, tuple[str, ...]] = {
+    "num_generations": GROUPED,
+    "batch_size": _ALL,
+    "gradient_accumulation": _ALL,
+    "updates_per_generation": GROUPED,
+    "learning_rate": _ALL,
+    "scheduler": _ALL,
+    "warmup_ratio": _ALL,
+    "weight_decay": _ALL,
+    "max_grad_norm": _ALL,
+    "temperature": _CLIPPED,
+    "top_p": GROUPED,
+    "min_p": GROUPED,
+    "top_k": GROUPED,
+    "beta": _ALL,
+    "epsilon": _CLIPPED,
+    "epsilon_high": GROUPED,
+    "loss_type": _GRPO_FAMILY,
+    "importance_sampling": _GRPO_FAMILY,
+    "scale_rewards": _GRPO_FAMILY,
+    "multi_objective_aggregation": _GRPO_FAMILY,
+    "resample_rounds": GROUPED,
+    "retire_solved": GROUPED,
+    "average_over": _GRPO_FAMILY,
+    "loss_aggregation": _GRPO_FAMILY,
+    "mask_truncated": GROUPED,
+}
+"""Which algorithms a field has an effect with, of those that have none with some."""
 UNCLIPPED = ("cispo", "sapo", "vespo")
 UNCLIPPED_CEL = "['cispo', 'sapo', 'vespo']"
 BY_TOKENS = ("dapo", "cispo", "vespo")
@@ -195,20 +228,15 @@ class Reinforce(Part):
         return self.scale_rewards is None or self.multi_objective_aggregation != "normalize_then_sum"
 
     @rule(
-        f"!has(self.updatesPerGeneration) || self.algorithm in {GROUPED_CEL}",
-        "belongs to GRPO, GSPO, DrGRPO, DAPO, ScaleRL and RLOO: remove it",
-        field="updatesPerGeneration",
+        "!has(self.epsilon) || !has(self.epsilonHigh) || (has(self.lossType) && self.lossType == 'cispo')"
+        " || self.epsilonHigh >= self.epsilon",
+        "is the range above 1, and no less than epsilon, the range below: raise it, or lower epsilon",
+        field="epsilonHigh",
     )
-    def _only_groups_are_updated_from_more_than_once(self) -> bool:
-        return self.updates_per_generation is None or self.algorithm in GROUPED
-
-    @rule(
-        f"!has(self.resampleRounds) || self.resampleRounds == 0 || self.algorithm in {GROUPED_CEL}",
-        "compares the completions of a group, and this algorithm has no groups: remove it",
-        field="resampleRounds",
-    )
-    def _only_groups_are_replaced(self) -> bool:
-        return not self.resample_rounds or self.algorithm in GROUPED
+    def _the_upper_range_is_no_less(self) -> bool:
+        if self.epsilon is None or self.epsilon_high is None or self.loss_type == "cispo":
+            return True
+        return self.epsilon_high >= self.epsilon
 
     @rule(
         f"!(self.algorithm in {GROUPED_CEL}) || self.batchSize * self.gradientAccumulation % self.numGenerations == 0",
@@ -218,3 +246,25 @@ class Reinforce(Part):
     def _groups_are_whole(self) -> bool:
         whole = self.batch_size * self.gradient_accumulation % self.num_generations == 0
         return self.algorithm not in GROUPED or whole
+
+    @classmethod
+    def rules(cls) -> Rules:
+        """Return the rules, with one for each field that some algorithm does not know."""
+        return *super().rules(), *_of_algorithms()
+
+
+@cache
+def _of_algorithms() -> Rules:
+    return tuple(_of_algorithm(name, known) for name, known in KNOWN_TO.items())
+
+
+def _of_algorithm(name: str, known: tuple[str, ...]) -> tuple[Rule, Callable[[Any], bool]]:
+    field = Reinforce.model_fields[name]
+    untouched = f"self.{field.alias} == {field.default!r}" if field.default is not None else f"!has(self.{field.alias})"
+    told = f"{', '.join(known[:-1])} and {known[-1]}"
+
+    def check(reinforce: Reinforce) -> bool:
+        return getattr(reinforce, name) == field.default or reinforce.algorithm in known
+
+    text = f"belongs to {told}, and has no effect with this algorithm: remove it"
+    return Rule(f"{untouched} || self.algorithm in {list(known)}", text, field.alias), check

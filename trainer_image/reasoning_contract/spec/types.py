@@ -10,12 +10,23 @@ from ..rules import Part
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 """A DNS label: what Kubernetes accepts as the name of most objects."""
+ObjectName = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
+"""A DNS subdomain: what Kubernetes accepts as the name of the other objects."""
 Text = Annotated[str, StringConstraints(max_length=65536)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Revision = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^\S+$")]
 Source = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+URL_PATTERN = r"^https?://[^/ ]+(/[^ ]*)?$"
+GROUP_PATTERN = r"(^|[^\\])(\\\\)*\(([^?]|[?]P<)"
+"""What every regular expression with a group holds; whether it compiles, Python alone can tell."""
+UPWARDS_PATTERN = r"(^|/)[.][.](/|$)"
+"""What no path may hold."""
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -38,7 +49,7 @@ Passthrough = Annotated[
 class KeyRef(Part):
     """A key of a Secret or a ConfigMap in the job's namespace."""
 
-    name: Short
+    name: ObjectName
     """Name of the object."""
-    key: Short
+    key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
     """Key within it."""

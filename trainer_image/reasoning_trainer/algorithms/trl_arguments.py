@@ -1,14 +1,12 @@
 """Translates the spec into TRL's arguments: pure, and nothing is dropped in silence.
 
-A field that an algorithm does not know may only have its default: any other value is refused, by name.
+A field that an algorithm does not know has its default: the spec's rules refuse any other value (`KNOWN_TO`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-
-from pydantic.alias_generators import to_camel
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import GROUPED, Reinforce, Spec
@@ -42,9 +40,6 @@ _GROUPED = _EVERY | {
     "epsilon_high": "epsilon_high",
     "mask_truncated": "mask_truncated_completions",
 }
-OF_SAMPLING = ("resample_rounds", "retire_solved")
-"""Fields that our own sampler follows, around TRL's trainers with groups; of the GRPO family `OF_LOSS` too."""
-OF_LOSS = ("average_over", "loss_aggregation")
 _GRPO = _GROUPED | {
     "loss_type": "loss_type",
     "importance_sampling": "importance_sampling_level",
@@ -70,16 +65,6 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "none": {},
 }
 """Algorithm -> field of ``spec.reinforce`` -> argument of TRL's configuration."""
-ELSEWHERE = {
-    "algorithm": "chooses the trainer",
-    "steps": "length of the run",
-    "epochs": "length of the run",
-    "max_prompt_length": "filters the rows",
-    "fp32_lm_head": "the model's head, whoever trains it",
-    "max_completion_length": "bounds the generation of the evaluation too",
-    "seed": "seeds adapter and warm-up too",
-}
-"""Fields of ``spec.reinforce`` that have an effect whatever the algorithm."""
 
 
 def _common(spec: Spec) -> dict[str, Any]:
@@ -118,15 +103,9 @@ def reinforce_arguments(spec: Spec) -> dict[str, Any]:
     ----------
     spec
         A resolved spec.
-
-    Raises
-    ------
-    TrainerError
-        If a field has a value that the algorithm knows nothing of.
     """
     reinforce = spec.reinforce
     names = NAMES[reinforce.algorithm]
-    refuse_unknown(reinforce)
     arguments = {argument: _translate(field, getattr(reinforce, field)) for field, argument in names.items()}
     for name in ("epsilon", "epsilon_high", "scale_rewards"):
         if name in arguments and arguments[name] is None:  # loss or aggregation has none: TRL is not told one
@@ -191,30 +170,6 @@ def steps_between_evaluations(spec: Spec) -> int | None:
 def _whole_generations(spec: Spec, steps: int) -> int:
     updates = spec.reinforce.updates_per_generation or 1
     return -(-steps // updates) * updates
-
-
-def refuse_unknown(reinforce: Reinforce) -> None:
-    """Refuse fields that the algorithm does not know and that are not left at their default."""
-    known = NAMES[reinforce.algorithm].keys() | ELSEWHERE.keys() | sampled_by(reinforce.algorithm)
-    strange = [
-        to_camel(name)
-        for name, field in Reinforce.model_fields.items()
-        if name not in known and name != "optimizer" and getattr(reinforce, name) != field.default
-    ]
-    if strange:
-        raise TrainerError(
-            ExitCode.NOT_SUPPORTED,
-            "NotSupported",
-            f"reinforce.{', reinforce.'.join(strange)} has no effect with algorithm {reinforce.algorithm}",
-            "remove the field, or choose an algorithm that has it",
-        )
-
-
-def sampled_by(algorithm: str) -> set[str]:
-    """Return the fields of our own sampler that an algorithm has."""
-    if algorithm not in GROUPED:
-        return set()
-    return {*OF_SAMPLING, *OF_LOSS} if NAMES[algorithm] is _GRPO else set(OF_SAMPLING)
 
 
 def sampling_rules(spec: Spec) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from reasoning_contract.spec import PREFERENCE, ModelReward, Spec
 from reasoning_contract.text import printable
 
 from .. import backends
-from ..algorithms.trl_arguments import refuse_few_rows, refuse_unknown
+from ..algorithms.trl_arguments import refuse_few_rows
 from ..backends.reward_memory import on_gpu
 from ..backends.tokenizer import load_tokenizer
 from ..chat.chat import Chat
@@ -102,7 +102,7 @@ class Checker:
         """Find everything out, in the order of a run."""
         self._note(*findings.choices(self._job.given, self._spec, self._job.choice))
         with self._guarded("spec"):
-            _refuse(self._spec)
+            backends.check(self._spec)
             refuse_missing(self._spec.tracking, os.environ)
         splits = model = chat = None
         kept: list[Example] = []
@@ -290,11 +290,6 @@ def sample(spec: Spec, train: Sequence[Example]) -> Sequence[Example]:
     """Return the rows that rewards are tried on; what cannot be judged was told with the rows."""
     rows = train[: spec.guards.preflight.sample_rows]
     return (without(rows, unjudgeable(spec, rows)) or rows) if are_judged(spec, "data.train") else rows
-
-
-def _refuse(spec: Spec) -> None:
-    backends.check(spec)
-    refuse_unknown(spec.reinforce)
 
 
 def _line(finding: Finding) -> Text:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.spec import Columns
 
 from ..errors import TrainerError, invalid_data
@@ -192,33 +191,6 @@ def _transcripts(records: Sequence[Record]) -> str:
     if not any(isinstance(text, str) and text.startswith(TRANSCRIPT) for text in texts):
         return ""
     return "a whole conversation stands in chosen as one text: split each row into prompt, chosen and rejected"
-
-
-def refuse_unused(columns: Columns, used: Sequence[str], field: str) -> None:
-    """Refuse columns that are named though nothing reads their role.
-
-    Parameters
-    ----------
-    columns
-        Which column has which role.
-    used
-        Roles that are read.
-    field
-        Name of the set in the spec, for messages.
-
-    Raises
-    ------
-    TrainerError
-        With all such columns.
-    """
-    unused = [f"{field}.columns.{role}" for role in columns.model_dump(exclude_none=True) if role not in used]
-    if unused:
-        raise TrainerError(
-            ExitCode.SPEC_INVALID,
-            "ColumnUnused",
-            f"{' and '.join(unused)} has no effect: of this set {', '.join(used)} are read",
-            "remove it, or name the column under the role that is read",
-        )
 
 
 def with_prompts(records: list[Record], columns: Columns) -> list[Record]:

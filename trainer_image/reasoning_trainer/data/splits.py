@@ -11,7 +11,7 @@ from reasoning_contract.spec import COMPARING, PREFERENCE, Columns, HeldOut, Row
 
 from ..errors import TrainerError, invalid_data
 from .answers import extract_answers
-from .columns import COMPLETIONS, at, refuse_unused, to_examples, with_prompts
+from .columns import COMPLETIONS, at, to_examples, with_prompts
 from .examples import Example, Splits
 from .files import Record
 from .overlap import normalised, refuse_overlap
@@ -103,7 +103,7 @@ class _Loader:
         if wanted.fraction is not None:
             return self.train_and_held_out()[1]
         rows = wanted if wanted.kinds else _other_split(self._data.train, wanted)
-        return self._limited(self._examples(rows, "data.heldOut", self._held_out_roles, wanted.columns), wanted)
+        return self._limited(self._examples(rows, "data.heldOut", self._held_out_roles), wanted)
 
     def _limited(self, rows: list[Example], wanted: HeldOut) -> list[Example]:
         return sample(not_empty(rows, "data.heldOut"), wanted.limit, self._seed)
@@ -133,12 +133,11 @@ class _Loader:
         pairs = self._spec.reinforce.algorithm in PREFERENCE and not answered
         return ("prompt", *COMPLETIONS) if pairs else ("prompt", "answer")
 
-    def _examples(self, rows: Rows | HeldOut, field: str, roles: Roles, named: Columns | None = None) -> list[Example]:
+    def _examples(self, rows: Rows | HeldOut, field: str, roles: Roles) -> list[Example]:
         records = not_empty(read(rows, field, self._source), f"{field} ({rows.source})" if rows.source else field)
         required = roles(records, rows.columns)
         if self._spec.reinforce.algorithm in PREFERENCE and field != "data.warmup":
             records = with_prompts(records, rows.columns)
-        refuse_unused(named or rows.columns, self._used(rows, required), field)
         columns = rows.columns
         if any(row.answers for row in rows.rows or ()):
             columns = columns.model_copy(update={"answers": columns.answers or "answers"})
@@ -147,16 +146,6 @@ class _Loader:
         unnamed = "" if columns.answers else _several_answers(read_as, field)
         self.notes += filter(None, (ambiguity, _own_system(read_as, field), unnamed))
         return read_as
-
-    def _used(self, rows: Rows | HeldOut, required: Sequence[str]) -> Sequence[str]:
-        """Return what is read of a set: a warm-up reads what it must have, all others answers where there are some.
-
-        Held-out pairs of DPO and ORPO are compared too.
-        """
-        if rows is self._data.warmup:
-            return required if "messages" in required else (*required, "answers", "system")
-        pairs = COMPLETIONS if self._spec.reinforce.algorithm in PREFERENCE else ()
-        return tuple(dict.fromkeys((*required, "answer", "answers", *pairs, "system")))
 
 
 def all_of(first: Callable[[], One], second: Callable[[], Other]) -> tuple[One, Other]:
