@@ -110,6 +110,13 @@ def test_run_that_failed_in_its_second_attempt_says_why_and_what_to_do() -> None
     assert "reinforce, step 50" in document.text
 
 
+def test_self_checks_are_told_with_what_they_found() -> None:
+    checks = [{"name": "engine", "message": "97% alike"}, {"name": "merged", "message": "all of 4 answers alike"}]
+    text = Document(page(figures(progress(selfChecks=checks)))).text
+    assert all(words in text for check in checks for words in check.values())
+    assert "Self-checks" not in Document(page(figures(progress()))).text
+
+
 def test_guards_say_their_verdicts() -> None:
     guards = [
         {"condition": "KLBounded", "ok": False, "reason": "KLTooHigh", "message": "KL 12 is above 10"},
@@ -131,6 +138,7 @@ def test_whatever_a_run_says_stays_text() -> None:
         progress(
             evaluation=EVALUATION,
             guards=[{"condition": HOSTILE, "ok": False, "reason": HOSTILE, "message": HOSTILE}],
+            selfChecks=[{"name": HOSTILE, "message": HOSTILE}],
             dataRevisions={"data.train": HOSTILE},
             artifacts=[{"kind": HOSTILE, "path": HOSTILE, "sha256": HOSTILE, "bytes": 1}],
         ),
