@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from reasoning_contract.job_status import Condition, Status
 
+from .names import output_claim
+
 
 class Announcement(NamedTuple):
     """An Event to be."""
@@ -44,6 +46,16 @@ def announcements(old: Status, new: Status) -> list[Announcement]:
     if (silence := _silence(new)) and _silence(old) is None:
         events.append(Announcement("Warning", silence.reason, silence.message))
     return events
+
+
+def claim_stays(namespace: str, name: str) -> Announcement:
+    """Return what is said of the claim of a job that is deleted."""
+    return Announcement(
+        "Normal",
+        "ClaimStays",
+        f"job {name} is deleted, and what it wrote stays here (spec.storage.retain): a job of that name writes to this "
+        f"claim again; kubectl delete pvc -n {namespace} {output_claim(name)} throws it away",
+    )
 
 
 def _changed_spec(status: Status) -> Announcement | None:

@@ -76,9 +76,9 @@ def to_write(job: Json, new: Status) -> Json | None:
     return None if status == as_json(read_status(job)) else status
 
 
-async def announce(cluster: Cluster, job: Json, announcement: Announcement, now: datetime) -> None:
-    """Write an Event. Its name is made from what it says and the object's version, so that it is written once."""
-    meta = job["metadata"]
+async def announce(cluster: Cluster, about: Json, announcement: Announcement, now: datetime) -> None:
+    """Write an Event about an object, once: its name is made from what it says and the version of that."""
+    meta = about["metadata"]
     identity = "/".join((meta["uid"], meta["resourceVersion"], announcement.reason, announcement.message))
     event = {
         "apiVersion": "v1",
@@ -88,7 +88,7 @@ async def announce(cluster: Cluster, job: Json, announcement: Announcement, now:
             "namespace": meta["namespace"],
         },
         "involvedObject": {
-            **{field: job[field] for field in ("apiVersion", "kind")},
+            **{field: about[field] for field in ("apiVersion", "kind")},
             **{field: meta[field] for field in ("namespace", "name", "uid", "resourceVersion")},
         },
         "type": announcement.type,

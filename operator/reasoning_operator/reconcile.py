@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import aiohttp
@@ -11,12 +12,14 @@ from reasoning_contract.job_status import Status
 from reasoning_contract.problem import Problem
 
 from .acceptance import accept
-from .announcements import announcements
+from .announcements import announcements, claim_stays
 from .apply import CONFLICT, TakenError, announce, apply, to_write, write_status
+from .children import volume
 from .client import ApiError, Cluster
-from .kinds import JOB, TRAINING_JOB, kind_of
+from .kinds import CLAIM, JOB, TRAINING_JOB, kind_of
 from .metrics import JobMetrics
 from .model import Json, Key, Observed
+from .names import output_claim
 from .observe import alive, observe, take_in
 from .pacing import Pace, Patience
 from .plan import Plan, plan
@@ -35,7 +38,8 @@ CONFLICT_PAUSE_SECONDS = 0.2
 
 
 class Reconciler:
-    """Holds what every reconcile needs; of jobs it remembers when a status was written and since when they wait."""
+    """Holds what every reconcile needs; of jobs it remembers that they are, when a status was written, and since
+    when they wait."""
 
     def __init__(
         self, store: Store, cluster: Cluster, settings: Settings, poller: ProgressPoller, job_metrics: JobMetrics
@@ -45,6 +49,7 @@ class Reconciler:
         self._settings = settings
         self._poller = poller
         self._metrics = job_metrics
+        self._seen: set[Key] = set()
         self._pace = Pace()
         self._patience = Patience()
 
@@ -64,9 +69,11 @@ class Reconciler:
         try:
             reports, silent, defaults = self._poller.reports, self._poller.silent, self._settings.job_defaults
             observed = await observe(self._store, self._cluster, key, reports, silent, defaults)
-            if observed is None or observed.is_going:  # Kubernetes deletes what is left: nothing about it is news
+            if observed is None or observed.is_going:  # Kubernetes deletes what is left
+                await self._tell_what_stays(key)
                 self._forget(key)
                 return None
+            self._seen.add(key)
             return await self._reconcile(key, observed, datetime.now(UTC))
         except TakenError as taken:
             name = Key(key.namespace, taken.child["metadata"]["name"])
@@ -123,10 +130,18 @@ class Reconciler:
         for announcement in announcements(observed.status, new):
             await announce(self._cluster, observed.job, announcement, now)
 
+    async def _tell_what_stays(self, key: Key) -> None:
+        """Say at the claim of a job that is deleted that it outlives the job, once: the job was there till now."""
+        claim = self._store.get(CLAIM, key.namespace, output_claim(key.name)) if key in self._seen else None
+        if claim is not None and volume.outlives(claim, key.name):
+            with suppress(ApiError):  # a namespace that goes takes no events, and an event is worth no second try
+                await announce(self._cluster, claim, claim_stays(*key), datetime.now(UTC))
+
     def _take_in(self, thing: Json) -> None:
         self._store.put(kind_of(thing["apiVersion"], thing["kind"]), thing)
 
     def _forget(self, key: Key) -> None:
+        self._seen.discard(key)
         self._poller.forget(key)
         self._metrics.forget(key)
         self._pace.forget(key)

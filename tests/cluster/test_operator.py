@@ -403,10 +403,18 @@ def test_volume_stays_or_goes_as_the_spec_says(api: Api, retain: bool) -> None:
         claim = api.get(CLAIM, "gone-output")
         assert claim
         assert not claim["metadata"].get("deletionTimestamp")
+        eventually(lambda: told_of(api, "gone-output", "ClaimStays"), "the event that the claim stays")
         api.create(manifest("gone"))
         api.wait_for_phase("gone", "Starting")
     else:
         eventually(lambda: not api.get(CLAIM, "gone-output"), "the claim's deletion")
+        assert not told_of(api, "gone-output", "ClaimStays")
+
+
+def told_of(api: Api, name: str, reason: str) -> list[str]:
+    """Return what events of a reason say of an object."""
+    events = api.list(("v1", "Event"))
+    return [each["message"] for each in events if (each["involvedObject"]["name"], each["reason"]) == (name, reason)]
 
 
 def test_drift_is_repaired(api: Api, kubelet: FakeKubelet) -> None:

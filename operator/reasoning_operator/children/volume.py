@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reasoning_contract.api import JOB_LABEL
+
 from ..model import Json, TrainingJob
 from ..names import output_claim
 from .metadata import metadata
@@ -24,3 +26,10 @@ def build(job: TrainingJob) -> Json:
         "metadata": metadata(job, output_claim(job.name), owned=not storage.retain),
         "spec": spec,
     }
+
+
+def outlives(claim: Json, job: str) -> bool:
+    """Whether a claim was made for a job and stays when that is deleted."""
+    meta = claim["metadata"]
+    goes = meta.get("ownerReferences") or meta.get("deletionTimestamp")
+    return meta.get("labels", {}).get(JOB_LABEL) == job and not goes
