@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hack.tinymodel import sums
+from tests.trainer.attempts import progress
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from reasoning_contract.outcome import Outcome
 from reasoning_contract.resolve import resolve
 from reasoning_contract.spec import Spec
 from reasoning_trainer.algorithms.base_model import under_base
@@ -130,3 +134,24 @@ def test_what_is_said_by_no_tokens_is_worth_nothing_and_without_a_model_nothing_
 )
 def test_formula(probabilities: list[float], score: float) -> None:
     assert likeness([math.log(each) for each in probabilities]) == pytest.approx(score)
+
+
+@pytest.mark.parametrize("algorithm", ["GRPO", "PPO"])
+def test_job_trains_with_it_beside_a_reference(
+    manifest: Callable[..., Path], train: Callable[[Path], Outcome], tmp_path: Path, algorithm: str
+) -> None:
+    reinforce = {"algorithm": algorithm, "steps": 2, "batchSize": 8, "maxCompletionLength": 8, "learningRate": 1e-3}
+    changes: dict[str, Any] = {
+        "rewards": [{"name": "likely", "builtin": "perplexity"}, {"name": "format", "builtin": "format"}],
+        "reinforce": reinforce | ({"numGenerations": 4, "beta": 0.1} if algorithm == "GRPO" else {}),
+        "data": {"train": {"rows": [{"prompt": f"{n}+{n}", "answer": str(2 * n)} for n in range(8)]}},
+        "warmup": None,
+        "evaluation": {"enabled": False},
+    }
+    outcome = train(manifest(**changes))
+    assert outcome.exit_code == 0, outcome
+    training = progress(tmp_path / "run").training
+    assert training is not None
+    assert training.rewards is not None
+    # a model of random weights finds its 283 tokens about equally likely
+    assert 0.001 < training.rewards["likely"] < 0.1
