@@ -334,8 +334,8 @@ def test_hint_proposes_what_data_sets_call_the_role_and_no_column_that_is_used()
 
 
 def test_column_of_the_question_is_no_other_roles_too() -> None:
-    with refusal("DatasetColumnTwice", "data.train.columns.prompt and data.train.columns.answer both name 'question'"):
-        records({"question": "q", "answer": "a"}, prompt="question", answer="question")
+    with refusal("DatasetColumnTwice", "data.train.columns.prompt and data.train.columns.answer both name 'prompt'"):
+        records({"prompt": "q", "answer": "a"}, answer="prompt")
     with refusal("DatasetColumnTwice", "both name 'answer'"):
         records({"question": "q", "answer": "a"}, prompt="answer")
     solved = {"prompt": "q", "solution": "so #### 7"}
