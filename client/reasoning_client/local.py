@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reasoning_contract.spec import Spec
+from reasoning_contract.spec import Data, Spec
 
 from .errors import ClientError, Exit
 
@@ -18,6 +18,14 @@ LIBRARIES = ("torch", "trl", "transformers", "peft", "datasets")
 """What a training takes."""
 TRYING = ("httpx", "huggingface_hub", "jinja2")
 """What scoring completions takes, and rich and yaml, which are here."""
+
+
+def trying(data: Data) -> tuple[str, ...]:
+    """Return what scoring completions takes: `TRYING`, and what reads the rows that they are tried on."""
+    sets = (data.train, data.held_out)
+    hub = any((rows.source or "").startswith("hf://") for rows in sets if rows)
+    gym = any(rows.reasoning_gym for rows in sets if rows)
+    return TRYING + ("datasets",) * hub + ("reasoning_gym",) * gym
 
 
 def missing(names: Sequence[str]) -> list[str]:
@@ -37,7 +45,7 @@ def require(what: str, names: Sequence[str]) -> None:
     if lacking:
         raise ClientError(
             f"{what} takes the trainer's libraries; not installed here: {', '.join(lacking)}",
-            "pip install 'reasoning-operator[client,trainer]' (on a GPU also [gpu]), or apply the manifest: the "
+            "in a clone: pip install '.[client,trainer]' (on a GPU also gpu), or apply the manifest: the "
             "cluster's image has them",
             Exit.NOT_FOUND,
         )

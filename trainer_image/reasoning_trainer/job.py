@@ -139,7 +139,8 @@ class Inputs:
         scheme, _, rest = source.partition("://")
         root = {"configmap": self._config_maps(rest), "pvc": self.claims, "file": Path("/")}.get(scheme)
         if root is None:
-            raise _missing(source, f"no folder for {scheme}:// sources was given to the trainer")
+            option = {"configmap": "--configmaps FOLDER, with NAME/KEY", "pvc": "--claims FOLDER, with CLAIM/PATH"}
+            raise _missing(source, f"no folder for {scheme}:// sources was given", f"give {option[scheme]} in it")
         path = (root / rest.lstrip("/")).resolve()
         if not path.is_relative_to(root.resolve()):
             raise _missing(source, "the path leads out of its volume")
@@ -162,10 +163,7 @@ def inputs_of(job: Job, config_maps: Path | None, claims: Path | None, folder: P
     return Inputs(config_maps, claims, folder if job.config_maps else None)
 
 
-def _missing(source: str, what: str) -> TrainerError:
-    return TrainerError(
-        ExitCode.DATA_INVALID,
-        "SourceNotFound",
-        f"{source} cannot be read: {what}",
-        "check the name and the path of the source, and that it is mounted",
-    )
+def _missing(
+    source: str, what: str, hint: str = "check the name and the path of the source, and that it is mounted"
+) -> TrainerError:
+    return TrainerError(ExitCode.DATA_INVALID, "SourceNotFound", f"{source} cannot be read: {what}", hint)

@@ -68,9 +68,13 @@ def try_rewards(
 
         rtj try-rewards job.yaml --completions pasted.jsonl
     """
-    from .. import local
+    from reasoning_contract.spec import Spec
 
-    local.require("try-rewards", local.TRYING)
+    from .. import local, manifest
+
+    for job in manifest.jobs_in(manifest.read(file), str(file)):
+        manifest.refuse(job, str(file))
+        local.require("try-rewards", local.trying(Spec.model_validate(job["spec"]).data))
     given = _given(("--completions", completions), ("--configmaps", configmaps), ("--claims", claims))
     raise typer.Exit(local.trainer("try-rewards", file, *given))
 

@@ -171,6 +171,19 @@ def test_a_training_here_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -
     assert "pip install" in done.err
 
 
+@pytest.mark.parametrize(
+    ("example", "library"), [("minimal.yaml", "datasets"), ("data/reasoning-gym.yaml", "reasoning_gym")]
+)
+def test_rewards_tried_here_say_what_reads_their_rows(
+    example: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "missing", lambda names: [each for each in names if each == library])
+    done = rtj("try-rewards", str(ROOT / "examples" / example))
+    assert done.code == Exit.NOT_FOUND
+    assert library in done.err
+    assert "'.[client,trainer]'" in done.err
+
+
 def test_rewards_are_tried_here(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
     done = rtj("try-rewards", str(ROOT / "tests/unit/client/rewards.yaml"))
