@@ -49,3 +49,40 @@ def test_the_adapter_learns_through_it(model: Any) -> None:
     model(input_ids=TOKENS, labels=TOKENS).loss.backward()
     gradients = [each.grad for each in model.parameters() if each.requires_grad]
     assert any(grad is not None and grad.abs().max() > 0 for grad in gradients)
+
+
+@pytest.mark.parametrize("learned", ["the head", "new tokens"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_what_is_learned_of_the_head_itself_counts_as_before(tiny_model: Path, learned: str, tied: bool) -> None:
+    """Both with the adapter and without; in 32 bits all along, so that nothing but the path differs."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    whole = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    if tied:
+        whole.config.tie_word_embeddings = True
+        whole.lm_head.weight = whole.model.embed_tokens.weight
+    ends = {"model.embed_tokens": [5, 9], "lm_head": [5, 9]}
+    settings: dict[str, Any] = {"target_modules": ["q_proj"], "trainable_token_indices": ends}
+    if learned == "the head":
+        settings = {"target_modules": ["lm_head"]}
+    model: Any = get_peft_model(whole, LoraConfig(r=4, init_lora_weights=False, **settings))
+    for name, each in model.named_parameters():
+        if "trainable_tokens_delta" in name:
+            each.data += 1.0
+
+    def logits() -> list[torch.Tensor]:
+        with torch.no_grad():
+            found = [model(input_ids=TOKENS).logits]
+            with model.disable_adapter():
+                return [*found, model(input_ids=TOKENS).logits]
+
+    adapted, base = logits()
+    compute_in_32_bits(model.get_output_embeddings())
+    found = logits()
+    assert torch.allclose(found[0], adapted, atol=1e-5)
+    assert torch.allclose(found[1], base, atol=1e-5)
+    assert not torch.allclose(adapted, base, atol=1e-2)
+    model(input_ids=TOKENS, labels=TOKENS).loss.backward()
+    of_head = [each.grad for name, each in model.named_parameters() if each.requires_grad and "lm_head" in name]
+    assert all(grad is not None for grad in of_head)
