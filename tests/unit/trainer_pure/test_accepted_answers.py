@@ -57,6 +57,16 @@ def test_answer_is_one_of_the_accepted_and_the_first() -> None:
     assert read({"prompt": "q", "gold": "[]", "answer": "7"}, answers="gold")[0].accepted == ("7",)
 
 
+@pytest.mark.parametrize("cell", ["see below", {"text": ["7"]}, [{"text": "7"}], 7])
+def test_column_of_that_name_may_hold_anything_where_no_answer_is_asked_for(cell: Any) -> None:
+    records = [{"prompt": "q", "answers": cell}]
+    (found,) = to_examples(records, Columns(), "data.train", ["prompt"])
+    assert (found.answer, found.by_name["answers"]) == (None, cell)
+    for columns, required in ((Columns(answers="answers"), ["prompt"]), (Columns(), ["prompt", "answer"])):
+        with pytest.raises(TrainerError, match=r"where (a list|text) is needed"):
+            to_examples(records, columns, "data.train", required)
+
+
 def test_column_of_that_name_is_taken_only_where_there_is_no_answer() -> None:
     assert read({"prompt": "q", "answers": ["7", "8"]})[0].accepted == ("7", "8")
     choices = read({"prompt": "q", "answer": "B", "answers": ["A", "B"]})

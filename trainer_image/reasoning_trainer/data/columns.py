@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from reasoning_contract.spec import Columns
@@ -72,7 +73,9 @@ def to_examples(
         for role, name in names.items():
             cell = at(record, name)
             if role == ACCEPTED:
-                values |= _accepted(cell, values.get("answer"), place.cell(role), "answer" in required)
+                wanted = role in asked_for or "answer" in required
+                with nullcontext() if wanted else suppress(TrainerError):  # it may hold something else
+                    values |= _accepted(cell, values.get("answer"), place.cell(role), "answer" in required)
             elif role in asked_for or (role != "messages" and is_text(cell)):
                 before[role], values[role] = _value(cell, role, place.cell(role), role in must)
         values["system"] = values.get("system") or before.pop("prompt", None)
