@@ -15,7 +15,6 @@ _GRPO = {
     "lossType": "grpo",
     "importanceSampling": "token",
     "scaleRewards": "group",
-    "multiObjectiveAggregation": "sum_then_normalize",
     "maskTruncated": False,
     "updatesPerGeneration": 1,
 }

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.manifests import TABLE, merge
 
 from reasoning_contract.exit_codes import ExitCode
+from reasoning_contract.resolve import resolve
+from reasoning_contract.spec import Spec
 from reasoning_contract.spec.changing import differences
 from reasoning_trainer.errors import TrainerError
 from reasoning_trainer.storage.run_folder import (
@@ -13,6 +17,7 @@ from reasoning_trainer.storage.run_folder import (
     RunFolder,
     StageFolder,
     read_lines,
+    recipe_of,
     whole_folder,
     write_atomic,
     write_lines,
@@ -166,3 +171,32 @@ def test_a_file_that_goes_while_the_folder_is_measured_has_no_size(
 
     monkeypatch.setattr(Path, "is_file", is_file)
     assert RunFolder(tmp_path).size == 4
+
+
+EARLIER = {
+    "algorithm",
+    "numGenerations",
+    "updatesPerGeneration",
+    "maxPromptLength",
+    "maxCompletionLength",
+    "optimizer",
+    "lossType",
+    "importanceSampling",
+    "scaleRewards",
+    "resampleRounds",
+    "seed",
+}
+"""What recipes of these had of RL before there were multiObjectiveAggregation, lossAggregation and fp32LmHead."""
+
+
+@pytest.mark.parametrize("algorithm", ["GRPO", "GSPO", "DrGRPO", "DAPO", "RLOO"])
+def test_a_run_that_an_earlier_build_began_goes_on(tmp_path: Path, algorithm: str) -> None:
+    """A field that is new has no value where nobody set it: else it is a change of what is learned."""
+    now = recipe_of(resolve(Spec.model_validate(merge(TABLE["good"], {"reinforce": {"algorithm": algorithm}}))), {})
+    before = now | {"reinforce": {name: value for name, value in now["reinforce"].items() if name in EARLIER}}
+    folder = RunFolder(tmp_path)
+    write_atomic(tmp_path / "recipe.json", json.dumps(before))
+    checkpoint(folder.stage("reinforce"), 3)
+    folder.stage("reinforce").seal(3, keep=1)
+    folder.agree_on_recipe(now, "refuse")
+    assert folder.stage("reinforce").checkpoints()

@@ -107,7 +107,7 @@ def reinforce_arguments(spec: Spec) -> dict[str, Any]:
     reinforce = spec.reinforce
     names = NAMES[reinforce.algorithm]
     arguments = {argument: _translate(field, getattr(reinforce, field)) for field, argument in names.items()}
-    for name in ("epsilon", "epsilon_high", "scale_rewards"):
+    for name in ("epsilon", "epsilon_high", "scale_rewards", "multi_objective_aggregation"):
         if name in arguments and arguments[name] is None:  # loss or aggregation has none: TRL is not told one
             del arguments[name]
     arguments |= _common(spec) | _length(reinforce) | {"save_steps": steps_between_checkpoints(spec)}
