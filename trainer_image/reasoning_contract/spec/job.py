@@ -56,7 +56,7 @@ class Spec(Part):
     """What to train, on what, how, and where the result goes."""
 
     backend: Annotated[Literal["auto", "unsloth", "transformers"], LEARNED] = "auto"
-    """`unsloth`: one NVIDIA GPU, least memory. `transformers`: a CPU, or several GPUs. `auto`: on one GPU
+    """`unsloth`: one NVIDIA GPU, least memory. `transformers`: a CPU, or one GPU. `auto`: on one GPU
     transformers where 16-bit weights fit, for faster steps, else unsloth; the status says why."""
     model: Annotated[Model, LEARNED]
     """The model to train."""
