@@ -86,3 +86,14 @@ def test_a_look_ends_with_what_it_was_taken_beside(model: Path, monkeypatch: pyt
     monkeypatch.setattr(engine_inspection, "COMMAND", ("tail", "-f", "/dev/null"))
     with pytest.raises(ZeroDivisionError), engine_inspection.begun(model, print):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("config", ["{", "[]", '{"architectures": "LlamaForCausalLM"}', "\udcff", None])
+def test_a_model_that_does_not_say_what_it_is_is_left_to_its_loader(model: Path, config: str | None) -> None:
+    (model / "config.json").unlink()
+    if config is not None:
+        (model / "config.json").write_bytes(config.encode("utf-8", "surrogateescape"))
+    said: list[str] = []
+    with engine_inspection.begun(model, said.append):
+        pass
+    assert said == []

@@ -53,10 +53,16 @@ def begun(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def architectures(folder: Path) -> list[str]:
-    """Return the names of a model's classes, as its config.json has them; none where that does not say."""
-    config = folder / "config.json"
-    found = json.loads(config.read_text("utf-8")).get("architectures") if config.exists() else None
-    return [str(each) for each in found or []]
+    """Return the names of a model's classes, as its config.json has them; none where that does not say.
+
+    Of one that cannot be read the model's loader tells.
+    """
+    try:
+        found = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    names = found.get("architectures") if isinstance(found, dict) else None
+    return [str(each) for each in names] if isinstance(names, list) else []
 
 
 def unknown(names: Sequence[str], cache: Path) -> list[str]:
