@@ -85,10 +85,7 @@ def plain(
     shown = ", ".join(f"row {row.place.row} {role} {mark!r}" for row, role, mark in found[:SHOWN])
     told = f"{len(found)} of {len(rows)} rows of {field} hold what the model reads as a control token: {shown}"
     if spec.data.control_tokens == "fail":
-        hint = (
-            "mend those rows, or leave them out by data.controlTokens: drop; tags to think in belong into chatTemplate"
-        )
-        raise invalid_data("ControlTokens", told, hint)
+        raise invalid_data("ControlTokens", told, HINT)
     aside = {id(row) for row, _, _ in found}
     left = not_empty([row for row in rows if id(row) not in aside], f"{field}, without rows that hold control tokens,")
     return tuple(left), f"{told}; they are left out"
