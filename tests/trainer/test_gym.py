@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ import pytest
 from reasoning_contract.spec import Spec, Unscored
 from reasoning_trainer.commands.findings import WRONG
 from reasoning_trainer.commands.samples import conversation, samples
-from reasoning_trainer.data.examples import Example
+from reasoning_trainer.data.examples import Example, Splits
 from reasoning_trainer.data.sources import Source
 from reasoning_trainer.data.splits import load
 from reasoning_trainer.errors import TrainerError
+from reasoning_trainer.job import Inputs
+from reasoning_trainer.pipeline import _recipe
 from reasoning_trainer.rewards import Grader, RewardSet, Surroundings, batch_of, build
 from reasoning_trainer.rewards.references import unjudgeable
 
@@ -105,3 +109,15 @@ def test_library_that_cannot_be_loaded_ends_the_run(monkeypatch: pytest.MonkeyPa
     ):
         rewards.start()
     assert caught.value.reason == "RewardNotLoaded"
+
+
+def test_run_is_known_again_that_began_before_rows_said_where_they_are_from() -> None:
+    """Rewards of one's own are handed all columns, so these tell rows apart; this one is no more than their task."""
+    document = spec().model_dump(by_alias=True, exclude_none=True)
+    given = Spec.model_validate(document | {"rewards": [{"name": "mine", "http": {"url": "http://mine/"}}]})
+    found = rows(given)
+    without = [replace(row, columns={name: row.columns[name] for name in ("prompt", "answer")}) for row in found]
+    attempt: Any = SimpleNamespace(spec=given, inputs=Inputs(None, None))
+    assert _recipe(attempt, Splits(found, (), ())) == _recipe(attempt, Splits(tuple(without), (), ()))
+    other = (replace(without[0], columns={"prompt": "another"}), *without[1:])
+    assert _recipe(attempt, Splits(found, (), ())) != _recipe(attempt, Splits(other, (), ()))

@@ -20,7 +20,7 @@ from .chat.pair_length import pair_tokens
 from .data.examples import Example, Splits, first_row
 from .data.lengths import PROMPT, SEQUENCE, within_length
 from .data.overlap import repeated
-from .data.sources import Source
+from .data.sources import GYM, Source
 from .data.splits import load as load_data
 from .errors import TrainerError
 from .reporting.tracker import Phase
@@ -195,11 +195,16 @@ def _recipe(attempt: Attempt, splits: Splits) -> dict[str, Any]:
     reads_columns = any(reward.builtin in (None, "code") for reward in spec.rewards)
     sets = {"train": splits.train, "warmup": splits.warmup, "heldOut": splits.held_out}
     rows = {
-        name: of_rows([(row, row.columns) for row in each] if reads_columns else [_learned(row) for row in each])
+        name: of_rows([(row, _told_apart(row)) for row in each] if reads_columns else [_learned(row) for row in each])
         for name, each in sets.items()
     }
     code = {name: of_text(text) for name, text in code_elsewhere(spec.rewards, attempt.inputs.locate).items()}
     return recipe_of(spec, rows) | ({"rewardCode": code} if code else {})
+
+
+def _told_apart(row: Example) -> dict[str, Any]:
+    """Return the columns that tell a row apart; where it is from in a task says no more than its question does."""
+    return {name: value for name, value in row.columns.items() if name != GYM}
 
 
 def _learned(row: Example) -> object:
