@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from reasoning_contract.spec import Columns, JudgeReward, Spec, Unscored
 from reasoning_trainer.commands import findings
+from reasoning_trainer.commands.check import sample
 from reasoning_trainer.commands.findings import EMPTY, LONG, OTHER, WORKED, WRONG
 from reasoning_trainer.commands.samples import samples
 from reasoning_trainer.commands.try_rewards import _row
@@ -166,6 +168,19 @@ def test_preflight_tells_a_reward_that_knows_the_first_alone() -> None:
     fault = findings.verdict(findings.rewards(given, {"right": scores}, [("7", "seven")]))
     assert fault is not None
     assert "does not give full marks to the other accepted answer of 1 of 1 rows, first row 1: 'seven'" in fault.message
+
+
+@pytest.mark.parametrize("accepted", [("7", "seven"), ("seven", "7"), ("seven", "7", "VII", "7.0")])
+def test_preflight_tries_the_answers_that_are_right_at_all(accepted: tuple[str, ...]) -> None:
+    """The others are told with the rows, and the run goes by what is left."""
+    given = spec({"prompt": "q", "answer": "7"}, parser="number")
+    row, other = Example("q", accepted[0], answers=accepted), Example("r", "8")
+    tried = sample(given, [row, other])
+    assert [each.accepted for each in tried] == [tuple(each for each in accepted if each[0] == "7"), ("8",)]
+    found = samples(given, tried, list)
+    with closing(Grader(given.rewards, given.chat_template)) as grader:
+        for kind in {WORKED, OTHER} & found.keys():
+            assert grader.are_right(batch_of(tried, found[kind], found[kind])) == [True, True]
 
 
 def test_same_question_with_the_same_answers_is_no_other_answer() -> None:

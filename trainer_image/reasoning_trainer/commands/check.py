@@ -38,7 +38,7 @@ from ..reporting.display import Display
 from ..reporting.trackers import refuse_missing
 from ..rewards import Surroundings, build
 from ..rewards.model import config_of
-from ..rewards.references import are_judged, set_aside, unjudgeable, without
+from ..rewards.references import are_judged, set_aside, unjudgeable, with_right_alone, without
 from . import findings
 from .findings import Finding, Scores
 from .samples import as_said, samples, worked
@@ -289,7 +289,9 @@ class Checker:
 def sample(spec: Spec, train: Sequence[Example]) -> Sequence[Example]:
     """Return the rows that rewards are tried on; what cannot be judged was told with the rows."""
     rows = train[: spec.guards.preflight.sample_rows]
-    return (without(rows, unjudgeable(spec, rows)) or rows) if are_judged(spec, "data.train") else rows
+    if not are_judged(spec, "data.train"):
+        return rows
+    return with_right_alone(spec, without(rows, unjudgeable(spec, rows)) or rows)
 
 
 def _line(finding: Finding) -> Text:

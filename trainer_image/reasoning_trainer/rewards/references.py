@@ -88,6 +88,16 @@ def never_right(spec: Spec, rows: Sequence[Example]) -> list[tuple[Example, str]
     return [(row, answer) for row in several for answer in row.accepted if (id(row), answer) not in right]
 
 
+def with_right_alone(spec: Spec, rows: Sequence[Example]) -> list[Example]:
+    """Return rows without those answers of their lists that are never right; one that has no other stays as it is."""
+    aside = {(id(row), answer) for row, answer in never_right(spec, rows)}
+    right = [tuple(answer for answer in row.accepted if (id(row), answer) not in aside) for row in rows]
+    return [
+        replace(row, answer=left[0], answers=left) if left and left != row.accepted else row
+        for row, left in zip(rows, right, strict=True)
+    ]
+
+
 def _right_answers(spec: Spec, rows: Sequence[Example]) -> list[tuple[Example, str]]:
     """Return the rows' own answers that are right as a completion gives them."""
     own = [(row, answer) for row in rows for answer in row.accepted]
