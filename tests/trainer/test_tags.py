@@ -215,6 +215,8 @@ def test_text_by_which_a_template_begins_turns_is_none_of_a_row(tiny_model: Path
     assert set_aside(job, chat, splits("[INSTALL] it, user: now"))[1] == []
     words = spec(jinja="{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}assistant: ")
     assert set_aside(words, chat_of(tiny_model, words), splits("my user: a"))[1] == []
+    sign = spec(jinja="{% for m in messages %}> {{ m.content }}\n{% endfor %}")
+    assert set_aside(sign, chat_of(tiny_model, sign), splits("Is 3 > 2?"))[1] == []
 
 
 def test_tags_that_are_special_tokens_are_no_control_tokens(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from .template import special_tokens
 
 PROBE = "a question"
 SIGNS = frozenset("<>[]{}#|")
-"""What a mark has one of: a template that begins turns with words alone has none that text may not hold."""
+"""What a mark has one of, beside something else: a template that begins turns with words or one sign alone has none
+that text may not hold."""
 WORKED = ("reasoning", "answer")
 HINT = "mend those rows, or leave them out by data.controlTokens: drop; tags to think in belong into chatTemplate"
 SHOWN = 3
@@ -104,7 +105,7 @@ def _marks(chat: Chat, specials: Sequence[str]) -> Iterator[str]:
     before, _, after = chat.render(opening(PROBE, "")).rpartition(PROBE)
     for part in (before, after.removesuffix(chat.opened)):
         mark = part.removeprefix(chat.tokenizer.bos_token or "").strip()
-        if SIGNS & set(mark) and not any(token in mark for token in specials):
+        if len(mark) > 1 and SIGNS & set(mark) and not any(token in mark for token in specials):
             yield mark
 
 
