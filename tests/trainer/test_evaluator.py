@@ -41,10 +41,10 @@ def run_folder(
     return folder / "run"
 
 
-def compare(job: Path, *models: Path, **options: Any) -> tuple[Outcome, dict[str, Any], str]:
+def compare(job: Path, *models: Path, width: int = 200, **options: Any) -> tuple[Outcome, dict[str, Any], str]:
     output = io.StringIO()
     json_path = job.parent / "comparison.json"
-    with Display(Console(file=output, width=200)) as display:
+    with Display(Console(file=output, width=width)) as display:
         outcome = command.compare(Options(job, list(models), json=json_path, **options), display)
     return outcome, json.loads(json_path.read_text()) if json_path.exists() else {}, output.getvalue()
 
@@ -68,6 +68,15 @@ def test_the_figures_are_those_of_the_run(manifest: Manifest, run_folder: Path) 
     assert len(lora_found["right"]) == found["rows"] == 8
     assert f"{lora_found['score']['format']:.3f}" in shown
     assert "pass@2" in shown
+
+
+def test_a_narrow_terminal_has_the_models_names_and_whole_figures(manifest: Manifest, run_folder: Path) -> None:
+    outcome, found, shown = compare(manifest(**CHANGES), run_folder / "artifacts/lora", width=80)
+    assert outcome.exit_code == 0, outcome
+    assert "base" in shown
+    assert "lora" in shown
+    assert "…" not in shown
+    assert f"{found['models'][1]['score']['accuracy']:.3f}" in shown
 
 
 def test_other_rows(manifest: Manifest, tmp_path: Path) -> None:

@@ -42,10 +42,10 @@ def tried(name: str, folder: Path, claims: Path, **reward: Any) -> tuple[Outcome
 def means(output: str, name: str) -> dict[str, float]:
     """Return the means of a reward by kind of completion."""
     lines = [[cell.strip() for cell in re.split("[│┃]", line)] for line in output.splitlines()]
-    head = next(line for line in lines if "reward" in line)
-    row = next(line for line in lines if name in line)
-    named = zip(head, row, strict=True)
-    return {kind.rpartition(" (")[0]: float(mean) for kind, mean in named if kind.endswith(")")}
+    column = next(line for line in lines if "mean" in line).index(name)
+    return {
+        line[1].rpartition(" (")[0]: float(line[column]) for line in lines if len(line) > 1 and line[1].endswith(")")
+    }
 
 
 def test_reward_model_prefers_the_right_answer_where_there_is_reasoning(tmp_path: Path, claims: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ RIGHT = {
 
 
 def attempt(
-    folder: Path, rewards: list[dict[str, Any]], completions: str = "", name: str = "c.jsonl"
+    folder: Path, rewards: list[dict[str, Any]], completions: str = "", name: str = "c.jsonl", width: int = 200
 ) -> tuple[Outcome, str]:
     spec = {
         "model": {"source": "file:///none"},
@@ -39,14 +40,25 @@ def attempt(
     if completions:
         (folder / name).write_text(completions)
     output = io.StringIO()
-    with Display(Console(file=output, width=200)) as display:
+    with Display(Console(file=output, width=width)) as display:
         outcome = try_rewards(Options(job, folder / name if completions else None), display)
     return outcome, output.getvalue()
 
 
+def table(output: str) -> list[list[str]]:
+    lines = [line for line in output.splitlines() if line.startswith(("│", "┃"))]
+    return [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in lines]
+
+
 def cells(output: str, name: str) -> list[str]:
-    (line,) = [line for line in output.splitlines() if line.strip("│ ").startswith(f"{name} ")]
-    return [cell.strip() for cell in line.strip("│").split("│")]
+    """Return the column of a reward, its name first."""
+    head = next(row for row in table(output) if name in row)
+    return [row[head.index(name)] for row in table(output) if len(row) == len(head)]
+
+
+def scores(output: str) -> dict[str, str]:
+    """Return what the first reward gives, by the line's head."""
+    return {row[0]: row[1] for row in table(output)}
 
 
 def test_known_completions_are_scored_by_every_reward(tmp_path: Path) -> None:
@@ -54,6 +66,13 @@ def test_known_completions_are_scored_by_every_reward(tmp_path: Path) -> None:
     assert outcome.exit_code == ExitCode.DONE, output
     assert cells(output, "right")[1:6] == ["1", "0", "0", "0.4714", "0"]
     assert cells(output, "form")[1:4] == ["1", "1", "0"]
+
+
+def test_no_figure_is_cut_in_a_narrow_terminal(tmp_path: Path) -> None:
+    outcome, output = attempt(tmp_path, [RIGHT, {"name": "form", "builtin": "format"}], width=80)
+    assert outcome.exit_code == ExitCode.DONE, output
+    assert "…" not in output
+    assert cells(output, "right")[4] == "0.4714"
 
 
 def test_pasted_completions_take_what_they_lack_from_the_rows(tmp_path: Path) -> None:
@@ -66,7 +85,7 @@ def test_pasted_completions_take_what_they_lack_from_the_rows(tmp_path: Path) ->
     outcome, output = attempt(tmp_path, [RIGHT], "\n".join(map(json.dumps, pasted)))
     assert outcome.exit_code == ExitCode.DONE, output
     assert cells(output, "right")[1:4] == ["0.75", "0.5", "0"]  # one group has a spread: 1 and 0
-    assert [cells(output, f"'<answer>{answer}</answer>'")[1] for answer in (4, 5, 2, "x")] == ["1", "0", "1", "1"]
+    assert [scores(output)[f"'<answer>{answer}</answer>'"] for answer in (4, 5, 2, "x")] == ["1", "0", "1", "1"]
 
 
 def test_one_completion_as_text(tmp_path: Path) -> None:

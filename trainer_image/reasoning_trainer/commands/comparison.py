@@ -130,7 +130,10 @@ def evaluated_spec(spec: Spec, rows: str | None, there: Collection[str] = ()) ->
 
 
 def table(comparison: Comparison) -> Table:
-    """Return the table for people; a column that no model has a figure for is left out."""
+    """Return the table for people, a column for each model: beside nine figures a terminal had no room for its name.
+
+    A figure that no model has is left out.
+    """
     models = comparison.models
     ks = [k for k in (models[0].score.pass_at_k or {}) if k != "1"]
     view = Table(
@@ -139,13 +142,13 @@ def table(comparison: Comparison) -> Table:
         caption_justify="left",
         title_justify="left",
     )
-    view.add_column("model", overflow="fold")
-    rows = [_cells(each, ks) for each in models]
-    columns = [name for name in rows[0] if any(row[name] for row in rows)]
-    for name in columns:
-        view.add_column(name, justify="right", no_wrap=True)
-    for each, row in zip(models, rows, strict=True):
-        view.add_row(each.model, *(row[name] for name in columns))
+    view.add_column("figure", no_wrap=True)
+    cells = [_cells(each, ks) for each in models]
+    for each in models:
+        view.add_column(each.model, justify="right", overflow="fold")
+    for name in cells[0]:
+        if any(of_model[name] for of_model in cells):
+            view.add_row(name, *(of_model[name] for of_model in cells))
     return view
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from tempfile import TemporaryDirectory
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from reasoning_contract.exit_codes import ExitCode
 from reasoning_contract.outcome import Outcome
@@ -227,13 +227,16 @@ def _show(tried: Sequence[Tried], kinds: Sequence[Kind], display: Display) -> No
 
 
 def _table(tried: Sequence[Tried], kinds: Sequence[Kind]) -> Table:
-    table = Table("reward", *(f"{kind.name} ({len(kind.batch)})" for kind in kinds), "spread", "unscored", "ms a call")
+    # a column for each reward, of which there are few: with one for each kind a terminal cut the figures
+    table = Table(Column("mean", no_wrap=True), *(Column(each.name, overflow="fold") for each in tried))
+    for kind in kinds:
+        means = (_mean(each.scores.get(kind.name, [])) for each in tried)
+        table.add_row(f"{kind.name} ({len(kind.batch)})", *map(_figure, means))
     groups = _groups(kinds)
-    for each in tried:
-        means = (_mean(each.scores.get(kind.name, [])) for kind in kinds)
-        unscored = sum(scores.count(None) for scores in each.scores.values())
-        pace = f"{1000 * max(each.seconds):.1f}" if each.seconds else "-"
-        table.add_row(each.name, *map(_figure, means), _figure(spread(each.scores, groups)), str(unscored), pace)
+    table.add_section()
+    table.add_row("spread", *(_figure(spread(each.scores, groups)) for each in tried))
+    table.add_row("unscored", *(str(sum(one.count(None) for one in each.scores.values())) for each in tried))
+    table.add_row("ms a call", *(f"{1000 * max(each.seconds):.1f}" if each.seconds else "-" for each in tried))
     return table
 
 
