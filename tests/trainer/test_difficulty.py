@@ -152,7 +152,7 @@ def test_programs_are_right_that_pass_every_test() -> None:
     )
     document = {
         "model": {"source": "file:///model"},
-        "data": {"train": {"rows": [{"prompt": "p"}]}, "difficulty": {"samples": 3}},
+        "data": {"train": {"source": "file:///rows.jsonl"}, "difficulty": {"samples": 3}},
         "rewards": [{"name": "shape", "builtin": "format"}, {"name": "tests", "builtin": "code"}],
         "reinforce": {"maxCompletionLength": 5},
         "evaluation": {"enabled": False},

@@ -49,7 +49,7 @@ def test_layer_keeps_what_the_estimate_counts() -> None:
     spec = {
         "backend": "transformers",
         "model": {"source": "file:///m"},
-        "data": {"train": {"rows": [{"prompt": "a"}]}, "heldOut": {"fraction": 0.5}},
+        "data": {"train": {"rows": [{"prompt": "a", "answer": "1"}]}, "heldOut": {"fraction": 0.5}},
         "rewards": [{"name": "correct", "builtin": "correctness"}],
     }
     shape = Shape.read(CONFIG | {"num_hidden_layers": 2})
