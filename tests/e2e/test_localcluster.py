@@ -98,19 +98,6 @@ def kubectl(local: Path, kubectl_of: Any) -> Iterator[Any]:
     everywhere("delete", "namespace", name, "--wait=false")
 
 
-def test_an_image_lies_on_the_disk_once(image, localcluster, tmp_path):
-    name = uuid.uuid4().hex
-    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nCOPY {name} /\n")
-    (tmp_path / name).write_text("of this run alone")
-    again = "localhost/localcluster-once:local"
-    localcluster("build-image", again, "--file", tmp_path / "Dockerfile", "--context", tmp_path)
-    localcluster("load-image", again)
-    built, *more = OURS.folder.glob(f"images/buildah/overlay/*/diff/{name}")
-    loaded = list(OURS.folder.glob(f"images/containerd/*/snapshots/*/fs/{name}"))
-    assert more == []
-    assert [built.samefile(each) for each in loaded] == [True]
-
-
 def test_a_job_writes_to_a_claim_of_the_default_class_whose_folder_goes_with_it(image, kubectl):
     for document in (CLAIM, JOB):
         kubectl("apply", "--filename=-", stdin=json.dumps(document))

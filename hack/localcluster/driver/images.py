@@ -1,4 +1,4 @@
-"""Images for a node without a registry: containerd gets their names, and links to the layers that it lacks."""
+"""Images for a node without a registry: containerd gets their names, and a copy of the layers that it lacks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load_pause(layout: Layout, program: Path) -> None:
 
 
 def load(layout: Layout, name: str) -> bool:
-    """Give the node an image that was built here, with the layers that it lacks.
+    """Give the node an image that was built here; only layers it lacks are copied.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def load(layout: Layout, name: str) -> bool:
         return False
     layers = json.loads(settings)["rootfs"]["diff_ids"]
     folders = builder.layer_folders(layout, image["FromImageID"])
-    with snapshots.linked(layout, layers, folders, builder.caches(layout)):
+    with snapshots.copied(layout, layers, folders, builder.caches(layout)):
         _import(layout, name, manifest, {_digest(blob): blob for blob in (content, settings)})
     _remove_replaced(layout, before.get(name))
     return True

@@ -1,4 +1,4 @@
-"""Unpacked layers of the node's images: containerd's snapshots, of the files that buildah keeps of a layer."""
+"""Unpacked layers of the node's images: containerd's snapshots, copied from where buildah keeps a layer's files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from .space import Cache
 
 # Keeps a snapshot that no image leads to yet; ctr sets it where it makes one.
 KEEP = "containerd.io/gc.root"
-ROOM_GIB = 0.5
-"""For the folders of a layer and containerd's own records; its files are there already."""
+MARGIN_GIB = 0.5
 
 
 @contextmanager
-def linked(layout: Layout, layers: Sequence[str], folders: Sequence[Path], caches: Sequence[Cache]) -> Iterator[None]:
+def copied(layout: Layout, layers: Sequence[str], folders: Sequence[Path], caches: Sequence[Cache]) -> Iterator[None]:
     """Give containerd the layers that it lacks, and keep them until an image that leads to them was made inside.
 
-    Its files are hard links to the builder's, so that gigabytes lie on the disk once. Neither side writes into a file
-    of a layer: overlayfs copies it up first, and who removes a layer removes names.
+    Each is copied once, straight to where it is used: no archive of it is written. Copies, not links: a byte that is
+    changed on one side must not change the other.
 
     Parameters
     ----------
@@ -38,9 +37,10 @@ def linked(layout: Layout, layers: Sequence[str], folders: Sequence[Path], cache
     chains = chain_ids(layers)
     present = _names(layout)
     lacking = [each for each in zip(chains, ["", *chains[:-1]], folders, strict=True) if each[0] not in present]
-    space.require(layout.folder, ROOM_GIB, "loading an image into the node", caches)
+    size = sum(_gib(folder) for _, _, folder in lacking)
+    space.require(layout.folder, size + MARGIN_GIB, "loading an image into the node", caches)
     for chain, below, folder in lacking:
-        _link(layout, chain, below, folder)
+        _copy(layout, chain, below, folder)
     yield
     for chain in chains:
         run([*_snapshots(layout), "label", chain, f"{KEEP}="])
@@ -72,16 +72,18 @@ def ctr(layout: Layout) -> list[str | Path]:
     return ["ctr", "--address", layout.containerd_socket, "--namespace", "k8s.io"]
 
 
-def _link(layout: Layout, chain: str, below: str, folder: Path) -> None:
-    key = f"linking-{chain}"
+def _copy(layout: Layout, chain: str, below: str, folder: Path) -> None:
+    key = f"copying-{chain}"
     if key in _names(layout):  # what an interrupted command left
         run([*_snapshots(layout), "rm", key])
     run([*_snapshots(layout), "prepare", key, *([below] if below else [])])
     target = upper_folder(run([*_snapshots(layout), "mounts", "/target", key]))
-    # By the state folder's own path: no link leads from one mount to another, though both show the same files.
-    target = layout.folder / target.relative_to(layout.mounted)
-    run(["cp", "--archive", "--link", f"{folder}/.", target])
+    run(["cp", "--archive", "--reflink=auto", f"{folder}/.", target])
     run([*_snapshots(layout), "commit", chain, key])
+
+
+def _gib(folder: Path) -> float:
+    return int(run(["du", "--summarize", "--block-size=1K", folder]).split()[0]) / 2**20
 
 
 def _names(layout: Layout) -> set[str]:
