@@ -39,7 +39,7 @@ class Warmup(Part):
 Algorithm = Literal["GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL", "RLOO", "PPO", "DPO", "ORPO", "none"]
 PREFERENCE = ("DPO", "ORPO")
 GROUPED = ("GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL", "RLOO")
-GROUPED_CEL = "['GRPO', 'GSPO', 'DrGRPO', 'DAPO', 'ScaleRL', 'RLOO']"
+GROUPED_CEL = str(list(GROUPED))
 _CLIPPED = (*GROUPED, "PPO")
 _GRPO_FAMILY = ("GRPO", "GSPO", "DrGRPO", "DAPO", "ScaleRL")
 _ALL = (*GROUPED, "PPO", *PREFERENCE)
@@ -72,10 +72,10 @@ KNOWN_TO: dict[str, tuple[str, ...]] = {
 }
 """Which algorithms a field has an effect with, of those that have none with some."""
 UNCLIPPED = ("cispo", "sapo", "vespo")
-UNCLIPPED_CEL = "['cispo', 'sapo', 'vespo']"
+UNCLIPPED_CEL = str(list(UNCLIPPED))
 BY_TOKENS = ("dapo", "cispo", "vespo")
 """Losses that are a mean over all tokens of a step."""
-BY_TOKENS_CEL = "['dapo', 'cispo', 'vespo']"
+BY_TOKENS_CEL = str(list(BY_TOKENS))
 LOSSES = {"DAPO": "dapo", "ScaleRL": "cispo"}
 """Losses that algorithms take by themselves, and that a rule looks at."""
 

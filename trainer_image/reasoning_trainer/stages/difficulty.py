@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from reasoning_contract.report import DifficultyStatus
-from reasoning_contract.spec import GROUPED, Difficulty, Spec
+from reasoning_contract.spec import Difficulty, Spec
 from reasoning_shared.run_view import DIFFICULTY
 
 from ..algorithms.trl_arguments import refuse_few_rows
 from ..attempt import Attempt, Policy
+from ..backends import engine_sizes
 from ..backends.base import Completion
 from ..data.examples import Example
 from ..errors import invalid_data
@@ -142,10 +143,7 @@ def rows_at_once(spec: Spec, engine: str, samples: int) -> int:
     """
     if engine == "vllm":
         return min(BATCH[engine], max(1, DRAWN_AT_ONCE // samples))
-    reinforce = spec.reinforce
-    in_rl = reinforce.batch_size
-    if reinforce.algorithm in GROUPED:
-        in_rl *= reinforce.gradient_accumulation * (reinforce.updates_per_generation or 1)
+    in_rl = max(spec.reinforce.batch_size, engine_sizes.completions(spec))
     return max(1, min(DRAWN_AT_ONCE, max(BATCH[engine], in_rl)) // samples)
 
 
