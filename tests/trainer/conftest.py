@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -40,6 +41,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with 1.2 million parameters in rows of 256: a block of llama.cpp's k-quants."""
     return make_model(tmp_path_factory.mktemp("wide_model"), width=256)
+
+
+@pytest.fixture(scope="module")
+def no_weights(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with a file of weights that nobody can read."""
+    folder = copytree(tiny_model, tmp_path_factory.mktemp("no-weights") / "model")
+    (folder / "model.safetensors").write_bytes(b"")
+    return folder
 
 
 @pytest.fixture(scope="session")

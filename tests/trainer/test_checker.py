@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from shutil import copytree
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,14 +29,6 @@ THINKS = (
 """Opens the thoughts in the prompt, and does not show them in the conversation."""
 ALIKE = {"name": "alike", "python": {"source": "def score(completions, **more): return [0.0 for _ in completions]"}}
 """A reward that teaches nothing."""
-
-
-@pytest.fixture(scope="module")
-def no_weights(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with a file of weights that nobody can read."""
-    folder = copytree(tiny_model, tmp_path_factory.mktemp("no-weights") / "model")
-    (folder / "model.safetensors").write_bytes(b"")
-    return folder
 
 
 @pytest.fixture

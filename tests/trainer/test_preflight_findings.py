@@ -189,14 +189,6 @@ WARNINGS: dict[str, tuple[dict[str, Any], str]] = {
 """Function of `findings` that warns -> what is changed of a good job, and words of the warning."""
 
 
-@pytest.fixture(scope="module")
-def no_weights(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with a file of weights that nobody can read."""
-    folder = copytree(tiny_model, tmp_path_factory.mktemp("no-weights") / "model")
-    (folder / "model.safetensors").write_bytes(b"")
-    return folder
-
-
 @pytest.fixture
 def checked(manifest: Callable[..., Path], no_weights: Path, tmp_path: Path) -> Callable[..., Outcome]:
     """Checks a good job with changes."""
